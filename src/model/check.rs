@@ -1,0 +1,171 @@
+//! Verdicts, outcomes, and the sealed result of running a check.
+
+use crate::digest::Digest;
+use crate::snapshot::SnapshotStatus;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One member's verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Meets the criteria.
+    Pass,
+    /// Fails them.
+    Fail,
+    /// Cannot be said from this evidence.
+    Unknown,
+    /// The criteria do not apply to this member.
+    NotApplicable,
+}
+
+/// The outcome of one evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The whole population was seen and nobody fails.
+    Pass,
+    /// At least one member fails, proven.
+    Fail,
+    /// It cannot be said; `Evaluation::why` says why.
+    Inconclusive,
+    /// There is nothing to evaluate, and that is declared.
+    NotApplicable,
+}
+
+impl Outcome {
+    /// The word used in JSON, tables and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+}
+
+impl Verdict {
+    /// The word used in SQL, JSON, tables and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+}
+
+/// One row a check's query returned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// The member, by the vocabulary's key.
+    pub subject: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// The source whose evidence decided it.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Further columns of the query.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub detail: BTreeMap<String, serde_json::Value>,
+}
+
+/// How an input stood at the time of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputState {
+    /// Complete, fresh and plausible.
+    Good,
+    /// Something was not seen.
+    Incomplete,
+    /// Older than the check or the source allows.
+    Stale,
+    /// Implausible until a person confirms it.
+    Suspect,
+    /// The latest run failed.
+    Failed,
+    /// Configured, never collected.
+    Missing,
+}
+
+/// One snapshot (or its absence) an evaluation used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputRef {
+    /// The source.
+    pub source: String,
+    /// The vocabulary tables it feeds for this check.
+    pub tables: Vec<String>,
+    /// How it stood.
+    pub state: InputState,
+    /// The snapshot; none when there is none.
+    pub snapshot: Option<String>,
+    /// SHA-256 of its manifest.
+    pub sha256: Option<Digest>,
+    /// The snapshot's own status.
+    pub status: Option<SnapshotStatus>,
+    /// Why it is not good, in a sentence.
+    pub why: Option<String>,
+}
+
+/// Members counted by verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictCounts {
+    /// Members that pass.
+    pub pass: u64,
+    /// Members that fail.
+    pub fail: u64,
+    /// Members of whom it cannot be said.
+    pub unknown: u64,
+    /// Members the criteria do not apply to.
+    pub not_applicable: u64,
+    /// Failing members under an approved, unexpired exception.
+    pub excepted: u64,
+}
+
+/// One run of one check (`evidenced/evaluation/v1`). The same inputs, check and `as_of` give the same bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// `evidenced/evaluation/v1`.
+    pub schema: String,
+    /// The check's name: its file name without `.sql`.
+    pub check: String,
+    /// SHA-256 of the check's file.
+    pub check_sha256: Digest,
+    /// The instant it was evaluated for, whole seconds.
+    pub as_of: Timestamp,
+    /// Parameter values as bound: durations in seconds.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// `sqlite 3.54.0`.
+    pub engine: String,
+    /// The outcome for the whole.
+    pub outcome: Outcome,
+    /// Why it is inconclusive or not applicable, one sentence each.
+    pub why: Vec<String>,
+    /// Members counted by verdict.
+    pub verdicts: VerdictCounts,
+    /// Every member, sorted by subject.
+    pub members: Vec<Member>,
+    /// Every input, sorted by source.
+    pub inputs: Vec<InputRef>,
+    /// SHA-256 of the identity map used (canonical JSON lines of `identity_link`).
+    pub identity_map_sha256: Option<Digest>,
+    /// Controls it tests: `iso27001:2022/A.5.18`.
+    pub controls: Vec<String>,
+}
+
+impl Evaluation {
+    /// The schema this version writes.
+    pub const SCHEMA: &'static str = "evidenced/evaluation/v1";
+    /// Media type of a sealed evaluation.
+    pub const MEDIA_TYPE: &'static str = "application/vnd.evidenced.evaluation+json";
+
+    /// The failing members.
+    pub fn failing(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.verdict == Verdict::Fail)
+    }
+}

@@ -1,0 +1,22 @@
+//! The vocabulary every stage of the line shares.
+//!
+//! Types only: no I/O, no async, no clock, no SQL. A stage knows the stage before it by one of these and by nothing else.
+
+pub mod canonical;
+pub mod check;
+pub mod collector;
+pub mod digest;
+pub mod snapshot;
+pub mod table;
+pub mod time;
+
+pub use canonical::{CanonicalError, canonical_json};
+pub use check::{Evaluation, InputRef, InputState, Member, Outcome, Verdict, VerdictCounts};
+pub use collector::{CollectError, CollectorSpec};
+pub use digest::{Digest, Hasher};
+pub use jiff::Timestamp;
+pub use snapshot::{
+    Caller, Capture, ClockState, Completeness, CompletenessRecord, Count, ErrorRecord, Exchange, ExchangeRecord,
+    Manifest, Observation, Reason, ReasonCode, Redaction, SnapshotStatus, TableRecord,
+};
+pub use table::{Column, ColumnKind, Observed, Row, Table, TableError, TableSpec};

@@ -1,0 +1,3 @@
+//! The integration tests: statements about what the program does, watched from outside.
+
+mod house;
