@@ -188,6 +188,27 @@ pub struct Observation {
     pub redactions: Vec<Redaction>,
 }
 
+impl Observation {
+    /// Sorts every table, merges identical duplicates, and makes the observation incomplete where duplicates differ.
+    pub fn settle(&mut self) {
+        let mut differing = Vec::new();
+        for table in &mut self.tables {
+            let keys = table.settle();
+            if !keys.is_empty() {
+                let shown = keys.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+                let message = format!("{} members came more than once with different content: {shown}", keys.len());
+                differing.push(Reason::new(ReasonCode::DuplicateDiffers, message).table(&table.spec().name));
+            }
+        }
+        if !differing.is_empty() {
+            match &mut self.completeness {
+                Completeness::Incomplete { reasons } => reasons.extend(differing),
+                complete @ Completeness::Complete { .. } => *complete = Completeness::Incomplete { reasons: differing },
+            }
+        }
+    }
+}
+
 /// A run's whole yield, before it is sealed.
 #[derive(Debug, Clone)]
 pub struct Capture {
