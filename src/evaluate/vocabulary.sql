@@ -1,0 +1,186 @@
+-- The vocabulary: the tables a check is written against, once for every source.
+-- NULL always means that the source did not say. Only key columns are NOT NULL.
+-- Instants are text `2026-01-01T00:00:05Z` (UTC), dates `2026-01-31`, booleans 1 and 0, JSON is text.
+-- A collector's mapping.sql inserts into the tables its collector.toml names under `provides`; it never writes the
+-- tables of the second part, which the engine fills. Tables are STRICT and closed words are CHECKed, so that a
+-- mapping which invents a word or a type fails its own fixtures.
+
+-- Filled by mapping.sql ------------------------------------------------------------------------------------------
+
+-- One row per person, as the latest spell has it. Only rosters create persons.
+CREATE TABLE person (
+    person_key TEXT NOT NULL,           -- <source>:<employee_id>
+    source TEXT NOT NULL,               -- configured source name
+    employee_id TEXT,
+    name TEXT,
+    work_email TEXT,                    -- as the roster writes it
+    other_emails TEXT,                  -- JSON array of texts
+    manager_key TEXT,                   -- person_key of the manager
+    department TEXT,
+    employment_type TEXT,               -- employee, contractor, or the roster's own word
+    start_date TEXT,
+    end_date TEXT,                      -- last day of employment; NULL: no end is recorded
+    end_recorded_at TEXT,               -- when the roster recorded the end, which is not when it takes effect
+    status TEXT                         -- the roster's own word
+) STRICT;
+
+-- Every spell of employment of every person.
+CREATE TABLE employment (
+    person_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    spell INTEGER NOT NULL,             -- 1, 2, … in order of start
+    start_date TEXT,
+    end_date TEXT,                      -- last day; NULL: no end is recorded
+    start_at TEXT,                      -- start of start_date in the organisation's zone; left NULL by mapping.sql, the engine computes it
+    end_at TEXT,                        -- start of the day after end_date in the organisation's zone; likewise
+    employment_type TEXT,
+    end_recorded_at TEXT
+) STRICT;
+
+-- One row per account that can act in a system.
+CREATE TABLE account (
+    account_key TEXT NOT NULL,          -- <source>:<login>
+    source TEXT NOT NULL,
+    system TEXT,                        -- configured source name
+    native_id TEXT,                     -- the system's own immutable id
+    login TEXT,
+    email TEXT,
+    display_name TEXT,
+    kind TEXT CHECK (kind IN ('human', 'service', 'shared', 'break_glass', 'guest', 'root', 'unknown')),
+    status TEXT CHECK (status IN ('enabled', 'disabled', 'invited', 'absent')),
+    is_admin INTEGER CHECK (is_admin IN (0, 1)),
+    mfa TEXT CHECK (mfa IN ('enforced', 'enrolled', 'none')),
+    mfa_phishing_resistant INTEGER CHECK (mfa_phishing_resistant IN (0, 1)),
+    created_at TEXT,
+    last_active_at TEXT,                -- newest sign-in or use of any of its credentials
+    password_enabled INTEGER CHECK (password_enabled IN (0, 1)),  -- can sign in with a password
+    password_changed_at TEXT
+) STRICT;
+
+-- What an account may do: one row per grant.
+CREATE TABLE entitlement (
+    account_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    system TEXT,
+    resource TEXT,
+    resource_kind TEXT,
+    role TEXT,                          -- the system's own word
+    privilege TEXT,                     -- admin, write, read, …
+    granted_at TEXT,
+    via TEXT CHECK (via IN ('direct', 'group'))
+) STRICT;
+
+-- What an account proves itself with.
+CREATE TABLE credential (
+    account_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    kind TEXT CHECK (kind IN ('password', 'access_key', 'token', 'ssh_key', 'mfa_device')),
+    native_id TEXT,
+    status TEXT CHECK (status IN ('active', 'inactive')),
+    created_at TEXT,
+    last_used_at TEXT,
+    expires_at TEXT
+) STRICT;
+
+-- Configuration values of a system, under the system's own names; booleans are the words true and false.
+-- GitHub organisations: scope 'organisation', name 'two_factor_requirement_enabled'.
+CREATE TABLE setting (
+    source TEXT NOT NULL,
+    system TEXT,
+    scope TEXT,
+    name TEXT NOT NULL,
+    value TEXT
+) STRICT;
+
+-- Backup, copy and restore jobs.
+CREATE TABLE backup_job (
+    source TEXT NOT NULL,
+    system TEXT,
+    job_id TEXT NOT NULL,
+    resource TEXT,
+    kind TEXT CHECK (kind IN ('backup', 'copy', 'restore')),
+    state TEXT,                         -- created, pending, running, completed, partial, failed, aborting, aborted, expired
+    started_at TEXT,
+    finished_at TEXT,
+    bytes INTEGER,
+    message TEXT
+) STRICT;
+
+-- Recovery points.
+CREATE TABLE backup_point (
+    source TEXT NOT NULL,
+    system TEXT,
+    resource TEXT,
+    point_id TEXT NOT NULL,
+    created_at TEXT,
+    expires_at TEXT,
+    encrypted INTEGER CHECK (encrypted IN (0, 1)),
+    locked INTEGER CHECK (locked IN (0, 1)),
+    copies TEXT                         -- JSON array
+) STRICT;
+
+-- What is planned to be backed up: one row per plan and resource.
+CREATE TABLE backup_plan (
+    source TEXT NOT NULL,
+    system TEXT,
+    plan TEXT NOT NULL,
+    resource TEXT,
+    frequency TEXT,
+    retention_days INTEGER,
+    cross_region INTEGER CHECK (cross_region IN (0, 1)),
+    vault_locked INTEGER CHECK (vault_locked IN (0, 1))
+) STRICT;
+
+-- Filled by the engine -------------------------------------------------------------------------------------------
+
+-- Which account belongs to which person. Accounts linked to nobody have no row.
+CREATE TABLE identity_link (
+    account_key TEXT NOT NULL,
+    source TEXT NOT NULL,               -- the account's source
+    person_key TEXT NOT NULL,
+    method TEXT NOT NULL,               -- approved, email, login_is_email
+    confidence TEXT NOT NULL,           -- approved, exact
+    approved_by TEXT,
+    valid_from TEXT,
+    valid_to TEXT
+) STRICT;
+
+-- The account register of the configuration, one row per account a pattern names.
+CREATE TABLE registered_account (
+    account_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    kind TEXT,
+    owner TEXT,
+    purpose TEXT
+) STRICT;
+
+-- Every configured source, and the snapshot of it that checks read.
+CREATE TABLE source (
+    source TEXT NOT NULL,
+    collector TEXT NOT NULL,
+    max_age_seconds INTEGER NOT NULL,
+    required INTEGER NOT NULL CHECK (required IN (0, 1)),
+    snapshot TEXT,                      -- id of the latest snapshot at as_of; NULL: never collected
+    seen_at TEXT                        -- the instant its rows describe: the older of observed_at and finished_at
+) STRICT;
+
+-- Every snapshot known at as_of.
+CREATE TABLE snapshot (
+    snapshot TEXT NOT NULL,
+    source TEXT NOT NULL,
+    collector TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('complete', 'incomplete', 'suspect', 'failed')),
+    started_at TEXT NOT NULL,
+    finished_at TEXT NOT NULL,
+    observed_at TEXT,
+    slot TEXT
+) STRICT;
+
+-- Every due slot known at as_of, and how it ended.
+CREATE TABLE slot (
+    source TEXT NOT NULL,
+    due_at TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('complete', 'incomplete', 'suspect', 'failed', 'missed', 'skipped')),
+    reason TEXT,
+    snapshot TEXT
+) STRICT;
