@@ -12,9 +12,12 @@ pub fn to_millis(instant: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(instant)
 }
 
-/// `instant` cut to whole seconds, the precision of an evaluation's `as_of`.
-pub fn to_seconds(instant: Timestamp) -> Timestamp {
-    Timestamp::from_second(instant.as_second()).unwrap_or(instant)
+/// The first whole second not before `instant`: the precision of an evaluation's `as_of`, never earlier than the
+/// evidence it is made from.
+pub fn seconds_up(instant: Timestamp) -> Timestamp {
+    let second = instant.as_second();
+    let up = if instant.subsec_nanosecond() > 0 { second + 1 } else { second };
+    Timestamp::from_second(up).unwrap_or(instant)
 }
 
 /// A text that is not a duration.
