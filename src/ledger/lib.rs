@@ -1,1 +1,25 @@
-//! x
+//! The evidence log: entries, Merkle tree, checkpoints, proofs and signatures in published formats.
+//!
+//! Pure: bytes in, bytes or errors out. It never reads a file, a socket, a clock or a source of randomness;
+//! callers pass instants, seeds and nonces in. Every parser here takes untrusted bytes, is bounded, and never panics.
+//!
+//! Formats: RFC 6962 §2.1 (tree), RFC 9162 §2.1.3-2.1.4 (verification), RFC 8785 (entries), and C2SP signed-note,
+//! tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-tiles.
+
+pub mod checkpoint;
+pub mod entry;
+pub mod key;
+pub mod note;
+pub mod opening;
+pub mod sealed;
+pub mod tree;
+
+mod text;
+
+pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+pub use entry::{Body, Entry, EntryError, EntryFields, SlotOutcome};
+pub use key::{KeyError, KeyKind, SigningKey, VerifierKey};
+pub use note::{Note, NoteError, NoteSignature};
+pub use opening::{Opening, OpeningError};
+pub use sealed::{SealError, Sealed};
+pub use tree::{Consistency, Frontier, Inclusion, MemoryNodes, Node, Nodes, TreeError};
