@@ -1,1 +1,137 @@
-//! x
+//! The one door through which collectors reach a source, and the recorder behind it.
+//!
+//! Every request a collector makes, also from inside the AWS SDK and octocrab, goes through [`Egress::send`] or
+//! [`Egress::read_file`]. Live, the bytes are recorded as received before anything parses them. In replay the same
+//! recording is served back and nothing leaves the process, so that running a collector again gives the same tables.
+//! What is not recorded does not exist: a collector is handed only the status, the kept headers and the body that
+//! the recording holds.
+//!
+//! Egress never follows a redirect, never talks to a host outside the run's [`Policy`], never records a credential,
+//! and never hands on a body whose end did not arrive.
+
+pub mod aws;
+mod collector;
+mod conclude;
+mod failure;
+mod file;
+pub mod github;
+mod live;
+mod pages;
+mod policy;
+mod progress;
+mod record;
+mod redact;
+mod replay;
+mod throttle;
+
+#[cfg(test)]
+mod tests;
+
+pub use collector::{Collector, Context};
+pub use pages::{Pages, next_page_within};
+pub use policy::{EgressError, Policy};
+pub use progress::{NoProgress, Progress};
+pub use record::KEPT_HEADERS;
+
+use bytes::Bytes;
+use model::{CollectError, Exchange, Redaction, Timestamp};
+use secrecy::SecretString;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a source answered: exactly what the recording holds of it.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The headers of [`KEPT_HEADERS`] that came with it, and no others.
+    pub headers: http::HeaderMap,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+/// A handle on one run's door to its source; cheap to clone.
+#[derive(Clone)]
+pub struct Egress {
+    mode: Arc<Mode>,
+}
+
+enum Mode {
+    Live(Box<live::Live>),
+    Replay(replay::Replay),
+}
+
+impl Egress {
+    /// A door to the network that records all that passes. The run's deadline starts now.
+    pub fn live(policy: Policy, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
+        Ok(Self { mode: Arc::new(Mode::Live(Box::new(live::Live::new(policy, progress)?))) })
+    }
+
+    /// A door to a recording: requests are matched by operation, method, URL and body, and answered in recorded order.
+    pub fn replay(exchanges: Vec<Exchange>) -> Self {
+        Self { mode: Arc::new(Mode::Replay(replay::Replay::new(exchanges))) }
+    }
+
+    /// Whether a recording answers. For filling in a placeholder where an SDK insists on a credential, nothing else:
+    /// a collector that decides by it no longer derives the same tables twice.
+    pub fn is_replay(&self) -> bool {
+        matches!(*self.mode, Mode::Replay(_))
+    }
+
+    /// Sends `request` as `operation`, waiting and trying again as the source asks, within the policy's bounds.
+    ///
+    /// Returns the final answer whatever its status, 403 and 404 included. A 429, 5xx or throttled 403 that outlives
+    /// its attempts is an error, and so is a body that did not arrive whole.
+    pub async fn send(&self, operation: &str, request: http::Request<Bytes>) -> Result<Answer, CollectError> {
+        match &*self.mode {
+            Mode::Live(live) => live.send(operation, request).await,
+            Mode::Replay(replay) => replay.send(operation, &request),
+        }
+    }
+
+    /// Reads the file at the absolute `path`, recorded as method `READ` of a `file:` URL.
+    pub async fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
+        match &*self.mode {
+            Mode::Live(live) => live.read_file(operation, path).await,
+            Mode::Replay(replay) => replay.read_file(operation, path),
+        }
+    }
+
+    /// Keeps the literal text of `secret` out of everything recorded, should the source echo it.
+    pub fn protect(&self, secret: &SecretString) {
+        if let Mode::Live(live) = &*self.mode {
+            live.protect(secret);
+        }
+    }
+
+    /// Every exchange so far, failed attempts included, in the order the requests left. In replay, those served.
+    pub fn recorded(&self) -> Vec<Exchange> {
+        match &*self.mode {
+            Mode::Live(live) => live.recorded(),
+            Mode::Replay(replay) => replay.served(),
+        }
+    }
+
+    /// The newest `date` header of the answers so far.
+    pub fn last_answer_date(&self) -> Option<Timestamp> {
+        self.recorded().iter().filter_map(|exchange| record::http_date(exchange.record.headers.get("date")?)).max()
+    }
+
+    /// Recorded bodies in which a protected secret was replaced before hashing.
+    pub fn redactions(&self) -> Vec<Redaction> {
+        self.recorded()
+            .iter()
+            .filter(|exchange| redact::is_marked(&exchange.body))
+            .map(|exchange| Redaction {
+                exchange: exchange.record.seq,
+                field: "the run's own credential, echoed by the source".to_owned(),
+            })
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for Egress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_replay() { "Egress(replay)" } else { "Egress(live)" })
+    }
+}

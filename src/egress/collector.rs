@@ -1,0 +1,39 @@
+//! What a collector is, and what it is given. Judges nothing.
+
+use crate::{Egress, Policy};
+use model::{CollectError, CollectorSpec, Observation, Timestamp};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+
+/// Reads one kind of evidence from one source.
+///
+/// The result may depend on the answers, `ctx.settings` and `ctx.started_at`, and on nothing else: the same code runs
+/// again over the recording, and its tables must come out the same byte for byte.
+#[async_trait::async_trait]
+pub trait Collector: Send + Sync {
+    /// `collector.toml`.
+    fn spec(&self) -> &CollectorSpec;
+
+    /// `mapping.sql`: from this collector's tables to the vocabulary.
+    fn mapping(&self) -> &'static str;
+
+    /// Hosts, files and caps for these settings. Pure; an error is a configuration problem in words.
+    fn policy(&self, settings: &serde_json::Value) -> Result<Policy, CollectError>;
+
+    /// Reads the source through `ctx.egress` only.
+    async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError>;
+}
+
+/// What a collector is given for one run.
+pub struct Context {
+    /// The configured source's name.
+    pub source: String,
+    /// This source's settings: defaults filled in, paths absolute, no secrets.
+    pub settings: serde_json::Value,
+    /// Secrets by settings key; empty in replay.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// The door to the source.
+    pub egress: Egress,
+    /// When the run started; in replay, when the recorded run did.
+    pub started_at: Timestamp,
+}

@@ -1,0 +1,73 @@
+//! From the last recorded attempt at a request to what the collector gets. The one place that decides it, live and
+//! in replay; it looks at the record and nothing else.
+
+use crate::Answer;
+use crate::failure::Failure;
+use crate::record::header_map;
+use crate::throttle::{Judgement, judge};
+use bytes::Bytes;
+use model::{CollectError, Exchange, ExchangeRecord};
+
+/// Whether this attempt's outcome is worth another.
+pub(crate) fn is_passing(exchange: &Exchange) -> bool {
+    let record = &exchange.record;
+    match (&record.error, record.status) {
+        (Some(error), _) => Failure::parse(error).is_passing(),
+        (None, Some(status)) => judge(status, &record.headers, &exchange.body) != Judgement::Final,
+        (None, None) => false,
+    }
+}
+
+/// What the collector gets after `attempts`, the last of which is `exchange`.
+pub(crate) fn conclude(exchange: &Exchange, attempts: usize) -> Result<Answer, CollectError> {
+    let record = &exchange.record;
+    let operation = record.operation.clone();
+    if let Some(error) = &record.error {
+        return Err(Failure::parse(error).into_error(&operation, attempts));
+    }
+    let Some(status) = record.status else {
+        let message = "the recording has neither a status nor an error".to_owned();
+        return Err(CollectError::Malformed { operation, message });
+    };
+    match judge(status, &record.headers, &exchange.body) {
+        Judgement::Final => Ok(Answer { status, headers: header_map(&record.headers), body: exchange.body.clone() }),
+        Judgement::Throttled => Err(CollectError::Throttled { operation, message: spent(status, record, attempts) }),
+        Judgement::Trouble => Err(CollectError::Transient { operation, message: spent(status, record, attempts) }),
+    }
+}
+
+fn spent(status: u16, record: &ExchangeRecord, attempts: usize) -> String {
+    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("");
+    let times = if attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
+    let asked = record.headers.get("retry-after").map(|value| {
+        let value: String = value.chars().take(40).collect();
+        format!(", asking to wait `{value}`")
+    });
+    format!("tried {times}, last answer {status} {reason}{}", asked.unwrap_or_default())
+}
+
+/// What the collector gets of a file that was read as `exchange`.
+pub(crate) fn conclude_file(exchange: &Exchange) -> Result<Bytes, CollectError> {
+    let record = &exchange.record;
+    let operation = record.operation.clone();
+    let path = url::Url::parse(&record.url)
+        .ok()
+        .and_then(|url| url.to_file_path().ok())
+        .map_or_else(|| record.url.clone(), |path| path.display().to_string());
+    if let Some(error) = &record.error {
+        return Err(Failure::parse(error).into_error(&operation, 1));
+    }
+    match record.status {
+        Some(200) => Ok(exchange.body.clone()),
+        Some(403) => Err(CollectError::Denied {
+            operation,
+            permission: format!("read {path}"),
+            message: "this process may not read it".to_owned(),
+        }),
+        Some(404) => Err(CollectError::Misconfigured {
+            message: format!("`{path}` does not exist"),
+            help: "look at the path in the source's settings; relative ones start at the configuration file".to_owned(),
+        }),
+        other => Err(CollectError::Malformed { operation, message: format!("the recording says {other:?} of a file") }),
+    }
+}

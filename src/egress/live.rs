@@ -1,0 +1,291 @@
+//! The network side: one HTTP client, the retries, the caps. Never follows a redirect, never uses a proxy of the
+//! environment, never asks for compressed bytes.
+
+use crate::conclude::{conclude, conclude_file, is_passing};
+use crate::failure::{Failure, Kind};
+use crate::policy::{EgressError, Policy};
+use crate::progress::Progress;
+use crate::record::{Key, Outcome, Recording, kept_headers};
+use crate::throttle::{asked_wait, wait_before};
+use crate::{Answer, file, redact};
+use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
+use model::{CollectError, Exchange};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use url::Url;
+
+const USER_AGENT: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+pub(crate) struct Live {
+    policy: Policy,
+    client: reqwest::Client,
+    progress: Arc<dyn Progress>,
+    recording: Recording,
+    queue: Semaphore,
+    received: AtomicU64,
+    protected: Mutex<Vec<SecretString>>,
+    ends_at: Instant,
+}
+
+/// One request, taken apart so that every attempt can be made from it.
+struct Sending {
+    method: http::Method,
+    url: Url,
+    headers: http::HeaderMap,
+    body: Bytes,
+}
+
+impl Live {
+    pub(crate) fn new(policy: Policy, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
+        policy.check()?;
+        let client = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT.min(policy.request_timeout))
+            .build()
+            .map_err(|error| EgressError::Client(causes(&error)))?;
+        Ok(Self {
+            queue: Semaphore::new(policy.concurrency.max(1)),
+            ends_at: Instant::now() + policy.deadline,
+            policy,
+            client,
+            progress,
+            recording: Recording::default(),
+            received: AtomicU64::new(0),
+            protected: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn recorded(&self) -> Vec<Exchange> {
+        self.recording.exchanges()
+    }
+
+    pub(crate) fn protect(&self, secret: &SecretString) {
+        let mut protected = self.protected.lock().unwrap_or_else(PoisonError::into_inner);
+        if !protected.iter().any(|known| known.expose_secret() == secret.expose_secret()) {
+            protected.push(secret.clone());
+        }
+    }
+
+    pub(crate) async fn send(&self, operation: &str, request: http::Request<Bytes>) -> Result<Answer, CollectError> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| CollectError::Malformed {
+            operation: operation.to_owned(),
+            message: format!("the address of the request cannot be read: {error}"),
+        })?;
+        let key = Key::of_request(operation, &parts.method, &url, &body);
+        let sending = Sending { method: parts.method, url, headers: parts.headers, body };
+
+        // the turn is kept while waiting: when a source asks one call to slow down, the others queue behind it
+        let _turn = self.queue.acquire().await;
+        if let Err(failure) = self.policy.allows(operation, &sending.url) {
+            return conclude(&self.recording.begin(key, 1).fill(failure.into()), 1);
+        }
+        let mut attempt = 1;
+        loop {
+            let place = self.recording.begin(key.clone(), attempt);
+            let exchange = place.fill(self.attempt(&sending).await);
+            self.progress.exchange(operation, exchange.record.bytes);
+            if attempt >= self.policy.attempts || !is_passing(&exchange) {
+                return conclude(&exchange, attempt as usize);
+            }
+            attempt += 1;
+            let asked = asked_wait(&exchange.record.headers, Timestamp::now());
+            let wait = wait_before(attempt, asked, self.policy.first_wait, self.policy.max_wait);
+            if Instant::now() + wait >= self.ends_at {
+                return conclude(&exchange, attempt as usize - 1);
+            }
+            self.progress.waiting(operation, wait.as_secs());
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    pub(crate) async fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
+        let url = Url::from_file_path(path).map_err(|()| file::relative(path))?;
+        let _turn = self.queue.acquire().await;
+        let place = self.recording.begin(Key::of_file(operation, &url), 1);
+        let outcome = match self.policy.allows_operation(operation) {
+            Err(failure) => failure.into(),
+            Ok(()) => self.within_run(file::read(&self.policy, path).await),
+        };
+        let exchange = place.fill(outcome);
+        self.progress.exchange(operation, exchange.record.bytes);
+        conclude_file(&exchange)
+    }
+
+    /// One attempt: its outcome, whatever it is.
+    async fn attempt(&self, sending: &Sending) -> Outcome {
+        let left = self.ends_at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Failure::new(Kind::Deadline, "the run's time was up before the request left").into();
+        }
+        let limit = Instant::now() + left.min(self.policy.request_timeout);
+        let mut outcome = Outcome::default();
+        let mut body = BytesMut::new();
+        if let Err(failure) = self.receive(sending, limit, &mut outcome, &mut body).await {
+            outcome.failure = Some(failure);
+        }
+        self.clean(&mut outcome, body.freeze());
+        outcome
+    }
+
+    async fn receive(
+        &self,
+        sending: &Sending,
+        limit: Instant,
+        outcome: &mut Outcome,
+        body: &mut BytesMut,
+    ) -> Result<(), Failure> {
+        let mut request = reqwest::Request::new(sending.method.clone(), sending.url.clone());
+        *request.headers_mut() = sending.headers.clone();
+        request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+        if !sending.body.is_empty() {
+            *request.body_mut() = Some(sending.body.clone().into());
+        }
+        let mut response = tokio::time::timeout_at(limit, self.client.execute(request))
+            .await
+            .map_err(|_| self.late("no answer began in time"))?
+            .map_err(transport)?;
+        outcome.status = Some(response.status().as_u16());
+        outcome.headers = kept_headers(response.headers());
+        let unframed = is_unframed(&sending.method, &response);
+        let declared = response.content_length();
+
+        if let Some(declared) = declared.filter(|declared| *declared > self.policy.max_body_bytes) {
+            return Err(self.too_large(Some(declared)));
+        }
+        loop {
+            let chunk = tokio::time::timeout_at(limit, response.chunk())
+                .await
+                .map_err(|_| self.late("the body did not end in time"))?;
+            let chunk = match chunk {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => {
+                    let of = declared.map(|declared| format!(" of {declared}")).unwrap_or_default();
+                    return Err(Failure::new(
+                        Kind::Cut,
+                        format!("the body ended after {}{of} bytes: {}", body.len(), causes(&error.without_url())),
+                    ));
+                }
+            };
+            let run = self.received.fetch_add(chunk.len() as u64, Ordering::Relaxed) + chunk.len() as u64;
+            if (body.len() + chunk.len()) as u64 > self.policy.max_body_bytes {
+                return Err(self.too_large(None));
+            }
+            if run > self.policy.max_total_bytes {
+                return Err(self.run_too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if declared.is_some_and(|declared| declared != body.len() as u64 && sending.method != http::Method::HEAD) {
+            let of = declared.unwrap_or_default();
+            return Err(Failure::new(Kind::Cut, format!("the body ended after {} of {of} bytes", body.len())));
+        }
+        if response.status().is_redirection() && outcome.status != Some(304) {
+            let to = outcome.headers.get("location").map_or("nowhere", String::as_str);
+            let to: String = to.chars().take(200).collect();
+            return Err(Failure::new(
+                Kind::Redirect,
+                format!("the source points to {to}; redirects are never followed"),
+            ));
+        }
+        if let Some(encoding) = outcome.headers.get("content-encoding").filter(|value| value.trim() != "identity") {
+            let encoding: String = encoding.chars().take(40).collect();
+            return Err(Failure::new(Kind::Encoded, format!("the body is `{encoding}`, which was not asked for")));
+        }
+        if unframed {
+            return Err(Failure::new(
+                Kind::Unframed,
+                "the answer states neither a length nor an end, so a cut would not show",
+            ));
+        }
+        Ok(())
+    }
+
+    fn late(&self, detail: &str) -> Failure {
+        if Instant::now() >= self.ends_at {
+            return Failure::new(Kind::Deadline, "the run's time was up before the answer came");
+        }
+        Failure::new(Kind::Timeout, format!("{detail} ({} s)", self.policy.request_timeout.as_secs_f64()))
+    }
+
+    fn too_large(&self, declared: Option<u64>) -> Failure {
+        let cap = self.policy.max_body_bytes;
+        let said = declared.map(|declared| format!(" (declared: {declared})")).unwrap_or_default();
+        Failure::new(Kind::TooLarge, format!("the body is larger than {cap} bytes{said}"))
+    }
+
+    fn run_too_large(&self) -> Failure {
+        let cap = self.policy.max_total_bytes;
+        Failure::new(Kind::RunTooLarge, format!("the answers of this run together are larger than {cap} bytes"))
+    }
+
+    /// Counts a file towards the run's total.
+    fn within_run(&self, outcome: Outcome) -> Outcome {
+        let bytes = outcome.body.len() as u64;
+        if self.received.fetch_add(bytes, Ordering::Relaxed) + bytes > self.policy.max_total_bytes {
+            return self.run_too_large().into();
+        }
+        outcome
+    }
+
+    /// Takes protected secrets out of what is about to be recorded.
+    fn clean(&self, outcome: &mut Outcome, body: Bytes) {
+        let protected = self.protected.lock().unwrap_or_else(PoisonError::into_inner);
+        outcome.body = redact::echoes(body, &protected);
+        for value in outcome.headers.values_mut() {
+            *value = redact::echoes_text(std::mem::take(value), &protected);
+        }
+        if let Some(failure) = &mut outcome.failure {
+            failure.detail = redact::echoes_text(std::mem::take(&mut failure.detail), &protected);
+        }
+    }
+}
+
+/// Whether the body's end is only the end of the connection (RFC 9112, section 6.3, rule 8).
+fn is_unframed(method: &http::Method, response: &reqwest::Response) -> bool {
+    let status = response.status().as_u16();
+    response.version() <= http::Version::HTTP_11
+        && method != http::Method::HEAD
+        && !matches!(status, 100..=199 | 204 | 304)
+        && response.content_length().is_none()
+        && !response.headers().contains_key(http::header::TRANSFER_ENCODING)
+}
+
+fn transport(error: reqwest::Error) -> Failure {
+    let kind = if error.is_connect() {
+        Kind::Unreachable
+    } else if error.is_timeout() {
+        Kind::Timeout
+    } else {
+        Kind::Transport
+    };
+    // the address is in the record already, without its credentials
+    Failure::new(kind, causes(&error.without_url()))
+}
+
+/// An error and what caused it, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let more = source.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = source.source();
+    }
+    text
+}

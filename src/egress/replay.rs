@@ -1,0 +1,73 @@
+//! Serves a recording back. Never touches the network, the disk or the clock.
+
+use crate::Answer;
+use crate::conclude::{conclude, conclude_file, is_passing};
+use crate::record::Key;
+use bytes::Bytes;
+use model::{CollectError, Exchange};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use url::Url;
+
+/// All attempts at one request, first to last.
+type Call = Vec<Exchange>;
+
+pub(crate) struct Replay {
+    state: Mutex<State>,
+}
+
+struct State {
+    waiting: BTreeMap<Key, VecDeque<Call>>,
+    served: BTreeMap<u32, Exchange>,
+}
+
+impl Replay {
+    pub(crate) fn new(mut exchanges: Vec<Exchange>) -> Self {
+        exchanges.sort_by_key(|exchange| exchange.record.seq);
+        let mut waiting: BTreeMap<Key, VecDeque<Call>> = BTreeMap::new();
+        for exchange in exchanges {
+            let calls = waiting.entry(Key::of_record(&exchange.record)).or_default();
+            // two calls for the same thing may have run side by side: an attempt belongs to the oldest call that waits for it
+            let open = calls
+                .iter_mut()
+                .find(|call| call.len() + 1 == exchange.record.attempt as usize && call.last().is_some_and(is_passing));
+            match open {
+                Some(call) => call.push(exchange),
+                None => calls.push_back(vec![exchange]),
+            }
+        }
+        Self { state: Mutex::new(State { waiting, served: BTreeMap::new() }) }
+    }
+
+    pub(crate) fn send(&self, operation: &str, request: &http::Request<Bytes>) -> Result<Answer, CollectError> {
+        let url = Url::parse(&request.uri().to_string()).map_err(|error| CollectError::Malformed {
+            operation: operation.to_owned(),
+            message: format!("the address of the request cannot be read: {error}"),
+        })?;
+        let call = self.take(&Key::of_request(operation, request.method(), &url, request.body()))?;
+        call.last().map_or_else(|| Err(not_recorded(operation)), |last| conclude(last, call.len()))
+    }
+
+    pub(crate) fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
+        let url = Url::from_file_path(path).map_err(|()| crate::file::relative(path))?;
+        let call = self.take(&Key::of_file(operation, &url))?;
+        call.last().map_or_else(|| Err(not_recorded(operation)), conclude_file)
+    }
+
+    fn take(&self, key: &Key) -> Result<Call, CollectError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let call =
+            state.waiting.get_mut(key).and_then(VecDeque::pop_front).ok_or_else(|| not_recorded(&key.operation))?;
+        state.served.extend(call.iter().map(|exchange| (exchange.record.seq, exchange.clone())));
+        Ok(call)
+    }
+
+    pub(crate) fn served(&self) -> Vec<Exchange> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).served.values().cloned().collect()
+    }
+}
+
+fn not_recorded(operation: &str) -> CollectError {
+    CollectError::Transient { operation: operation.to_owned(), message: "not in the recording".to_owned() }
+}
