@@ -96,6 +96,11 @@ impl VerifierKey {
         self.id
     }
 
+    /// The 32 bytes of the Ed25519 public key (RFC 8032), for other tools' key formats.
+    pub fn public_bytes(&self) -> &[u8; 32] {
+        self.public.as_bytes()
+    }
+
     /// Whether `signature` is this key's over exactly `message`; keys and points of small order are refused.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         ed25519_dalek::Signature::from_slice(signature)
