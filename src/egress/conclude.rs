@@ -7,6 +7,7 @@ use crate::record::header_map;
 use crate::throttle::{Judgement, judge};
 use bytes::Bytes;
 use model::{CollectError, Exchange, ExchangeRecord};
+use std::path::Path;
 
 /// Whether this attempt's outcome is worth another.
 pub(crate) fn is_passing(exchange: &Exchange) -> bool {
@@ -46,28 +47,33 @@ fn spent(status: u16, record: &ExchangeRecord, attempts: usize) -> String {
     format!("tried {times}, last answer {status} {reason}{}", asked.unwrap_or_default())
 }
 
-/// What the collector gets of a file that was read as `exchange`.
-pub(crate) fn conclude_file(exchange: &Exchange) -> Result<Bytes, CollectError> {
+/// What the collector gets of a path that was read as `exchange`: status 200, 403 or 404.
+pub(crate) fn conclude_path(exchange: &Exchange) -> Result<Answer, CollectError> {
     let record = &exchange.record;
     let operation = record.operation.clone();
-    let path = url::Url::parse(&record.url)
-        .ok()
-        .and_then(|url| url.to_file_path().ok())
-        .map_or_else(|| record.url.clone(), |path| path.display().to_string());
     if let Some(error) = &record.error {
         return Err(Failure::parse(error).into_error(&operation, 1));
     }
     match record.status {
-        Some(200) => Ok(exchange.body.clone()),
-        Some(403) => Err(CollectError::Denied {
-            operation,
-            permission: format!("read {path}"),
+        Some(status @ (200 | 403 | 404)) => {
+            Ok(Answer { status, headers: header_map(&record.headers), body: exchange.body.clone() })
+        }
+        other => Err(CollectError::Malformed { operation, message: format!("the recording says {other:?} of a file") }),
+    }
+}
+
+/// The content of a file without which the collector cannot go on.
+pub(crate) fn content(operation: &str, path: &Path, answer: Answer) -> Result<Bytes, CollectError> {
+    match answer.status {
+        200 => Ok(answer.body),
+        403 => Err(CollectError::Denied {
+            operation: operation.to_owned(),
+            permission: format!("read {}", path.display()),
             message: "this process may not read it".to_owned(),
         }),
-        Some(404) => Err(CollectError::Misconfigured {
-            message: format!("`{path}` does not exist"),
+        _ => Err(CollectError::Misconfigured {
+            message: format!("`{}` does not exist", path.display()),
             help: "look at the path in the source's settings; relative ones start at the configuration file".to_owned(),
         }),
-        other => Err(CollectError::Malformed { operation, message: format!("the recording says {other:?} of a file") }),
     }
 }

@@ -12,6 +12,7 @@
 pub mod aws;
 mod collector;
 mod conclude;
+mod credential;
 mod failure;
 mod file;
 pub mod github;
@@ -28,6 +29,7 @@ mod throttle;
 mod tests;
 
 pub use collector::{Collector, Context};
+pub use file::RedactFile;
 pub use pages::{Pages, next_page_within};
 pub use policy::{EgressError, Policy};
 pub use progress::{NoProgress, Progress};
@@ -89,11 +91,36 @@ impl Egress {
         }
     }
 
-    /// Reads the file at the absolute `path`, recorded as method `READ` of a `file:` URL.
+    /// Reads the file at the absolute `path`, recorded as method `READ` of a `file:` URL. A file that is absent or may
+    /// not be read is an error; where that is evidence, use [`Egress::read_path`].
     pub async fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
+        conclude::content(operation, path, self.read_path(operation, path).await?)
+    }
+
+    /// The file at the absolute `path`: status 200 with its content and `last-modified`, 403 or 404.
+    pub async fn read_path(&self, operation: &str, path: &Path) -> Result<Answer, CollectError> {
+        self.read(operation, path, file::Reading::File).await
+    }
+
+    /// Like [`Egress::read_path`], without the secrets `redact` takes out before anything is hashed or kept.
+    pub async fn read_file_redacted(
+        &self,
+        operation: &str,
+        path: &Path,
+        redact: RedactFile,
+    ) -> Result<Answer, CollectError> {
+        self.read(operation, path, file::Reading::Redacted(redact)).await
+    }
+
+    /// The names in the folder at the absolute `path` as a sorted JSON array, recorded as method `LIST`.
+    pub async fn list_folder(&self, operation: &str, path: &Path) -> Result<Answer, CollectError> {
+        self.read(operation, path, file::Reading::Folder).await
+    }
+
+    async fn read(&self, operation: &str, path: &Path, reading: file::Reading) -> Result<Answer, CollectError> {
         match &*self.mode {
-            Mode::Live(live) => live.read_file(operation, path).await,
-            Mode::Replay(replay) => replay.read_file(operation, path),
+            Mode::Live(live) => live.read_path(operation, path, reading).await,
+            Mode::Replay(replay) => replay.read_path(operation, path, reading),
         }
     }
 
@@ -117,16 +144,21 @@ impl Egress {
         self.recorded().iter().filter_map(|exchange| record::http_date(exchange.record.headers.get("date")?)).max()
     }
 
-    /// Recorded bodies in which a protected secret was replaced before hashing.
+    /// What was replaced in recorded bodies before hashing: protected secrets, and what a file's redaction took out.
     pub fn redactions(&self) -> Vec<Redaction> {
-        self.recorded()
-            .iter()
-            .filter(|exchange| redact::is_marked(&exchange.body))
-            .map(|exchange| Redaction {
-                exchange: exchange.record.seq,
-                field: "the run's own credential, echoed by the source".to_owned(),
-            })
-            .collect()
+        let mut redactions = Vec::new();
+        for exchange in self.recorded() {
+            let mut note = |field: &str| {
+                redactions.push(Redaction { exchange: exchange.record.seq, field: field.to_owned() });
+            };
+            if redact::is_marked(&exchange.body) {
+                note("the run's own credential, echoed by the source");
+            }
+            if let Some(fields) = exchange.record.headers.get(file::REDACTED_HEADER) {
+                fields.split("; ").for_each(note);
+            }
+        }
+        redactions
     }
 }
 

@@ -1,8 +1,9 @@
 //! The network side: one HTTP client, the retries, the caps. Never follows a redirect, never uses a proxy of the
 //! environment, never asks for compressed bytes.
 
-use crate::conclude::{conclude, conclude_file, is_passing};
+use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::failure::{Failure, Kind};
+use crate::file::Reading;
 use crate::policy::{EgressError, Policy};
 use crate::progress::Progress;
 use crate::record::{Key, Outcome, Recording, kept_headers};
@@ -66,6 +67,15 @@ impl Live {
         })
     }
 
+    /// For the credential chain alone: nothing sent with it is recorded.
+    pub(crate) const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    pub(crate) fn origins(&self) -> &[Url] {
+        &self.policy.origins
+    }
+
     pub(crate) fn recorded(&self) -> Vec<Exchange> {
         self.recording.exchanges()
     }
@@ -110,17 +120,22 @@ impl Live {
         }
     }
 
-    pub(crate) async fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
+    pub(crate) async fn read_path(
+        &self,
+        operation: &str,
+        path: &Path,
+        reading: Reading,
+    ) -> Result<Answer, CollectError> {
         let url = Url::from_file_path(path).map_err(|()| file::relative(path))?;
         let _turn = self.queue.acquire().await;
-        let place = self.recording.begin(Key::of_file(operation, &url), 1);
+        let place = self.recording.begin(Key::of_path(operation, reading.method(), &url), 1);
         let outcome = match self.policy.allows_operation(operation) {
             Err(failure) => failure.into(),
-            Ok(()) => self.within_run(file::read(&self.policy, path).await),
+            Ok(()) => self.within_run(file::read(&self.policy, path, reading).await),
         };
         let exchange = place.fill(outcome);
         self.progress.exchange(operation, exchange.record.bytes);
-        conclude_file(&exchange)
+        conclude_path(&exchange)
     }
 
     /// One attempt: its outcome, whatever it is.

@@ -15,6 +15,8 @@ pub struct Policy {
     pub operations: Vec<String>,
     /// Files that may be read, and folders whose files may be.
     pub files: Vec<PathBuf>,
+    /// Ends of paths that may be read anywhere, through a redaction only: `.ssh/authorized_keys`.
+    pub redacted_endings: Vec<PathBuf>,
     /// Cap on one body.
     pub max_body_bytes: u64,
     /// Cap on all bodies of the run together.
@@ -42,6 +44,7 @@ impl Default for Policy {
             origins: Vec::new(),
             operations: Vec::new(),
             files: Vec::new(),
+            redacted_endings: Vec::new(),
             max_body_bytes: 64 * 1024 * 1024,
             max_total_bytes: 1024 * 1024 * 1024,
             max_pages: 10_000,

@@ -100,8 +100,8 @@ impl Key {
         }
     }
 
-    pub(crate) fn of_file(operation: &str, url: &Url) -> Self {
-        Self { operation: operation.to_owned(), method: "READ".to_owned(), url: url.to_string(), request_body: None }
+    pub(crate) fn of_path(operation: &str, method: &str, url: &Url) -> Self {
+        Self { operation: operation.to_owned(), method: method.to_owned(), url: url.to_string(), request_body: None }
     }
 
     pub(crate) fn of_record(record: &ExchangeRecord) -> Self {

@@ -1,7 +1,8 @@
 //! Serves a recording back. Never touches the network, the disk or the clock.
 
 use crate::Answer;
-use crate::conclude::{conclude, conclude_file, is_passing};
+use crate::conclude::{conclude, conclude_path, is_passing};
+use crate::file::Reading;
 use crate::record::Key;
 use bytes::Bytes;
 use model::{CollectError, Exchange};
@@ -49,10 +50,10 @@ impl Replay {
         call.last().map_or_else(|| Err(not_recorded(operation)), |last| conclude(last, call.len()))
     }
 
-    pub(crate) fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
+    pub(crate) fn read_path(&self, operation: &str, path: &Path, reading: Reading) -> Result<Answer, CollectError> {
         let url = Url::from_file_path(path).map_err(|()| crate::file::relative(path))?;
-        let call = self.take(&Key::of_file(operation, &url))?;
-        call.last().map_or_else(|| Err(not_recorded(operation)), conclude_file)
+        let call = self.take(&Key::of_path(operation, reading.method(), &url))?;
+        call.last().map_or_else(|| Err(not_recorded(operation)), conclude_path)
     }
 
     fn take(&self, key: &Key) -> Result<Call, CollectError> {
