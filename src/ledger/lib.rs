@@ -7,19 +7,30 @@
 //! tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-tiles.
 
 pub mod checkpoint;
+pub mod consistency;
+pub mod cosignature;
 pub mod entry;
 pub mod key;
 pub mod note;
 pub mod opening;
+pub mod proof;
 pub mod sealed;
+pub mod tiles;
 pub mod tree;
 
 mod text;
 
+#[cfg(test)]
+mod golden;
+
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
+pub use consistency::{ConsistencyError, ConsistencyFile};
+pub use cosignature::{CosignatureError, WitnessKey};
 pub use entry::{Body, Entry, EntryError, EntryFields, SlotOutcome};
 pub use key::{KeyError, KeyKind, SigningKey, VerifierKey};
 pub use note::{Note, NoteError, NoteSignature};
 pub use opening::{Opening, OpeningError};
+pub use proof::{Proof, ProofError};
 pub use sealed::{SealError, Sealed};
+pub use tiles::{Tile, TileError, TileKind};
 pub use tree::{Consistency, Frontier, Inclusion, MemoryNodes, Node, Nodes, TreeError};

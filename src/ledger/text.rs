@@ -1,5 +1,6 @@
 //! The few lexical forms every text format here shares, read strictly: one spelling per value.
 
+use crate::tree::MAX_PROOF;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::Digest;
@@ -33,6 +34,21 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number| *number < 1 << 63)
 }
 
+/// Reads the lines of a Merkle proof, one Base64 digest each, up to the blank line that ends them; returns what follows it.
+pub(crate) fn proof_lines(mut text: &str) -> Option<(Vec<Digest>, &str)> {
+    let mut path = Vec::new();
+    loop {
+        let (line, rest) = text.split_once('\n')?;
+        text = rest;
+        if line.is_empty() {
+            return Some((path, text));
+        }
+        if path.len() == MAX_PROOF {
+            return None;
+        }
+        path.push(digest_from_base64(line)?);
+    }
+}
 #[cfg(test)]
 mod tests {
     use super::*;

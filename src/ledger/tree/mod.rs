@@ -184,7 +184,7 @@ fn find(nodes: &impl Nodes, level: u8, index: u64) -> Result<Digest, TreeError> 
 
 /// The largest power of two below `width`, where RFC 6962 splits a tree of more than one leaf.
 const fn split(width: u64) -> u64 {
-    1 << (63 - (width - 1).leading_zeros())
+    1 << (width - 1).ilog2()
 }
 
 /// The root over leaves `begin..end` as RFC 6962 splits them: `begin` is a multiple of the power of two at or above the width,
