@@ -1,0 +1,84 @@
+//! Where things are in a pack, and what they are called.
+
+use crate::names::segment;
+use model::{ExchangeRecord, Timestamp};
+
+pub(crate) const README_TEXT: &str = "00_README.txt";
+pub(crate) const README_HTML: &str = "00_README.html";
+pub(crate) const SCOPE: &str = "01_SCOPE.json";
+pub(crate) const INDEX_CSV: &str = "02_EVIDENCE_INDEX.csv";
+pub(crate) const INDEX_JSON: &str = "02_EVIDENCE_INDEX.json";
+pub(crate) const COVERAGE: &str = "04_COVERAGE.csv";
+pub(crate) const DATABASE: &str = "evidence.sqlite";
+pub(crate) const FINDINGS_CSV: &str = "findings/findings.csv";
+pub(crate) const FINDINGS_JSON: &str = "findings/findings.json";
+pub(crate) const CHECKPOINT: &str = "log/checkpoint";
+pub(crate) const ENTRIES: &str = "log/entries.jsonl";
+pub(crate) const LOG_KEY: &str = "log/log-key.vkey";
+pub(crate) const LOG_KEY_PEM: &str = "log/log-key.pem";
+
+pub(crate) fn opening(index: u64) -> String {
+    format!("log/openings/{index}.txt")
+}
+
+pub(crate) fn proof(index: u64) -> String {
+    format!("log/proofs/{index}.tlog-proof")
+}
+
+pub(crate) fn check(name: &str) -> String {
+    format!("checks/{}.sql", segment(name))
+}
+
+pub(crate) fn original_check(name: &str) -> String {
+    format!("checks/original/{}.sql", segment(name))
+}
+
+pub(crate) fn controls(framework: &str) -> String {
+    format!("controls/{}.csv", segment(framework))
+}
+
+/// Folder of a snapshot, before it is made unique.
+pub(crate) fn snapshot(source: &str, started_at: Timestamp, id: &str) -> String {
+    format!("evidence/{}/{}/{}", segment(source), started_at.strftime("%Y-%m-%d"), segment(id))
+}
+
+pub(crate) fn evaluation(check: &str, as_of: Timestamp, index: u64) -> String {
+    format!("evaluations/{}/{}-{index}.json", segment(check), as_of.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// What the name of an exchange's file begins with; no other file of the snapshot does.
+pub(crate) fn exchange_prefix(seq: u32) -> String {
+    format!("{seq:04}-")
+}
+
+/// `0001-iam-ListUsers.xml.txt`. Only JSON keeps an extension that programs act on: a spreadsheet would run formulas in a
+/// raw CSV file, and a browser scripts in raw HTML or XML.
+pub(crate) fn exchange(record: &ExchangeRecord, body: &[u8]) -> String {
+    let kind = record.headers.get("content-type").map(|kind| kind.to_ascii_lowercase()).unwrap_or_default();
+    let text = std::str::from_utf8(body).is_ok();
+    let extension = if text && kind.contains("json") {
+        "json"
+    } else if text && kind.contains("html") {
+        "html.txt"
+    } else if text && kind.contains("xml") {
+        "xml.txt"
+    } else if text && kind.contains("csv") {
+        "csv.txt"
+    } else if text {
+        "txt"
+    } else {
+        "bin"
+    };
+    format!("{}{}.{extension}", exchange_prefix(record.seq), segment(&record.operation))
+}
+
+/// Extension for a document of a kind without a place of its own.
+pub(crate) fn extension(media_type: &str) -> &'static str {
+    if media_type.ends_with("json") {
+        "json"
+    } else if media_type.contains("jsonl") || media_type.contains("ndjson") {
+        "jsonl"
+    } else {
+        "txt"
+    }
+}

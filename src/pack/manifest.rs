@@ -1,0 +1,104 @@
+//! `MANIFEST.json`, its signature and `SHA256SUMS`: every file of a pack by digest, under the log's signature.
+
+use ledger::{Note, NoteError, SigningKey, VerifierKey};
+use model::{Digest, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+
+/// The manifest's path.
+pub(crate) const MANIFEST: &str = "MANIFEST.json";
+/// The signature's path.
+pub(crate) const SIGNATURE: &str = "MANIFEST.json.sig";
+/// The digest list's path.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+
+/// Everything a pack holds (`evidenced/pack/v1`), canonical JSON. It lists every file but itself, its signature and the
+/// digest list, which is made from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackManifest {
+    /// `evidenced/pack/v1`.
+    pub schema: String,
+    /// Whose evidence it is.
+    pub organisation: String,
+    /// First instant of the period.
+    pub from: Timestamp,
+    /// Last instant of the period.
+    pub to: Timestamp,
+    /// The framework it is for.
+    pub framework: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The program that made it.
+    pub tool: String,
+    /// The log's public key (`name+id+key`).
+    pub log_key: String,
+    /// Number of entries of the log, all of which are shipped.
+    pub log_size: u64,
+    /// SHA-256 root of the log's tree.
+    pub log_root: Digest,
+    /// Every sealed document, by log position.
+    pub items: Vec<ItemRecord>,
+    /// Every other file, sorted by path.
+    pub files: Vec<FileRecord>,
+}
+
+/// A sealed document and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemRecord {
+    /// Position in the log, from 0.
+    pub log_index: u64,
+    /// The kind of its entry: `snapshot`, `evaluation`, `finding_event` ...
+    pub kind: String,
+    /// The document's path.
+    pub path: String,
+}
+
+/// A file of the pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Path with `/`.
+    pub path: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: Digest,
+}
+
+impl PackManifest {
+    /// The schema this version writes.
+    pub const SCHEMA: &'static str = "evidenced/pack/v1";
+}
+
+/// The text that is signed for a manifest. Its second line keeps it from ever being read as a checkpoint.
+fn statement(manifest: &[u8]) -> String {
+    format!("{}\nsha256 {}\nsize {}\n", PackManifest::SCHEMA, Digest::of(manifest), manifest.len())
+}
+
+/// `MANIFEST.json.sig`: a C2SP signed note over the manifest's digest.
+pub(crate) fn sign(manifest: &[u8], key: &SigningKey) -> Result<String, NoteError> {
+    Ok(Note::sign(statement(manifest), key)?.to_string())
+}
+
+/// Whether `signature` is the log's signature of `manifest`.
+pub(crate) fn verify(manifest: &[u8], signature: &[u8], key: &VerifierKey) -> Result<(), String> {
+    let note = Note::parse(signature).map_err(|error| format!("it is not a signed note: {error}"))?;
+    note.verify(key).map_err(|error| format!("the log's key did not sign it: {error}"))?;
+    if note.text() == statement(manifest) {
+        Ok(())
+    } else {
+        Err("it was signed for a different MANIFEST.json".to_owned())
+    }
+}
+
+/// `SHA256SUMS`: the files of the manifest, the manifest and its signature, sorted by path, as `sha256sum` writes them.
+pub(crate) fn sums(manifest: &PackManifest, manifest_sha256: Digest, signature_sha256: Digest) -> String {
+    let mut lines: Vec<(&str, Digest)> = manifest.files.iter().map(|file| (file.path.as_str(), file.sha256)).collect();
+    lines.push((MANIFEST, manifest_sha256));
+    lines.push((SIGNATURE, signature_sha256));
+    lines.sort_unstable();
+    lines.into_iter().fold(String::new(), |mut text, (path, digest)| {
+        // writing to a String cannot fail
+        let _ = writeln!(text, "{digest}  {path}");
+        text
+    })
+}

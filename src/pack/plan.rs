@@ -1,0 +1,139 @@
+//! What a pack is made from: a plan of plain values, and a source that hands out sealed bytes one at a time.
+//!
+//! The pack knows nothing of stores or of how checks run; whoever has both fills these in.
+
+use ledger::VerifierKey;
+use model::{Digest, Timestamp};
+use std::path::PathBuf;
+
+/// Why a source could not hand something out.
+pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sealed bytes, by position in the log or by digest. Each call may hold one document or body in memory, never more.
+pub trait Source {
+    /// The entry at `index`, as it was hashed into the log.
+    fn entry(&self, index: u64) -> Result<Vec<u8>, SourceError>;
+    /// The opening text that the entry at `index` commits to.
+    fn opening(&self, index: u64) -> Result<String, SourceError>;
+    /// The document that opening describes.
+    fn document(&self, index: u64) -> Result<Vec<u8>, SourceError>;
+    /// A response body or a derived table.
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, SourceError>;
+}
+
+/// What to put into a pack.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Whose evidence it is.
+    pub organisation: String,
+    /// First instant of the period.
+    pub from: Timestamp,
+    /// Last instant of the period.
+    pub to: Timestamp,
+    /// The log's public key; its name is the log's origin.
+    pub log_key: VerifierKey,
+    /// The signed checkpoint everything is proven against.
+    pub checkpoint: String,
+    /// Log positions of the sealed documents to ship: snapshots, evaluations, finding events, identity maps ... Any order.
+    pub items: Vec<u64>,
+    /// The checks whose evaluations are shipped.
+    pub checks: Vec<CheckFile>,
+    /// The framework the pack is for, with its controls.
+    pub framework: Option<Framework>,
+    /// Every due slot of the period and what became of it.
+    pub slots: Vec<Slot>,
+    /// What is left out on purpose, and why.
+    pub exclusions: Vec<Exclusion>,
+    /// The database of all tables; none when there is none to ship.
+    pub database: Option<Database>,
+    /// When the pack is made.
+    pub created_at: Timestamp,
+    /// The program that makes it: `evidenced/0.1.0`.
+    pub tool: String,
+}
+
+/// A check as its author wrote it.
+#[derive(Debug, Clone)]
+pub struct CheckFile {
+    /// File name without `.sql`.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// The file, unchanged.
+    pub file: Vec<u8>,
+}
+
+/// A control catalogue.
+#[derive(Debug, Clone)]
+pub struct Framework {
+    /// `iso27001:2022`.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Every control, in the catalogue's order.
+    pub controls: Vec<Control>,
+}
+
+/// One control of a catalogue.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// `A.5.18`.
+    pub id: String,
+    /// Our own short title.
+    pub title: String,
+    /// `check`, `manual` or `review`.
+    pub coverage: String,
+}
+
+/// A due slot of a source.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// The source.
+    pub source: String,
+    /// When a run was due.
+    pub due_at: Timestamp,
+    /// `complete`, `incomplete`, `suspect`, `failed`, `missed` or `skipped`.
+    pub outcome: String,
+    /// Why, where it is not `complete`.
+    pub reason: Option<String>,
+    /// The snapshot that fills it.
+    pub snapshot: Option<String>,
+}
+
+/// Something left out on purpose.
+#[derive(Debug, Clone)]
+pub struct Exclusion {
+    /// A source, a system, a table.
+    pub what: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// The database that checks are performed on again.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Where the file is now. It must not change while the pack is written.
+    pub path: PathBuf,
+    /// The instant whose state it holds.
+    pub as_of: Timestamp,
+}
+
+/// The form of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One ZIP file.
+    Archive,
+    /// A folder of plain files.
+    Folder,
+}
+
+/// How far an export is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// Sealed documents written.
+    pub done: u64,
+    /// Sealed documents to write.
+    pub total: u64,
+    /// The file written last.
+    pub path: &'a str,
+}

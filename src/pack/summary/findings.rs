@@ -1,0 +1,82 @@
+//! `findings/`: every finding as its last shipped event left it, item by item.
+
+use super::pretty;
+use crate::cells::{Sheet, value_cell};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Findings by id, each with the log position of its last event.
+#[derive(Default)]
+pub(crate) struct Findings(BTreeMap<String, (u64, Value)>);
+
+impl Findings {
+    /// Takes the finding out of a sealed event. Later events replace earlier ones.
+    pub(crate) fn add(&mut self, log_index: u64, id: &str, event: &Value) {
+        let Some(finding) = event.get("finding") else { return };
+        let last = self.0.entry(id.to_owned()).or_insert_with(|| (log_index, finding.clone()));
+        if log_index > last.0 {
+            *last = (log_index, finding.clone());
+        }
+    }
+
+    /// Findings and those that are not closed or resolved.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let done = |finding: &Value| matches!(text(finding, "state").as_str(), "closed" | "resolved" | "dismissed");
+        (self.0.len(), self.0.values().filter(|(_, finding)| !done(finding)).count())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// For programs: the findings as they were sealed.
+    pub(crate) fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let findings: Vec<&Value> = self.0.values().map(|(_, finding)| finding).collect();
+        pretty(&serde_json::json!({ "schema": "evidenced/findings/v1", "findings": findings }))
+    }
+
+    /// For people: a row per failing subject.
+    pub(crate) fn csv(&self) -> Result<Vec<u8>, csv::Error> {
+        let mut sheet = Sheet::new(&[
+            "finding",
+            "check",
+            "state",
+            "class",
+            "owner",
+            "due",
+            "subject",
+            "first_seen",
+            "last_seen",
+            "resolved_at",
+            "log_index",
+        ])?;
+        for (id, (log_index, finding)) in &self.0 {
+            let none = [Value::Null];
+            let items = finding.get("items").and_then(Value::as_array).filter(|items| !items.is_empty());
+            for item in items.map_or(&none[..], Vec::as_slice) {
+                sheet.row([
+                    id.clone(),
+                    text(finding, "check"),
+                    text(finding, "state"),
+                    text(finding, "class"),
+                    text(finding, "owner"),
+                    text(finding, "due"),
+                    text(item, "subject"),
+                    text(item, "first_seen"),
+                    text(item, "last_seen"),
+                    text(item, "resolved_at"),
+                    log_index.to_string(),
+                ])?;
+            }
+        }
+        sheet.finish()
+    }
+}
+
+/// A field as plain text; the sheet makes it safe.
+fn text(value: &Value, field: &str) -> String {
+    match value.get(field) {
+        Some(Value::String(text)) => text.clone(),
+        other => value_cell(other),
+    }
+}

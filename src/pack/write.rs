@@ -1,0 +1,301 @@
+//! Writes a pack: the log, each sealed document with what it refers to, then the summaries, then manifest and digests.
+//!
+//! Whatever does not prove against the checkpoint is an error here already; a pack that is written verifies.
+
+use crate::entries::{self, Entries, Lines};
+use crate::error::PackError;
+use crate::layout;
+use crate::manifest::{self, ItemRecord, MANIFEST, PackManifest, SIGNATURE, SUMS};
+use crate::names::Taken;
+use crate::plan::{Form, Plan, Progress, Source};
+use crate::readme::{self, Facts};
+use crate::reperform;
+use crate::sink::Sink;
+use crate::summary::{
+    EvaluationNote, EvidenceRow, SnapshotNote, Summary, controls_csv, coverage_csv, index_csv, index_json, scope_json,
+};
+use crate::tables::write_csv;
+use base64::Engine as _;
+use ledger::{Body, Entry, Proof, Sealed, SignedCheckpoint, SigningKey, VerifierKey};
+use model::{Digest, Evaluation, Manifest, canonical_json};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// A pack that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of its `MANIFEST.json`, for the log's export entry.
+    pub manifest_sha256: Digest,
+    /// Number of files.
+    pub files: u64,
+    /// Their length before compression.
+    pub bytes: u64,
+    /// Number of sealed documents.
+    pub items: u64,
+}
+
+/// Writes the pack of `plan` to `target`, which must not exist. It has that name only once it is whole and on disk.
+/// The same plan and source give the same bytes.
+pub fn write(
+    plan: &Plan,
+    source: &dyn Source,
+    signer: &SigningKey,
+    target: &Path,
+    form: Form,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Written, PackError> {
+    if signer.verifier() != &plan.log_key {
+        return Err(PackError::Plan("the key that would sign it is not the log's".to_owned()));
+    }
+    let checkpoint = SignedCheckpoint::open(&plan.checkpoint, &plan.log_key)
+        .map_err(|error| PackError::Unproven { what: "the checkpoint".to_owned(), problem: error.to_string() })?;
+    let mut items = plan.items.clone();
+    items.sort_unstable();
+    items.dedup();
+    if let Some(beyond) = items.last().filter(|index| **index >= checkpoint.size()) {
+        return Err(PackError::Plan(format!(
+            "the log has no entry {beyond}: the checkpoint is of {}",
+            checkpoint.size()
+        )));
+    }
+    let entries = Entries::load(source, &checkpoint)?;
+    let sink = Sink::create(target, form).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => PackError::Exists(target.to_owned()),
+        _ => PackError::Write { path: target.display().to_string(), source: error },
+    })?;
+    let mut writer = Writer {
+        plan,
+        source,
+        checkpoint,
+        entries,
+        sink,
+        items: Vec::new(),
+        folders: Taken::default(),
+        summary: Summary::default(),
+    };
+    writer.log()?;
+    let total = items.len() as u64;
+    for (done, index) in (1..).zip(items) {
+        let path = writer.item(index)?;
+        progress(Progress { done, total, path: &path });
+    }
+    writer.checks()?;
+    writer.database()?;
+    writer.summaries()?;
+    writer.seal(signer, target)
+}
+
+struct Writer<'a> {
+    plan: &'a Plan,
+    source: &'a dyn Source,
+    checkpoint: SignedCheckpoint,
+    entries: Entries,
+    sink: Sink,
+    items: Vec<ItemRecord>,
+    folders: Taken,
+    summary: Summary,
+}
+
+impl Writer<'_> {
+    fn add(&mut self, path: &str, bytes: &[u8]) -> Result<Digest, PackError> {
+        self.sink.add(path, bytes).map_err(|source| PackError::Write { path: path.to_owned(), source })
+    }
+
+    fn log(&mut self) -> Result<(), PackError> {
+        let checkpoint = self.checkpoint.text();
+        self.add(layout::CHECKPOINT, checkpoint.as_bytes())?;
+        self.add(layout::LOG_KEY, format!("{}\n", self.plan.log_key).as_bytes())?;
+        self.add(layout::LOG_KEY_PEM, pem(&self.plan.log_key).as_bytes())?;
+        let mut lines = Lines::new(self.source, self.checkpoint.size());
+        self.sink
+            .add_from(layout::ENTRIES, self.entries.bytes, &mut lines)
+            .map_err(|source| PackError::Write { path: layout::ENTRIES.to_owned(), source })?;
+        Ok(())
+    }
+
+    /// Writes the document of one entry, its opening and its proof, and returns the document's path.
+    fn item(&mut self, index: u64) -> Result<String, PackError> {
+        let failed = |source| PackError::Source { what: format!("the document of entry {index}"), source };
+        let entry = entries::read(self.source, index)?;
+        let opening = self.source.opening(index).map_err(failed)?;
+        let document = self.source.document(index).map_err(failed)?;
+        let inclusion = self.entries.inclusion(index)?;
+        let sealed =
+            Sealed::prove(&entry, &inclusion, &self.checkpoint, &opening, &document, |_| Ok::<(), Infallible>(()))
+                .map_err(|error| unproven(index, &error))?;
+        let path = match &sealed.entry().body {
+            Body::Snapshot { .. } => self.snapshot(index, sealed.entry(), &document)?,
+            Body::Evaluation { .. } => self.evaluation(index, sealed.entry(), &document)?,
+            Body::FindingEvent { finding, .. } => self.finding(index, sealed.entry(), finding, &document)?,
+            other => {
+                let extension = layout::extension(sealed.opening().media_type());
+                let kind = crate::names::segment(other.kind());
+                let path = format!("documents/{kind}/{index}.{extension}");
+                self.other(index, sealed.entry(), &path, &document)?;
+                path
+            }
+        };
+        self.add(&layout::opening(index), opening.as_bytes())?;
+        let proof = Proof::new(inclusion, &self.checkpoint).to_string();
+        self.add(&layout::proof(index), proof.as_bytes())?;
+        let kind = sealed.entry().body.kind().to_owned();
+        self.items.push(ItemRecord { log_index: index, kind, path: path.clone() });
+        Ok(path)
+    }
+
+    fn snapshot(&mut self, index: u64, entry: &Entry, document: &[u8]) -> Result<String, PackError> {
+        let manifest: Manifest = serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
+        let folder = self.folders.unique(&layout::snapshot(&manifest.source, manifest.started_at, &manifest.id));
+        let path = format!("{folder}/manifest.json");
+        let sha256 = self.add(&path, document)?;
+        for exchange in &manifest.exchanges {
+            let body = self.blob(&exchange.sha256, || format!("exchange {} of {}", exchange.seq, manifest.id))?;
+            self.add(&format!("{folder}/exchanges/{}", layout::exchange(exchange, &body)), &body)?;
+        }
+        for table in &manifest.tables {
+            let lines = self.blob(&table.sha256, || format!("table `{}` of {}", table.name, manifest.id))?;
+            let name = crate::names::segment(&table.name);
+            let mut sheet = Vec::new();
+            write_csv(&table.spec, &lines[..], &mut sheet).map_err(|error| unproven(index, &error))?;
+            self.add(&format!("{folder}/tables/{name}.jsonl"), &lines)?;
+            drop(lines);
+            self.add(&format!("{folder}/tables/{name}.csv"), &sheet)?;
+        }
+        self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256).with_manifest(&manifest));
+        self.summary.snapshots.push(SnapshotNote::of(&manifest));
+        Ok(path)
+    }
+
+    fn evaluation(&mut self, index: u64, entry: &Entry, document: &[u8]) -> Result<String, PackError> {
+        let evaluation: Evaluation = serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
+        let path = layout::evaluation(&evaluation.check, evaluation.as_of, index);
+        let sha256 = self.add(&path, document)?;
+        self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256).with_evaluation(&evaluation));
+        self.summary.evaluations.push(EvaluationNote::of(&evaluation, index));
+        Ok(path)
+    }
+
+    fn finding(&mut self, index: u64, entry: &Entry, id: &str, document: &[u8]) -> Result<String, PackError> {
+        let event: serde_json::Value = serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
+        let path = format!("findings/events/{index}.json");
+        let sha256 = self.add(&path, document)?;
+        self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256));
+        self.summary.findings.add(index, id, &event);
+        Ok(path)
+    }
+
+    fn other(&mut self, index: u64, entry: &Entry, path: &str, document: &[u8]) -> Result<(), PackError> {
+        let sha256 = self.add(path, document)?;
+        self.summary.rows.push(EvidenceRow::of_entry(entry, index, path, sha256));
+        self.summary.other += 1;
+        Ok(())
+    }
+
+    fn blob(&self, digest: &Digest, what: impl Fn() -> String) -> Result<Vec<u8>, PackError> {
+        let bytes = self.source.blob(digest).map_err(|source| PackError::Source { what: what(), source })?;
+        let found = Digest::of(&bytes);
+        if found == *digest {
+            Ok(bytes)
+        } else {
+            Err(PackError::Unproven { what: what(), problem: format!("its digest is {found}, not {digest}") })
+        }
+    }
+
+    fn checks(&mut self) -> Result<(), PackError> {
+        let as_of = self.plan.database.as_ref().map(|database| database.as_of);
+        let checks: BTreeMap<&str, _> = self.plan.checks.iter().map(|check| (check.name.as_str(), check)).collect();
+        for (name, check) in checks {
+            self.add(&layout::original_check(name), &check.file)?;
+            let script = self
+                .summary
+                .repeatable(name, as_of)
+                .map(|evaluation| reperform::script(name, &check.file, &evaluation.bindings));
+            // without an evaluation there are no values to perform it with
+            if let Some(script) = script {
+                self.add(&layout::check(name), &script)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn database(&mut self) -> Result<(), PackError> {
+        let Some(database) = &self.plan.database else { return Ok(()) };
+        let failed = |source| PackError::Write { path: layout::DATABASE.to_owned(), source };
+        let mut file = File::open(&database.path).map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        self.sink.add_from(layout::DATABASE, size, &mut file).map_err(failed)?;
+        Ok(())
+    }
+
+    fn summaries(&mut self) -> Result<(), PackError> {
+        let log_size = self.checkpoint.size();
+        let facts = Facts { plan: self.plan, summary: &self.summary, log_size };
+        let mut pages = vec![
+            (layout::README_TEXT.to_owned(), readme::text(&facts).into_bytes()),
+            (layout::README_HTML.to_owned(), readme::html(&facts).into_bytes()),
+            (layout::SCOPE.to_owned(), scope_json(self.plan, &self.summary, log_size)?),
+            (layout::INDEX_CSV.to_owned(), index_csv(&self.summary)?),
+            (layout::INDEX_JSON.to_owned(), index_json(&self.summary)?),
+            (layout::COVERAGE.to_owned(), coverage_csv(&self.plan.slots, &self.summary.snapshots)?),
+        ];
+        if let Some(framework) = &self.plan.framework {
+            pages.push((layout::controls(&framework.id), controls_csv(framework, &self.summary)?));
+        }
+        if !self.summary.findings.is_empty() {
+            pages.push((layout::FINDINGS_CSV.to_owned(), self.summary.findings.csv()?));
+            pages.push((layout::FINDINGS_JSON.to_owned(), self.summary.findings.json()?));
+        }
+        for (path, bytes) in pages {
+            self.add(&path, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn seal(mut self, signer: &SigningKey, target: &Path) -> Result<Written, PackError> {
+        let manifest = PackManifest {
+            schema: PackManifest::SCHEMA.to_owned(),
+            organisation: self.plan.organisation.clone(),
+            from: self.plan.from,
+            to: self.plan.to,
+            framework: self.plan.framework.as_ref().map(|framework| framework.id.clone()),
+            created_at: self.plan.created_at,
+            tool: self.plan.tool.clone(),
+            log_key: self.plan.log_key.to_string(),
+            log_size: self.checkpoint.size(),
+            log_root: self.checkpoint.root(),
+            items: std::mem::take(&mut self.items),
+            files: self.sink.files(),
+        };
+        let bytes = canonical_json(&manifest)?;
+        let signature = manifest::sign(&bytes, signer).map_err(|error| PackError::Plan(error.to_string()))?;
+        let manifest_sha256 = self.add(MANIFEST, &bytes)?;
+        let signature_sha256 = self.add(SIGNATURE, signature.as_bytes())?;
+        let sums = manifest::sums(&manifest, manifest_sha256, signature_sha256);
+        self.add(SUMS, sums.as_bytes())?;
+        let written = Written {
+            path: target.to_owned(),
+            manifest_sha256,
+            files: manifest.files.len() as u64 + 3,
+            bytes: self.sink.bytes(),
+            items: manifest.items.len() as u64,
+        };
+        self.sink.finish().map_err(|source| PackError::Write { path: target.display().to_string(), source })?;
+        Ok(written)
+    }
+}
+
+fn unproven(index: u64, problem: &dyn std::fmt::Display) -> PackError {
+    PackError::Unproven { what: format!("the document of entry {index}"), problem: problem.to_string() }
+}
+
+/// The key as `openssl` reads it: SubjectPublicKeyInfo of Ed25519 (RFC 8410, section 4).
+pub(crate) fn pem(key: &VerifierKey) -> String {
+    let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    der.extend_from_slice(key.public_bytes());
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+}
