@@ -1,1 +1,32 @@
-//! x
+//! The evidence store: captured bytes by digest, the log of what happened, and the projections pages read.
+//!
+//! One process writes ([`Store`]); any number read beside it ([`Reader`]). Nothing here changes or deletes evidence, no store
+//! comes into being but by [`Store::init`], and no failed fsync is tried again.
+
+mod blobs;
+mod closing;
+mod commit;
+mod container;
+mod database;
+mod durable;
+mod error;
+mod paths;
+mod project;
+mod publish;
+mod reader;
+mod rows;
+mod signed;
+mod store;
+mod tables;
+mod writer_lock;
+
+#[cfg(test)]
+mod tests;
+
+pub use commit::{Appended, Document, Draft};
+pub use error::StoreError;
+pub use paths::StorePaths;
+pub use reader::{LogEntry, Reader};
+pub use rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
+pub use store::{Store, snapshot_series};
+pub use tables::SnapshotFilter;

@@ -1,0 +1,149 @@
+//! What is about to be sealed, made ready and checked before a byte is written: entries in their series, openings, projections.
+//!
+//! It reads the database and draws nonces; it writes nothing.
+
+use crate::error::StoreError;
+use crate::project::{self, Change};
+use crate::tables;
+use jiff::Timestamp;
+use ledger::{Body, Entry, EntryFields, Opening};
+use model::Digest;
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// One entry to be: what happened, in which series, and the document behind it.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What happened.
+    pub body: Body,
+    /// The series: `snapshot:aws-prod`, `evaluation:mfa_missing`.
+    pub series: String,
+    /// What the entry commits to.
+    pub document: Option<Document>,
+}
+
+/// The document of an entry. It may hold personal data; the entry does not.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// `application/json` ...
+    pub media_type: String,
+}
+
+/// An entry that is sealed.
+#[derive(Debug, Clone)]
+pub struct Appended {
+    /// Position in the log, from 0.
+    pub index: u64,
+    /// The entry.
+    pub entry: Entry,
+}
+
+/// A batch ready for the commit protocol.
+pub(crate) struct Prepared {
+    pub(crate) entries: Vec<Appended>,
+    pub(crate) changes: Vec<Change>,
+    /// Documents by digest.
+    pub(crate) documents: Vec<(Digest, Vec<u8>)>,
+    /// Opening texts by digest.
+    pub(crate) openings: Vec<(Digest, Vec<u8>)>,
+}
+
+/// Who writes, and when.
+pub(crate) struct Origin<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) tool: &'a str,
+    pub(crate) database: &'a Path,
+}
+
+/// Makes entries of `drafts`, to stand from `size` on.
+pub(crate) fn prepare(
+    connection: &Connection,
+    origin: &Origin<'_>,
+    size: u64,
+    drafts: Vec<Draft>,
+) -> Result<Prepared, StoreError> {
+    let failed = |error| StoreError::database("look up a series", origin.database, error);
+    let mut last: BTreeMap<String, Option<(u64, Digest)>> = BTreeMap::new();
+    let mut prepared =
+        Prepared { entries: Vec::new(), changes: Vec::new(), documents: Vec::new(), openings: Vec::new() };
+    for (index, draft) in (size..).zip(drafts) {
+        let opening = draft.document.as_ref().map(open).transpose()?;
+        let previous = match last.get(&draft.series) {
+            Some(previous) => *previous,
+            None => {
+                tables::last_of_series(connection, &draft.series).map_err(failed)?.map(|(seq, leaf, _)| (seq, leaf))
+            }
+        };
+        let entry = Entry::new(EntryFields {
+            v: EntryFields::VERSION,
+            at: origin.now,
+            tool: origin.tool.to_owned(),
+            series: draft.series.clone(),
+            seq: previous.map_or(1, |(seq, _)| seq + 1),
+            prev: previous.map(|(_, leaf)| leaf),
+            anchor: None,
+            commit: opening.as_ref().map(Opening::commit),
+            body: draft.body,
+        })
+        .map_err(|error| StoreError::Unsealable { problem: error.to_string() })?;
+        last.insert(draft.series, Some((entry.seq, entry.leaf())));
+
+        let document = draft.document.map(|document| document.bytes);
+        let changes = project::project(index, &entry, document.as_deref())
+            .map_err(|problem| StoreError::Unsealable { problem: format!("{}: {problem}", entry.body.kind()) })?;
+        prepared.changes.extend(changes);
+        if let (Some(opening), Some(document)) = (opening, document) {
+            prepared.openings.push((opening.commit(), opening.to_string().into_bytes()));
+            prepared.documents.push((opening.sha256(), document));
+        }
+        prepared.entries.push(Appended { index, entry });
+    }
+    refuse_conflicts(connection, origin.database, &prepared.changes)?;
+    Ok(prepared)
+}
+
+fn open(document: &Document) -> Result<Opening, StoreError> {
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(|error| {
+        StoreError::io("draw a nonce from", Path::new("/dev/urandom"), std::io::Error::other(error))
+    })?;
+    Opening::of(nonce, &document.bytes, &document.media_type)
+        .map_err(|error| StoreError::Unsealable { problem: error.to_string() })
+}
+
+/// A slot has one outcome and a snapshot id is used once; said before anything is written.
+fn refuse_conflicts(connection: &Connection, path: &Path, changes: &[Change]) -> Result<(), StoreError> {
+    let failed = |error| StoreError::database("look for conflicts", path, error);
+    let mut slots = BTreeSet::new();
+    let mut snapshots = BTreeSet::new();
+    for change in changes {
+        match change {
+            Change::Slot(row)
+                if !slots.insert((&row.source, row.due_at))
+                    || tables::slot_is_taken(connection, &row.source, row.due_at).map_err(failed)? =>
+            {
+                return Err(StoreError::SlotTaken { source_name: row.source.clone(), due_at: row.due_at });
+            }
+            Change::Snapshot(row)
+                if !snapshots.insert(&row.id) || tables::snapshot(connection, &row.id).map_err(failed)?.is_some() =>
+            {
+                return Err(StoreError::Unsealable {
+                    problem: format!("a snapshot with the id {} is sealed already", row.id),
+                });
+            }
+            Change::Confirmation(row)
+                if !snapshots.contains(&row.snapshot)
+                    && tables::snapshot(connection, &row.snapshot).map_err(failed)?.is_none() =>
+            {
+                return Err(StoreError::Unsealable {
+                    problem: format!("there is no snapshot {} to confirm", row.snapshot),
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

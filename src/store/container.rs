@@ -1,0 +1,86 @@
+//! How a blob lies on disk: one zstd skippable frame that holds the SHA-256 of everything after it, then one zstd frame.
+//!
+//! `zstdcat` reads it, since every zstd tool skips the first frame. The inner digest is there because zstd has bits no decoder looks at
+//! (reserved bits, padding, the window hint): with it, no bit of the file can change unseen.
+
+use model::Digest;
+use std::io::Read as _;
+
+/// The skippable frame's magic number and its length field (32), little endian.
+const HEAD: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
+const BODY: usize = HEAD.len() + 32;
+const LEVEL: i32 = 3;
+
+/// Encodes `content`.
+pub(crate) fn encode(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let frame = zstd::bulk::compress(content, LEVEL)?;
+    let mut file = Vec::with_capacity(BODY + frame.len());
+    file.extend_from_slice(&HEAD);
+    file.extend_from_slice(Digest::of(&frame).as_bytes());
+    file.extend_from_slice(&frame);
+    Ok(file)
+}
+
+/// Decodes a file to at most `cap` bytes. The error says what does not fit, in words.
+pub(crate) fn decode(file: &[u8], cap: u64) -> Result<Vec<u8>, String> {
+    let (head, frame) = file.split_at_checked(BODY).ok_or_else(|| format!("it has only {} bytes", file.len()))?;
+    let (magic, inner) = head.split_at(HEAD.len());
+    if magic != HEAD {
+        return Err("it does not begin as a blob does".to_owned());
+    }
+    if Digest::of(frame).as_bytes() != inner {
+        return Err("its compressed bytes do not match the digest in its head".to_owned());
+    }
+    let unreadable = |error: std::io::Error| format!("zstd cannot read it: {error}");
+    let mut content = Vec::new();
+    let decoder = zstd::stream::read::Decoder::with_buffer(frame).map_err(unreadable)?.single_frame();
+    decoder.take(cap + 1).read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() as u64 > cap {
+        return Err(format!("it unpacks to more than {cap} bytes"));
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for content in [vec![], vec![b'x'], vec![0; 100_000], b"{\"Users\":[]}".to_vec()] {
+            assert_eq!(decode(&encode(&content).unwrap(), 1 << 20).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_the_file_is_found() {
+        let file = encode(b"some text some text some text some other text").unwrap();
+        for bit in 0..file.len() * 8 {
+            let mut bent = file.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            decode(&bent, 1 << 20).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_cut_at_the_cap() {
+        let file = encode(&vec![0; 5_000_000]).unwrap();
+        assert!(file.len() < 2_000);
+        assert!(decode(&file, 1_000_000).unwrap_err().contains("more than 1000000 bytes"));
+    }
+
+    #[test]
+    fn a_truncated_or_lengthened_file_is_refused() {
+        let file = encode(b"some text").unwrap();
+        for length in 0..file.len() {
+            decode(&file[..length], 1 << 20).unwrap_err();
+        }
+        decode(&[&file[..], b"\0"].concat(), 1 << 20).unwrap_err();
+    }
+
+    #[test]
+    fn any_zstd_reader_skips_the_head() {
+        let file = encode(b"plain").unwrap();
+        assert_eq!(zstd::stream::decode_all(&file[..]).unwrap(), b"plain");
+    }
+}

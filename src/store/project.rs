@@ -1,0 +1,161 @@
+//! What a log entry means for the projections: a pure function of the entry and its document.
+//!
+//! Sealing and `fsck` go through the same function, so that replaying the log gives the same rows. It reads no database and no clock.
+
+use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
+use ledger::{Body, Entry};
+use model::{Digest, Evaluation, Manifest};
+use serde::Deserialize;
+
+/// One row to write.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    /// A new snapshot.
+    Snapshot(SnapshotRow),
+    /// The outcome of a slot that had none.
+    Slot(SlotRow),
+    /// A new evaluation.
+    Evaluation(EvaluationRow),
+    /// The finding's new state, in place of its former one.
+    Finding(FindingRow),
+    /// A confirmation; the first one stays.
+    Confirmation(ConfirmationRow),
+}
+
+/// The part of a finding event that projections read.
+#[derive(Deserialize)]
+struct FindingEvent {
+    schema: String,
+    event: String,
+    finding: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct FindingHead {
+    id: String,
+    check: String,
+    state: String,
+}
+
+/// Says why a slot was missed or skipped, where a document says so.
+#[derive(Deserialize)]
+struct SlotReason {
+    reason: String,
+}
+
+const FINDING_EVENT: &str = "evidenced/finding-event/v1";
+
+/// The rows that `entry`, at `index`, stands for. The error says in words what contradicts what.
+pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Result<Vec<Change>, String> {
+    match &entry.body {
+        Body::Snapshot { snapshot, source, collector, status, slot } => {
+            let bytes = required(document)?;
+            let manifest: Manifest = parse(bytes)?;
+            agree("schema", Manifest::SCHEMA, &manifest.schema)?;
+            agree("snapshot", snapshot, &manifest.id)?;
+            agree("source", source, &manifest.source)?;
+            agree("collector", collector, &manifest.collector)?;
+            agree("status", status.as_str(), manifest.status.as_str())?;
+            if *slot != manifest.slot {
+                return Err("the entry and its document name different slots".to_owned());
+            }
+            let row = SnapshotRow {
+                id: manifest.id.clone(),
+                log_index: index,
+                source: manifest.source.clone(),
+                collector: manifest.collector.clone(),
+                collector_version: manifest.collector_version.clone(),
+                status: manifest.status,
+                started_at: manifest.started_at,
+                finished_at: manifest.finished_at,
+                observed_at: manifest.observed_at,
+                slot: manifest.slot,
+                counted: manifest.completeness.counted,
+                declared: manifest.completeness.declared,
+                sample: manifest.sample,
+                manifest_sha256: Digest::of(bytes),
+            };
+            let mut changes = vec![Change::Snapshot(row)];
+            if let Some(due_at) = manifest.slot {
+                changes.push(Change::Slot(SlotRow {
+                    source: manifest.source.clone(),
+                    due_at,
+                    outcome: manifest.status.as_str().to_owned(),
+                    reason: reason(&manifest),
+                    snapshot: Some(manifest.id),
+                    log_index: index,
+                }));
+            }
+            Ok(changes)
+        }
+        Body::Slot { source, due_at, outcome } => {
+            let reason = document.map(parse::<SlotReason>).transpose()?.map(|document| document.reason);
+            Ok(vec![Change::Slot(SlotRow {
+                source: source.clone(),
+                due_at: *due_at,
+                outcome: outcome.as_str().to_owned(),
+                reason,
+                snapshot: None,
+                log_index: index,
+            })])
+        }
+        Body::Evaluation { check, outcome } => {
+            let bytes = required(document)?;
+            let evaluation: Evaluation = parse(bytes)?;
+            agree("schema", Evaluation::SCHEMA, &evaluation.schema)?;
+            agree("check", check, &evaluation.check)?;
+            agree("outcome", outcome.as_str(), evaluation.outcome.as_str())?;
+            Ok(vec![Change::Evaluation(EvaluationRow {
+                log_index: index,
+                check: evaluation.check,
+                as_of: evaluation.as_of,
+                outcome: evaluation.outcome,
+                verdicts: evaluation.verdicts,
+                sha256: Digest::of(bytes),
+            })])
+        }
+        Body::FindingEvent { finding, event } => {
+            let document: FindingEvent = parse(required(document)?)?;
+            agree("schema", FINDING_EVENT, &document.schema)?;
+            agree("event", event, &document.event)?;
+            let head = FindingHead::deserialize(&document.finding)
+                .map_err(|error| format!("the finding in the document cannot be read: {error}"))?;
+            agree("finding", finding, &head.id)?;
+            Ok(vec![Change::Finding(FindingRow {
+                id: head.id,
+                check: head.check,
+                state: head.state,
+                body: document.finding,
+                log_index: index,
+            })])
+        }
+        Body::Confirmation { snapshot } => Ok(vec![Change::Confirmation(ConfirmationRow {
+            snapshot: snapshot.clone(),
+            at: entry.at,
+            log_index: index,
+        })]),
+        Body::Genesis { .. }
+        | Body::IdentityMap
+        | Body::Configuration { .. }
+        | Body::Export { .. }
+        | Body::Unknown { .. } => Ok(Vec::new()),
+    }
+}
+
+fn required(document: Option<&[u8]>) -> Result<&[u8], String> {
+    document.ok_or_else(|| "an entry of this kind has a document, and there is none".to_owned())
+}
+
+fn parse<'a, T: Deserialize<'a>>(document: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(document).map_err(|error| format!("the document cannot be read: {error}"))
+}
+
+fn agree(what: &str, entry: &str, document: &str) -> Result<(), String> {
+    if entry == document { Ok(()) } else { Err(format!("the {what} is `{entry}`, the document says `{document}`")) }
+}
+
+/// The first thing that was not right with a run.
+fn reason(manifest: &Manifest) -> Option<String> {
+    let error = manifest.errors.first().map(|error| error.message.clone());
+    error.or_else(|| manifest.completeness.reasons.first().map(|reason| reason.message.clone()))
+}

@@ -1,0 +1,306 @@
+//! Reads a store, beside its writer or without one. It writes nothing and makes no file.
+//!
+//! Documents come out sealed: proven against the published checkpoint, their digests verified on the way.
+
+use crate::blobs::{Blobs, Form, read_capped};
+use crate::error::StoreError;
+use crate::paths::StorePaths;
+use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
+use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
+use crate::{database, paths};
+use jiff::Timestamp;
+use ledger::{Consistency, Entry, Inclusion, Opening, Proof, Sealed, SignedCheckpoint, VerifierKey, tree};
+use model::{Digest, Evaluation, Manifest, SnapshotStatus};
+use rusqlite::Connection;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The read side of a store. Clones share one connection.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    paths: StorePaths,
+    key: VerifierKey,
+    blobs: Blobs,
+    openings: Blobs,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Opened when first needed. The writer closes it before it closes its own, so that the last one out leaves one plain file.
+    connection: Mutex<Option<Connection>>,
+    /// The checkpoint last read, so that its signature is verified once.
+    checkpoint: Mutex<Option<(Vec<u8>, SignedCheckpoint)>>,
+}
+
+/// An entry and where it stands.
+#[derive(Debug, Clone)]
+pub struct LogEntry {
+    /// Position in the log, from 0.
+    pub index: u64,
+    /// The entry.
+    pub entry: Entry,
+}
+
+impl Reader {
+    /// Opens the store in `paths` to read; `key` is the log's.
+    pub fn open(paths: &StorePaths, key: &VerifierKey) -> Result<Self, StoreError> {
+        let reader = Self::new(paths, key);
+        if !paths.database().is_file() {
+            return Err(StoreError::NotAStore { dir: paths.dir.clone() });
+        }
+        reader.read("open", |_| Ok(()))?;
+        Ok(reader)
+    }
+
+    pub(crate) fn new(paths: &StorePaths, key: &VerifierKey) -> Self {
+        Self {
+            paths: paths.clone(),
+            key: key.clone(),
+            blobs: Blobs::new(paths.blobs.clone(), Form::Zstd),
+            openings: Blobs::new(paths.openings(), Form::Plain),
+            shared: Arc::default(),
+        }
+    }
+
+    /// Closes the shared connection; it is opened again when needed.
+    pub(crate) fn close(&self) {
+        *lock(&self.shared.connection) = None;
+    }
+
+    /// Where the store is.
+    pub const fn paths(&self) -> &StorePaths {
+        &self.paths
+    }
+
+    /// The log's key.
+    pub const fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// The published checkpoint, its signature verified.
+    pub fn checkpoint(&self) -> Result<SignedCheckpoint, StoreError> {
+        let path = self.paths.checkpoint();
+        let text = read_capped(&path, 1 << 20)?;
+        let mut last = lock(&self.shared.checkpoint);
+        if let Some((_, checkpoint)) = last.as_ref().filter(|(known, _)| *known == text) {
+            return Ok(checkpoint.clone());
+        }
+        let checkpoint =
+            SignedCheckpoint::open(&text, &self.key).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+        *last = Some((text, checkpoint.clone()));
+        Ok(checkpoint)
+    }
+
+    /// The entry at `index`.
+    pub fn entry(&self, index: u64) -> Result<LogEntry, StoreError> {
+        self.decode(self.stored(index)?)
+    }
+
+    /// The entries in `range`, as far as there are any.
+    pub fn entries(&self, range: Range<u64>) -> Result<Vec<LogEntry>, StoreError> {
+        let stored = self.read("read entries", |connection| tables::entries(connection, range.start, range.end))?;
+        stored.into_iter().map(|entry| self.decode(entry)).collect()
+    }
+
+    /// The opening that the entry at `index` commits to; none when it commits to no document.
+    pub fn opening(&self, index: u64) -> Result<Option<Opening>, StoreError> {
+        let Some(commit) = self.stored(index)?.opening else { return Ok(None) };
+        let text = self.openings.get(&commit)?;
+        self.parse_opening(&commit, &text).map(Some)
+    }
+
+    fn parse_opening(&self, commit: &Digest, text: &[u8]) -> Result<Opening, StoreError> {
+        Opening::parse(text).map_err(|error| StoreError::damaged(&self.openings.path(commit), error.to_string()))
+    }
+
+    /// The document of the entry at `index`; none when it has none.
+    pub fn document(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.opening(index)?.map(|opening| self.blobs.get(&opening.sha256())).transpose()
+    }
+
+    /// The bytes with that digest, verified.
+    pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        if self.blobs.contains(digest) {
+            self.blobs.get(digest)
+        } else {
+            Err(StoreError::Absent { what: format!("blob {digest}"), dir: self.paths.dir.clone() })
+        }
+    }
+
+    /// That the entry at `index` is in the log the published checkpoint signs.
+    pub fn inclusion(&self, index: u64) -> Result<Inclusion, StoreError> {
+        self.inclusion_in(index, self.checkpoint()?.size())
+    }
+
+    fn inclusion_in(&self, index: u64, size: u64) -> Result<Inclusion, StoreError> {
+        self.prove(|nodes| tree::inclusion_proof(nodes, index, size))
+    }
+
+    /// The tlog-proof file of the entry at `index`, for the published checkpoint.
+    pub fn proof_file(&self, index: u64) -> Result<String, StoreError> {
+        let checkpoint = self.checkpoint()?;
+        Ok(Proof::new(self.inclusion_in(index, checkpoint.size())?, &checkpoint).to_string())
+    }
+
+    /// That the log of the published checkpoint extends the one of `old_size` entries.
+    pub fn consistency(&self, old_size: u64) -> Result<Consistency, StoreError> {
+        let size = self.checkpoint()?.size();
+        self.prove(|nodes| tree::consistency_proof(nodes, old_size, size))
+    }
+
+    fn prove<T>(&self, proof: impl FnOnce(&SqlNodes<'_>) -> Result<T, ledger::TreeError>) -> Result<T, StoreError> {
+        let outcome = self.read("read the tree", |connection| {
+            let nodes = SqlNodes::new(connection);
+            let outcome = proof(&nodes);
+            nodes.finish(outcome)
+        })?;
+        outcome.map_err(|error| match error {
+            ledger::TreeError::IndexBeyondSize { index, .. } => {
+                StoreError::Absent { what: format!("entry {index}"), dir: self.paths.dir.clone() }
+            }
+            other => StoreError::damaged(&self.paths.database(), other.to_string()),
+        })
+    }
+
+    /// The document of the entry at `index`, proven and parsed.
+    pub fn sealed<T, E>(&self, index: u64, parse: impl FnOnce(&[u8]) -> Result<T, E>) -> Result<Sealed<T>, StoreError>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let checkpoint = self.checkpoint()?;
+        let entry = self.stored(index)?;
+        let commit = entry.opening.ok_or_else(|| self.absent(format!("a document of entry {index}")))?;
+        let opening = self.openings.get(&commit)?;
+        let document = self.blobs.get(&self.parse_opening(&commit, &opening)?.sha256())?;
+        let inclusion = self.inclusion_in(index, checkpoint.size())?;
+        Sealed::prove(&entry.bytes, &inclusion, &checkpoint, &opening, &document, parse)
+            .map_err(|error| StoreError::damaged(&self.paths.database(), error.to_string()))
+    }
+
+    /// Snapshots, newest first.
+    pub fn snapshots(&self, filter: &SnapshotFilter) -> Result<Vec<SnapshotRow>, StoreError> {
+        let size = self.checkpoint()?.size();
+        self.read("list snapshots", |connection| tables::snapshots(connection, filter, size))
+    }
+
+    /// The row of one snapshot.
+    pub fn snapshot_row(&self, id: &str) -> Result<Option<SnapshotRow>, StoreError> {
+        let size = self.checkpoint()?.size();
+        let row = self.read("look up a snapshot", |connection| tables::snapshot(connection, id))?;
+        Ok(row.filter(|row| row.log_index < size))
+    }
+
+    /// One snapshot, sealed.
+    pub fn snapshot(&self, id: &str) -> Result<Option<Sealed<Manifest>>, StoreError> {
+        self.snapshot_row(id)?.map(|row| self.manifest(row.log_index)).transpose()
+    }
+
+    /// The newest snapshot of `source` that had finished at `as_of`, whatever it is worth.
+    pub fn latest_snapshot(&self, source: &str, as_of: Timestamp) -> Result<Option<Sealed<Manifest>>, StoreError> {
+        self.newest(source, as_of, None)
+    }
+
+    /// The newest complete snapshot of `source` that had finished at `as_of`.
+    pub fn last_complete_snapshot(
+        &self,
+        source: &str,
+        as_of: Timestamp,
+    ) -> Result<Option<Sealed<Manifest>>, StoreError> {
+        self.newest(source, as_of, Some(SnapshotStatus::Complete))
+    }
+
+    fn newest(
+        &self,
+        source: &str,
+        as_of: Timestamp,
+        status: Option<SnapshotStatus>,
+    ) -> Result<Option<Sealed<Manifest>>, StoreError> {
+        let size = self.checkpoint()?.size();
+        let row = self.read("look up a snapshot", |connection| {
+            tables::latest_snapshot(connection, source, as_of, status, size)
+        })?;
+        row.map(|row| self.manifest(row.log_index)).transpose()
+    }
+
+    fn manifest(&self, index: u64) -> Result<Sealed<Manifest>, StoreError> {
+        self.sealed(index, |bytes| serde_json::from_slice(bytes))
+    }
+
+    /// Evaluations, newest first.
+    pub fn evaluations(&self, check: Option<&str>, limit: Option<u64>) -> Result<Vec<EvaluationRow>, StoreError> {
+        let size = self.checkpoint()?.size();
+        self.read("list evaluations", |connection| tables::evaluations(connection, check, limit, size))
+    }
+
+    /// The evaluation that the entry at `index` sealed.
+    pub fn evaluation(&self, index: u64) -> Result<Sealed<Evaluation>, StoreError> {
+        self.sealed(index, |bytes| serde_json::from_slice(bytes))
+    }
+
+    /// Every finding as its last event left it, by id.
+    pub fn findings(&self) -> Result<Vec<FindingRow>, StoreError> {
+        self.read("list findings", tables::findings)
+    }
+
+    /// Outcomes of slots due in the period, of one source or of all, oldest first.
+    pub fn slots(
+        &self,
+        source: Option<&str>,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<Vec<SlotRow>, StoreError> {
+        self.read("list slots", |connection| tables::slots(connection, source, from, to))
+    }
+
+    /// The latest slot of `source` that has an outcome.
+    pub fn last_slot(&self, source: &str) -> Result<Option<SlotRow>, StoreError> {
+        self.read("look up the last slot", |connection| tables::last_slot(connection, source))
+    }
+
+    /// The confirmation of a suspect snapshot.
+    pub fn confirmation(&self, snapshot: &str) -> Result<Option<ConfirmationRow>, StoreError> {
+        self.read("look up a confirmation", |connection| tables::confirmation(connection, snapshot))
+    }
+
+    /// The last entry of `series`.
+    pub fn last_of_series(&self, series: &str) -> Result<Option<LogEntry>, StoreError> {
+        let last = self.read("look up a series", |connection| tables::last_of_series(connection, series))?;
+        last.map(|(_, _, index)| self.entry(index)).transpose()
+    }
+
+    fn stored(&self, index: u64) -> Result<StoredEntry, StoreError> {
+        self.read("read an entry", |connection| tables::entry(connection, index))?
+            .ok_or_else(|| self.absent(format!("entry {index}")))
+    }
+
+    fn decode(&self, stored: StoredEntry) -> Result<LogEntry, StoreError> {
+        let StoredEntry { index, bytes, .. } = stored;
+        let entry = Entry::decode(&bytes)
+            .map_err(|error| StoreError::damaged(&self.paths.database(), format!("entry {index}: {error}")))?;
+        Ok(LogEntry { index, entry })
+    }
+
+    fn absent(&self, what: String) -> StoreError {
+        StoreError::Absent { what, dir: self.paths.dir.clone() }
+    }
+
+    fn read<T>(
+        &self,
+        what: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let path = self.paths.database();
+        let mut connection = lock(&self.shared.connection);
+        let connection = match &mut *connection {
+            Some(connection) => connection,
+            none => none.insert(database::open_reader(&path, paths::IDENTITY)?),
+        };
+        query(connection).map_err(|error| StoreError::database(what, &path, error))
+    }
+}
+
+/// A panic while reading leaves nothing half done, so a poisoned lock is as good as a sound one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

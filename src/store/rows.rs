@@ -1,0 +1,99 @@
+//! The rows of the projections: what pages, commands and schedules ask for without opening documents.
+//!
+//! They are derived from log entries and never the evidence itself: a decision reads the sealed document.
+
+use jiff::Timestamp;
+use model::{Digest, Outcome, SnapshotStatus, VerdictCounts};
+
+/// One snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotRow {
+    /// The manifest's id.
+    pub id: String,
+    /// The entry that sealed it.
+    pub log_index: u64,
+    /// Configured source.
+    pub source: String,
+    /// Collector id.
+    pub collector: String,
+    /// Collector version.
+    pub collector_version: String,
+    /// What it is worth.
+    pub status: SnapshotStatus,
+    /// Start of the run.
+    pub started_at: Timestamp,
+    /// End of the run.
+    pub finished_at: Timestamp,
+    /// The source's own time of the state described.
+    pub observed_at: Option<Timestamp>,
+    /// The due slot it fills.
+    pub slot: Option<Timestamp>,
+    /// Members counted.
+    pub counted: u64,
+    /// Members the source declares.
+    pub declared: Option<u64>,
+    /// Whether it is sample data.
+    pub sample: bool,
+    /// SHA-256 of the manifest.
+    pub manifest_sha256: Digest,
+}
+
+/// What became of one due slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRow {
+    /// Configured source.
+    pub source: String,
+    /// When it was due.
+    pub due_at: Timestamp,
+    /// `complete`, `incomplete`, `suspect`, `failed`, `missed`, `skipped`.
+    pub outcome: String,
+    /// Why, where it is not complete.
+    pub reason: Option<String>,
+    /// The snapshot that fills it.
+    pub snapshot: Option<String>,
+    /// The entry that says so.
+    pub log_index: u64,
+}
+
+/// One evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluationRow {
+    /// The entry that sealed it.
+    pub log_index: u64,
+    /// The check.
+    pub check: String,
+    /// The instant it was evaluated for.
+    pub as_of: Timestamp,
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// Members by verdict.
+    pub verdicts: VerdictCounts,
+    /// SHA-256 of the sealed evaluation.
+    pub sha256: Digest,
+}
+
+/// A finding as its last event left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindingRow {
+    /// The finding's id.
+    pub id: String,
+    /// The check that raised it.
+    pub check: String,
+    /// Its state.
+    pub state: String,
+    /// The whole finding after its last event.
+    pub body: serde_json::Value,
+    /// The entry of that event.
+    pub log_index: u64,
+}
+
+/// A person's word that a suspect snapshot is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmationRow {
+    /// The snapshot.
+    pub snapshot: String,
+    /// When it was confirmed.
+    pub at: Timestamp,
+    /// The entry that says so.
+    pub log_index: u64,
+}

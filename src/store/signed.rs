@@ -1,0 +1,116 @@
+//! The last checkpoint this log signed, in a small database of its own (`lock.sqlite`).
+//!
+//! It is swapped before a checkpoint is shown to anybody, so that no two checkpoints of one size can leave the house.
+//! It never holds a key and never signs.
+
+use crate::database::{self, Identity, Mode};
+use crate::error::StoreError;
+use ledger::{SignedCheckpoint, VerifierKey};
+use rusqlite::{Connection, OptionalExtension as _};
+use std::path::{Path, PathBuf};
+
+/// The database's file.
+pub(crate) const FILE: &str = "lock.sqlite";
+
+/// `EVDL`, version 1.
+pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_444c, version: 1 };
+
+pub(crate) const SCHEMA: &str = "CREATE TABLE signed (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    checkpoint TEXT NOT NULL
+) STRICT;";
+
+/// The lock database, open to write.
+#[derive(Debug)]
+pub(crate) struct SignedLock {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl SignedLock {
+    pub(crate) fn create(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(FILE);
+        Ok(Self { connection: database::create(&path, IDENTITY, Mode::Journal, SCHEMA)?, path })
+    }
+
+    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(FILE);
+        if !path.exists() {
+            return Err(StoreError::damaged(&path, "the file is missing"));
+        }
+        let connection = database::open_writer(&path, IDENTITY)?;
+        database::settle(&connection, &path, Mode::Journal)?;
+        Ok(Self { connection, path })
+    }
+
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        self.connection.close().map_err(|(_, error)| StoreError::database("close", &self.path, error))
+    }
+
+    /// The last checkpoint signed, its signature verified; none before the first.
+    pub(crate) fn load(&self, key: &VerifierKey) -> Result<Option<SignedCheckpoint>, StoreError> {
+        load(&self.connection, &self.path, key)
+    }
+
+    /// Replaces `old` by `new`, or fails when something else is there than `old`.
+    pub(crate) fn swap(&self, old: Option<&SignedCheckpoint>, new: &SignedCheckpoint) -> Result<(), StoreError> {
+        let changed = match old {
+            None => self.connection.execute("INSERT OR IGNORE INTO signed VALUES (1, ?1)", [new.text()]),
+            Some(old) => self
+                .connection
+                .execute("UPDATE signed SET checkpoint = ?2 WHERE checkpoint = ?1", [old.text(), new.text()]),
+        }
+        .map_err(|error| StoreError::database("record the signed checkpoint", &self.path, error))?;
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::damaged(&self.path, "another checkpoint was recorded while this one was signed"))
+        }
+    }
+}
+
+/// Reads the last checkpoint signed from an open lock database.
+pub(crate) fn load(
+    connection: &Connection,
+    path: &Path,
+    key: &VerifierKey,
+) -> Result<Option<SignedCheckpoint>, StoreError> {
+    let text: Option<String> = connection
+        .query_row("SELECT checkpoint FROM signed WHERE one = 1", [], |row| row.get(0))
+        .optional()
+        .map_err(|error| StoreError::database("read the signed checkpoint", path, error))?;
+    text.map(|text| {
+        SignedCheckpoint::open(text, key)
+            .map_err(|error| StoreError::damaged(path, format!("the signed checkpoint: {error}")))
+    })
+    .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::{Checkpoint, SigningKey};
+    use model::Digest;
+
+    fn checkpoint(key: &SigningKey, size: u64) -> SignedCheckpoint {
+        Checkpoint { origin: key.name().to_owned(), size, root: Digest::of(&size.to_be_bytes()) }.sign(key).unwrap()
+    }
+
+    #[test]
+    fn a_checkpoint_replaces_only_the_one_it_was_proved_to_extend() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SigningKey::from_seed("log.example/a", &[1; 32]).unwrap();
+        let lock = SignedLock::create(dir.path()).unwrap();
+        assert_eq!(lock.load(key.verifier()).unwrap(), None);
+        let (one, two, three) = (checkpoint(&key, 1), checkpoint(&key, 2), checkpoint(&key, 3));
+        lock.swap(None, &one).unwrap();
+        lock.swap(None, &two).unwrap_err();
+        lock.swap(Some(&one), &two).unwrap();
+        lock.swap(Some(&one), &three).unwrap_err();
+        drop(lock);
+        let lock = SignedLock::open(dir.path()).unwrap();
+        assert_eq!(lock.load(key.verifier()).unwrap(), Some(two));
+        let other = SigningKey::from_seed("log.example/a", &[2; 32]).unwrap();
+        assert!(matches!(lock.load(other.verifier()), Err(StoreError::Damaged { .. })));
+    }
+}

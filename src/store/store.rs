@@ -1,0 +1,497 @@
+//! The writer: the commit protocol, and what a start does about a stop in the middle of it.
+//!
+//! A snapshot or entry is sealed when the call that seals it has returned; a kill before that leaves it wholly in or wholly out.
+//! It never changes or removes evidence, and after a failure of unknown outcome it writes no more.
+
+use crate::blobs::{Blobs, Form};
+use crate::commit::{self, Appended, Document, Draft, Origin, Prepared};
+use crate::database::{self, Mode};
+use crate::error::StoreError;
+use crate::paths::{IDENTITY, SCHEMA, StorePaths};
+use crate::reader::Reader;
+use crate::signed::{self, SignedLock};
+use crate::tables::{self, SqlNodes};
+use crate::writer_lock::WriterLock;
+use crate::{closing, durable, publish};
+use jiff::Timestamp;
+use ledger::{Body, Checkpoint, Frontier, Sealed, SignedCheckpoint, SigningKey, tree};
+use model::{Digest, Manifest};
+use rusqlite::Connection;
+use std::fs;
+use std::path::Path;
+
+/// The one writer of a store.
+pub struct Store {
+    paths: StorePaths,
+    key: SigningKey,
+    tool: String,
+    blobs: Blobs,
+    openings: Blobs,
+    /// Both are there until the store closes.
+    databases: Option<Databases>,
+    /// The right edge of the tree over every acknowledged entry.
+    frontier: Frontier,
+    /// The last checkpoint signed; none before the first.
+    signed: Option<SignedCheckpoint>,
+    reader: Reader,
+    poison: Option<String>,
+    _lock: WriterLock,
+}
+
+struct Databases {
+    evidence: Connection,
+    lock: SignedLock,
+}
+
+/// The series of a source: its snapshots, and the slots that passed without one.
+pub fn snapshot_series(source: &str) -> String {
+    format!("snapshot:{source}")
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("paths", &self.paths).field("log", self.key.verifier()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Makes a store and begins its log with a genesis entry. What an `init` that was killed left behind is cleared first.
+    pub fn init(paths: &StorePaths, key: &SigningKey, now: Timestamp, tool: &str) -> Result<Self, StoreError> {
+        database::assert_sqlite()?;
+        if paths.exists() {
+            return Err(StoreError::Exists { dir: paths.dir.clone() });
+        }
+        for dir in [&paths.dir, &paths.blobs, &paths.openings(), &paths.log()] {
+            durable::create_dirs(dir)?;
+        }
+        let lock = WriterLock::take(&paths.dir, now)?;
+        if paths.exists() {
+            return Err(StoreError::Exists { dir: paths.dir.clone() });
+        }
+        let begun = paths.dir.join("evidence.sqlite.new");
+        for stem in [&begun, &paths.dir.join(signed::FILE)] {
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                remove(&with_suffix(stem, suffix))?;
+            }
+        }
+        drop(SignedLock::create(&paths.dir)?);
+
+        // the store exists from the moment this file has its name
+        let connection = database::create(&begun, IDENTITY, Mode::Journal, SCHEMA)?;
+        let genesis = Draft {
+            body: Body::Genesis { origin: key.name().to_owned(), log_key: key.verifier().to_string() },
+            series: "log".to_owned(),
+            document: None,
+        };
+        let origin = Origin { now, tool, database: &begun };
+        let prepared = commit::prepare(&connection, &origin, 0, vec![genesis])?;
+        let mut connection = connection;
+        write_rows(&mut connection, &begun, &mut Frontier::new(), &prepared)?;
+        connection.close().map_err(|(_, error)| StoreError::database("close", &begun, error))?;
+        durable::sync_dir(&paths.dir)?;
+        fs::rename(&begun, paths.database())
+            .map_err(|error| StoreError::io("rename into place", &paths.database(), error))?;
+        durable::sync_dir(&paths.dir)?;
+        Self::open_locked(paths, key, tool, lock)
+    }
+
+    /// Opens a store to write, and completes what a stop left between acknowledging and publishing.
+    pub fn open(paths: &StorePaths, key: &SigningKey, now: Timestamp, tool: &str) -> Result<Self, StoreError> {
+        database::assert_sqlite()?;
+        if !paths.exists() {
+            return Err(StoreError::NotAStore { dir: paths.dir.clone() });
+        }
+        let lock = WriterLock::take(&paths.dir, now)?;
+        Self::open_locked(paths, key, tool, lock)
+    }
+
+    fn open_locked(paths: &StorePaths, key: &SigningKey, tool: &str, lock: WriterLock) -> Result<Self, StoreError> {
+        let mut store = Self::open_unpublished(paths, key, tool, lock)?;
+        let size = store.frontier.size();
+        tracing::debug!(entries = size, signed = store.signed_size(), "store.opened");
+        store.publish()?;
+        Ok(store)
+    }
+
+    /// Everything `open` does before it writes to the log.
+    pub(crate) fn open_unpublished(
+        paths: &StorePaths,
+        key: &SigningKey,
+        tool: &str,
+        lock: WriterLock,
+    ) -> Result<Self, StoreError> {
+        let path = paths.database();
+        let evidence = database::open_writer(&path, IDENTITY)?;
+        let signed_lock = SignedLock::open(&paths.dir)?;
+
+        refuse_other_key(&evidence, paths, key)?;
+        let size = tables::size(&evidence).map_err(|error| StoreError::database("count entries", &path, error))?;
+        let frontier = with_nodes(&evidence, &path, |nodes| Frontier::load(nodes, size))?;
+        let signed = signed_lock.load(key.verifier())?;
+        refuse_rollback(&evidence, paths, key, size, signed.as_ref())?;
+
+        // nothing has been written up to here; from here on the digests of the last close hold no longer
+        remove(&paths.closed())?;
+        durable::sync_dir(&paths.dir)?;
+        database::settle(&evidence, &path, Mode::Wal)?;
+        for root in [&paths.blobs, &paths.openings(), &paths.log()] {
+            let swept = durable::sweep(root)?;
+            if swept > 0 {
+                tracing::info!(files = swept, "store.swept");
+            }
+        }
+        Ok(Self {
+            reader: Reader::new(paths, key.verifier()),
+            blobs: Blobs::new(paths.blobs.clone(), Form::Zstd),
+            openings: Blobs::new(paths.openings(), Form::Plain),
+            paths: paths.clone(),
+            key: copy(key)?,
+            tool: tool.to_owned(),
+            databases: Some(Databases { evidence, lock: signed_lock }),
+            frontier,
+            signed,
+            poison: None,
+            _lock: lock,
+        })
+    }
+
+    /// The read side.
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    /// Where the store is.
+    pub const fn paths(&self) -> &StorePaths {
+        &self.paths
+    }
+
+    /// Seals `drafts` in their order, all or none. They are durable and published when this returns.
+    pub fn append(&mut self, now: Timestamp, drafts: Vec<Draft>) -> Result<Vec<Appended>, StoreError> {
+        self.append_with::<Vec<u8>>(now, drafts, &[])
+    }
+
+    /// Seals a snapshot. `blobs` are the bodies and tables its manifest names, apart from those stored before.
+    pub fn seal_snapshot<B: AsRef<[u8]> + Sync>(
+        &mut self,
+        now: Timestamp,
+        manifest: &Manifest,
+        blobs: &[(Digest, B)],
+    ) -> Result<Sealed<Manifest>, StoreError> {
+        self.refuse_missing(manifest, blobs)?;
+        let bytes = model::canonical_json(manifest)
+            .map_err(|error| StoreError::Unsealable { problem: format!("manifest: {error}") })?;
+        let draft = Draft {
+            body: Body::Snapshot {
+                snapshot: manifest.id.clone(),
+                source: manifest.source.clone(),
+                collector: manifest.collector.clone(),
+                status: manifest.status,
+                slot: manifest.slot,
+            },
+            series: snapshot_series(&manifest.source),
+            document: Some(Document { bytes, media_type: Manifest::MEDIA_TYPE.to_owned() }),
+        };
+        let appended = self.append_with(now, vec![draft], blobs)?;
+        let index = appended.first().map_or(0, |appended| appended.index);
+        self.reader.sealed(index, |bytes| serde_json::from_slice(bytes))
+    }
+
+    fn append_with<B: AsRef<[u8]> + Sync>(
+        &mut self,
+        now: Timestamp,
+        drafts: Vec<Draft>,
+        blobs: &[(Digest, B)],
+    ) -> Result<Vec<Appended>, StoreError> {
+        self.refuse_poisoned()?;
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let prepared = self.prepare(now, drafts)?;
+        let stored = self.store_documents(&prepared, blobs);
+        self.guard(stored)?;
+        let acknowledged = self.acknowledge(&prepared);
+        self.guard(acknowledged)?;
+        // from here on the entries are in the log: a failure leaves completing them to the next start
+        if let Err(error) = self.publish() {
+            self.poison = Some(error.to_string());
+            return Err(error);
+        }
+        Ok(prepared.entries)
+    }
+
+    /// Step 0: entries, openings and projections, checked; nothing written.
+    pub(crate) fn prepare(&self, now: Timestamp, drafts: Vec<Draft>) -> Result<Prepared, StoreError> {
+        let database = self.paths.database();
+        let origin = Origin { now, tool: &self.tool, database: &database };
+        commit::prepare(&self.databases()?.evidence, &origin, self.frontier.size(), drafts)
+    }
+
+    /// Step 1: every byte an entry will refer to is durable before the entry is.
+    pub(crate) fn store_documents<B: AsRef<[u8]> + Sync>(
+        &self,
+        prepared: &Prepared,
+        blobs: &[(Digest, B)],
+    ) -> Result<(), StoreError> {
+        let documents = prepared.documents.iter().map(|(digest, bytes)| (*digest, bytes.as_slice()));
+        let all: Vec<(Digest, &[u8])> =
+            blobs.iter().map(|(digest, bytes)| (*digest, bytes.as_ref())).chain(documents).collect();
+        self.blobs.put_all(&all)?;
+        self.openings.put_all(&prepared.openings)
+    }
+
+    /// Step 2: one transaction holds entries, tree and projections. When it has returned, they are sealed.
+    pub(crate) fn acknowledge(&mut self, prepared: &Prepared) -> Result<(), StoreError> {
+        let path = self.paths.database();
+        let mut frontier = self.frontier.clone();
+        let databases = self.databases.as_mut().ok_or_else(closed)?;
+        write_rows(&mut databases.evidence, &path, &mut frontier, prepared)?;
+        self.frontier = frontier;
+        Ok(())
+    }
+
+    /// Steps 3 to 5: tiles, checkpoint, publication. Repeating them does nothing new.
+    fn publish(&mut self) -> Result<(), StoreError> {
+        self.integrate()?;
+        let before = self.signed_size();
+        self.sign()?;
+        self.show()?;
+        publish::prune(&self.paths, before, self.frontier.size());
+        Ok(())
+    }
+
+    /// Step 3: tiles and entry bundles from the rows.
+    pub(crate) fn integrate(&self) -> Result<(), StoreError> {
+        let databases = self.databases()?;
+        publish::write_tiles(&databases.evidence, &self.paths, self.signed_size(), self.frontier.size())
+    }
+
+    /// Step 4: prove that the tree extends the last checkpoint, sign, swap.
+    pub(crate) fn sign(&mut self) -> Result<(), StoreError> {
+        let (size, root) = (self.frontier.size(), self.frontier.root());
+        if self.signed.as_ref().is_some_and(|signed| signed.size() == size && signed.root() == root) {
+            return Ok(());
+        }
+        let path = self.paths.database();
+        let databases = self.databases.as_ref().ok_or_else(closed)?;
+        if let Some(old) = &self.signed {
+            let proof =
+                with_nodes(&databases.evidence, &path, |nodes| tree::consistency_proof(nodes, old.size(), size))?;
+            proof.verify(old.root(), size, root).map_err(|error| StoreError::Rollback {
+                dir: self.paths.dir.clone(),
+                problem: format!("the log of {size} entries does not extend the signed one of {}: {error}", old.size()),
+            })?;
+        }
+        let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size, root };
+        let new = checkpoint.sign(&self.key).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+        databases.lock.swap(self.signed.as_ref(), &new)?;
+        self.signed = Some(new);
+        Ok(())
+    }
+
+    /// Step 5: show the signed checkpoint.
+    pub(crate) fn show(&self) -> Result<(), StoreError> {
+        let Some(signed) = &self.signed else { return Ok(()) };
+        let path = self.paths.checkpoint();
+        let text = signed.text();
+        if fs::read(&path).is_ok_and(|shown| shown == text.as_bytes()) {
+            return Ok(());
+        }
+        durable::write_file(&self.paths.log(), &path, text.as_bytes())
+    }
+
+    fn signed_size(&self) -> u64 {
+        self.signed.as_ref().map_or(0, SignedCheckpoint::size)
+    }
+
+    fn databases(&self) -> Result<&Databases, StoreError> {
+        self.databases.as_ref().ok_or_else(closed)
+    }
+
+    fn refuse_poisoned(&self) -> Result<(), StoreError> {
+        self.poison.as_ref().map_or(Ok(()), |cause| Err(StoreError::Poisoned { cause: cause.clone() }))
+    }
+
+    /// Stops all further writing when the outcome of this one is unknown.
+    fn guard<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome
+            && error.is_fail_stop()
+        {
+            self.poison = Some(error.to_string());
+        }
+        outcome
+    }
+
+    /// A manifest is sealed only with everything it names.
+    fn refuse_missing<B: AsRef<[u8]>>(&self, manifest: &Manifest, blobs: &[(Digest, B)]) -> Result<(), StoreError> {
+        let given: std::collections::BTreeMap<&Digest, usize> =
+            blobs.iter().map(|(digest, bytes)| (digest, bytes.as_ref().len())).collect();
+        let refuse =
+            |problem: String| Err(StoreError::Unsealable { problem: format!("snapshot {}: {problem}", manifest.id) });
+        for exchange in &manifest.exchanges {
+            let length = match given.get(&exchange.sha256) {
+                Some(length) => *length,
+                None if self.blobs.contains(&exchange.sha256) => self.blobs.get(&exchange.sha256)?.len(),
+                None => return refuse(format!("the body of exchange {} is missing", exchange.seq)),
+            };
+            if length as u64 != exchange.bytes {
+                return refuse(format!(
+                    "exchange {} has {length} bytes, its record says {}",
+                    exchange.seq, exchange.bytes
+                ));
+            }
+        }
+        for table in &manifest.tables {
+            if given.contains_key(&table.sha256) {
+                continue;
+            }
+            if !self.blobs.contains(&table.sha256) {
+                return refuse(format!("the rows of table {} are missing", table.name));
+            }
+            self.blobs.get(&table.sha256)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves both databases as one plain file each, and their digests beside them.
+    fn close(&mut self) {
+        self.reader.close();
+        let Some(Databases { evidence, lock }) = self.databases.take() else { return };
+        if self.poison.is_some() {
+            return;
+        }
+        if let Err(error) = closing::close(&self.paths, evidence, lock) {
+            // nothing is lost: the next start reads the write-ahead log
+            tracing::debug!(%error, "store.close.incomplete");
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Poisoned { cause: "the store is closed".to_owned() }
+}
+
+fn copy(key: &SigningKey) -> Result<SigningKey, StoreError> {
+    SigningKey::from_text(&key.to_text()).map_err(|error| StoreError::Unsealable { problem: error.to_string() })
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(StoreError::io("remove", path, error)),
+    }
+}
+
+fn with_nodes<T>(
+    connection: &Connection,
+    path: &Path,
+    compute: impl FnOnce(&SqlNodes<'_>) -> Result<T, ledger::TreeError>,
+) -> Result<T, StoreError> {
+    let nodes = SqlNodes::new(connection);
+    let outcome = compute(&nodes);
+    nodes
+        .finish(outcome)
+        .map_err(|error| StoreError::database("read the tree", path, error))?
+        .map_err(|error| StoreError::damaged(path, error.to_string()))
+}
+
+fn write_rows(
+    connection: &mut Connection,
+    path: &Path,
+    frontier: &mut Frontier,
+    prepared: &Prepared,
+) -> Result<(), StoreError> {
+    let failed = |error| StoreError::database("append to the log", path, error);
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    for Appended { index, entry } in &prepared.entries {
+        tables::insert_entry(&transaction, *index, entry).map_err(failed)?;
+        let nodes = frontier.push(entry.leaf()).map_err(|error| StoreError::damaged(path, error.to_string()))?;
+        for node in &nodes {
+            tables::insert_node(&transaction, node).map_err(failed)?;
+        }
+    }
+    for change in &prepared.changes {
+        tables::apply(&transaction, change).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
+}
+
+fn refuse_other_key(evidence: &Connection, paths: &StorePaths, key: &SigningKey) -> Result<(), StoreError> {
+    let path = paths.database();
+    let first = tables::entry(evidence, 0)
+        .map_err(|error| StoreError::database("read the first entry", &path, error))?
+        .ok_or_else(|| StoreError::damaged(&path, "the log has no first entry"))?;
+    let entry =
+        ledger::Entry::decode(&first.bytes).map_err(|error| StoreError::damaged(&path, format!("entry 0: {error}")))?;
+    let Body::Genesis { log_key, .. } = &entry.body else {
+        return Err(StoreError::damaged(&path, "the log does not begin with a genesis entry"));
+    };
+    let given = key.verifier().to_string();
+    if *log_key == given {
+        Ok(())
+    } else {
+        Err(StoreError::WrongKey { dir: paths.dir.clone(), expected: log_key.clone(), given })
+    }
+}
+
+/// Compares the rows with the last checkpoint signed and the one published. Rows may be ahead; nothing else may.
+fn refuse_rollback(
+    evidence: &Connection,
+    paths: &StorePaths,
+    key: &SigningKey,
+    size: u64,
+    signed: Option<&SignedCheckpoint>,
+) -> Result<(), StoreError> {
+    let path = paths.database();
+    let rollback = |problem: String| Err(StoreError::Rollback { dir: paths.dir.clone(), problem });
+    if let Some(signed) = signed {
+        if size < signed.size() {
+            return rollback(format!("a log of {} entries was signed, {size} are here", signed.size()));
+        }
+        let root = with_nodes(evidence, &path, |nodes| tree::root(nodes, signed.size()))?;
+        if root != signed.root() {
+            return Err(StoreError::damaged(
+                &path,
+                format!("the first {} entries do not have the root that was signed for them", signed.size()),
+            ));
+        }
+    }
+    let shown = paths.checkpoint();
+    let published = match fs::read(&shown) {
+        Ok(text) => SignedCheckpoint::open(&text, key.verifier())
+            .map_err(|error| StoreError::damaged(&shown, error.to_string()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return match signed {
+                None if size > 1 => {
+                    rollback(format!("the log has {size} entries and no checkpoint was ever signed for them"))
+                }
+                _ => Ok(()),
+            };
+        }
+        Err(error) => return Err(StoreError::io("read", &shown, error)),
+    };
+    match signed {
+        Some(signed) if published.size() < signed.size() => Ok(()),
+        Some(signed) if published.size() == signed.size() && published.root() == signed.root() => Ok(()),
+        Some(signed) if published.size() == signed.size() => {
+            rollback(format!("two different logs of {} entries were signed", signed.size()))
+        }
+        signed => rollback(format!(
+            "a log of {} entries was published, the last one known to be signed has {}",
+            published.size(),
+            signed.map_or(0, SignedCheckpoint::size),
+        )),
+    }
+}

@@ -1,0 +1,6 @@
+//! The store as its users see it: one kind of claim to a file.
+
+mod crash;
+mod refusals;
+mod sealing;
+mod support;
