@@ -1,1 +1,36 @@
-//! x
+//! Checks: SQL over the tables of sealed snapshots, one verdict per population member.
+//!
+//! A check's query never decides alone: the engine says how every input stands and applies the verdict table. Queries
+//! run in a worker process with limits and a deadline. This room reads no store, no network and no clock: everything
+//! an evaluation depends on is in [`Inputs`], and the same inputs give the same bytes.
+
+mod cases;
+mod catalogue;
+mod check;
+mod database;
+mod diagnostic;
+mod evaluation;
+mod guard;
+mod inputs;
+mod people;
+mod run;
+mod scratch;
+mod set;
+mod shipped;
+#[cfg(test)]
+mod testing;
+mod verdict;
+mod worker;
+
+pub use cases::{Case, CaseResult, run_cases};
+pub use catalogue::{Catalogues, Control, Coverage, Framework};
+pub use check::{Check, CheckInput, FindingText, Parameter, ParameterError, ParameterKind, Severity};
+pub use database::write_database;
+pub use diagnostic::Diagnostic;
+pub use evaluation::{EvaluateError, Evaluated};
+pub use inputs::{ApprovedLink, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
+pub use people::{Orphan, identity_link_spec};
+pub use run::Grid;
+pub use scratch::{ENGINE_TABLES, VOCABULARY};
+pub use set::{CheckSet, CollectorTables};
+pub use worker::{Worker, evaluate, query, worker_main};

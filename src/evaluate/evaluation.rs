@@ -1,0 +1,273 @@
+//! From checks and inputs to evaluations: says how every input stands, has the query run, applies the verdict table.
+//!
+//! The same checks, parameters and inputs give the same bytes. It reads no clock and writes nothing.
+
+use crate::check::{COLUMNS, Check, CheckInput, ParameterError};
+use crate::inputs::{Inputs, SourceInput};
+use crate::people::{Orphan, identity_link_spec};
+use crate::run::{Grid, MAX_ROWS, Question, Runner};
+use crate::scratch::Summary;
+use crate::verdict::{self, Answer, Empty, Input};
+use jiff::SignedDuration;
+use model::time::{between, duration_text, seconds_text, seconds_up};
+use model::{Digest, Evaluation, InputRef, InputState, Member, SnapshotStatus, Table, Verdict};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a batch of checks gave.
+#[derive(Debug, Clone)]
+pub struct Evaluated {
+    /// One evaluation per check, in the order given.
+    pub evaluations: Vec<Evaluation>,
+    /// The identity map used; none when the scratch database could not be built.
+    pub identity_map: Option<Table>,
+    /// Accounts linked to nobody.
+    pub orphans: Vec<Orphan>,
+}
+
+/// Why nothing could be evaluated at all.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// A configured parameter value cannot be bound.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// The identity map does not fit its own table.
+    #[error("identity map: {0}")]
+    IdentityMap(#[from] model::TableError),
+    /// The identity map has no canonical form.
+    #[error("identity map: {0}")]
+    Canonical(#[from] model::CanonicalError),
+    /// A query failed, in words.
+    #[error("{0}")]
+    Query(String),
+    /// The scratch database could not be written.
+    #[error("cannot write the database: {0}")]
+    Write(String),
+}
+
+impl EvaluateError {
+    /// How to mend it, where that can be said.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Parameter(error) => Some(&error.help),
+            _ => None,
+        }
+    }
+}
+
+/// Evaluates `checks` with whatever holds the scratch database.
+pub(crate) fn evaluate_with(
+    runner: &mut dyn Runner,
+    checks: &[&Check],
+    parameters: &BTreeMap<String, BTreeMap<String, Value>>,
+    inputs: &Inputs,
+) -> Result<Evaluated, EvaluateError> {
+    let mut bound = Vec::with_capacity(checks.len());
+    for check in checks {
+        bound.push(check.bind(parameters.get(&check.name))?);
+    }
+    let loaded = runner.load(inputs);
+    let map = match &loaded {
+        Ok(summary) => Some(identity_map(summary)?),
+        Err(_) => None,
+    };
+    let map_sha256 = map.as_ref().map(Table::digest).transpose()?;
+
+    let mut evaluations = Vec::with_capacity(checks.len());
+    for (check, parameters) in checks.iter().zip(bound) {
+        let answer = match &loaded {
+            Ok(_) => runner.run(&question(check, &parameters, inputs)),
+            Err(problem) => Err(problem.clone()),
+        };
+        let summary = loaded.as_ref().ok();
+        evaluations.push(conclude(check, parameters, inputs, summary, map_sha256, answer));
+    }
+    let orphans = loaded.map(|summary| summary.orphans).unwrap_or_default();
+    Ok(Evaluated { evaluations, identity_map: map, orphans })
+}
+
+/// The identity map as a table.
+fn identity_map(summary: &Summary) -> Result<Table, model::TableError> {
+    let mut table = Table::new(identity_link_spec());
+    for row in &summary.links {
+        table.push(row.clone())?;
+    }
+    table.settle();
+    Ok(table)
+}
+
+/// The check's query with its values.
+pub(crate) fn question(check: &Check, parameters: &BTreeMap<String, Value>, inputs: &Inputs) -> Question {
+    let mut values = parameters.clone();
+    values.insert("as_of".to_owned(), json!(seconds_text(seconds_up(inputs.as_of))));
+    Question { sql: check.text.clone(), parameters: values, most: MAX_ROWS, whole: true, schema: false }
+}
+
+/// Builds the evaluation from the answer of the query.
+pub(crate) fn conclude(
+    check: &Check,
+    parameters: BTreeMap<String, Value>,
+    inputs: &Inputs,
+    summary: Option<&Summary>,
+    map_sha256: Option<Digest>,
+    answer: Result<Grid, String>,
+) -> Evaluation {
+    let fed = feeding(check, inputs);
+    let mut refs: Vec<InputRef> = fed.iter().map(|source| assess(check, source, inputs, summary)).collect();
+    refs.sort_by(|a, b| a.source.cmp(&b.source));
+    let judged: Vec<Input> = refs
+        .iter()
+        .map(|input| Input {
+            source: input.source.clone(),
+            state: input.state,
+            why: input.why.clone(),
+            monotone: input.tables.iter().all(|table| check.inputs.get(table).is_some_and(|input| input.monotone)),
+        })
+        .collect();
+
+    let answer = match (unprovided(check, inputs), answer) {
+        (Some(why), _) => Answer::NotConfigured(why),
+        (None, Err(problem)) => Answer::Broken(problem),
+        (None, Ok(grid)) => members(&grid, inputs).map_or_else(Answer::Broken, Answer::Rows),
+    };
+    let judgement = verdict::judge(&judged, answer, &empty(check, &fed, summary));
+    Evaluation {
+        schema: Evaluation::SCHEMA.to_owned(),
+        check: check.name.clone(),
+        check_sha256: check.sha256,
+        as_of: seconds_up(inputs.as_of),
+        parameters,
+        engine: format!("sqlite {}", rusqlite::version()),
+        outcome: judgement.outcome,
+        why: judgement.why,
+        verdicts: verdict::count(&judgement.members),
+        members: judgement.members,
+        inputs: refs,
+        identity_map_sha256: map_sha256.filter(|_| check.reads_identity_map),
+        controls: check.controls.clone(),
+    }
+}
+
+fn provides(source: &SourceInput, table: &str, input: &CheckInput) -> bool {
+    let wanted = input.collectors.is_empty() || input.collectors.contains(&source.collector);
+    wanted && (source.provides.iter().any(|own| own == table) || source.specs.iter().any(|own| own.name == table))
+}
+
+/// The sources that feed the check, whatever their state.
+fn feeding<'a>(check: &Check, inputs: &'a Inputs) -> Vec<&'a SourceInput> {
+    let feeds = |source: &&SourceInput| check.inputs.iter().any(|(table, input)| provides(source, table, input));
+    inputs.sources.iter().filter(feeds).collect()
+}
+
+/// Why the check is not applicable: a table that no configured source provides.
+fn unprovided(check: &Check, inputs: &Inputs) -> Option<String> {
+    let (table, input) = check
+        .inputs
+        .iter()
+        .find(|(table, input)| !inputs.sources.iter().any(|source| provides(source, table, input)))?;
+    let of = if input.collectors.is_empty() { String::new() } else { format!(" of {}", input.collectors.join(" or ")) };
+    Some(format!("no source{of} is configured that provides `{table}`"))
+}
+
+fn assess(check: &Check, source: &SourceInput, inputs: &Inputs, summary: Option<&Summary>) -> InputRef {
+    let fed = check.inputs.iter().filter(|(table, input)| provides(source, table, input));
+    let limit = check.max_age.map_or(source.max_age, |max_age| max_age.min(source.max_age));
+    let unmapped = summary.and_then(|summary| summary.unmapped.get(&source.collector));
+    let (state, why) = state(source, inputs, limit, unmapped);
+    InputRef {
+        source: source.name.clone(),
+        tables: fed.map(|(table, _)| table.clone()).collect(),
+        state,
+        snapshot: source.snapshot.as_ref().map(|snapshot| snapshot.id.clone()),
+        sha256: source.snapshot.as_ref().map(|snapshot| snapshot.manifest_sha256),
+        status: source.snapshot.as_ref().map(|snapshot| snapshot.status),
+        why,
+    }
+}
+
+fn state(
+    source: &SourceInput,
+    inputs: &Inputs,
+    limit: SignedDuration,
+    unmapped: Option<&String>,
+) -> (InputState, Option<String>) {
+    let Some(snapshot) = &source.snapshot else {
+        return (InputState::Missing, Some("it was never collected".to_owned()));
+    };
+    let reasons = |otherwise: &str| {
+        Some(if snapshot.reasons.is_empty() { otherwise.to_owned() } else { snapshot.reasons.join("; ") })
+    };
+    if let Some(problem) = unmapped {
+        return (InputState::Failed, Some(format!("its rows could not be mapped: {problem}")));
+    }
+    match snapshot.status {
+        SnapshotStatus::Failed => return (InputState::Failed, reasons("its latest run failed")),
+        SnapshotStatus::Incomplete => return (InputState::Incomplete, reasons("not everything was seen")),
+        SnapshotStatus::Suspect if !snapshot.confirmed => {
+            return (InputState::Suspect, reasons("it is implausible and nobody confirmed it"));
+        }
+        SnapshotStatus::Suspect | SnapshotStatus::Complete => {}
+    }
+    let age = inputs.as_of.duration_since(snapshot.seen_at());
+    if age > limit {
+        let (age, limit) = (duration_text(between(snapshot.seen_at(), inputs.as_of)), duration_text(limit));
+        return (InputState::Stale, Some(format!("its evidence is {age} old, and at most {limit} is allowed")));
+    }
+    (InputState::Good, None)
+}
+
+/// What no rows would mean.
+fn empty(check: &Check, fed: &[&SourceInput], summary: Option<&Summary>) -> Empty {
+    let count = |table: &String| summary.and_then(|summary| summary.rows.get(table)).copied().unwrap_or_default();
+    let rows: u64 = check.inputs.keys().map(count).sum();
+    if check.empty_is_not_applicable {
+        Empty::Declared(format!("there is nobody to judge, which the check allows: {}", check.population))
+    } else if rows == 0 && !fed.is_empty() && fed.iter().all(|source| source.expect_empty) {
+        Empty::Declared("there is nobody to judge, which the configuration expects (`expect_empty`)".to_owned())
+    } else if rows == 0 {
+        Empty::Undeclared("the population is empty, and nobody declared that to be expected".to_owned())
+    } else {
+        let problem = format!("the query returned no member although its input tables hold {rows} rows");
+        Empty::Undeclared(format!("{problem}: {}", check.population))
+    }
+}
+
+/// Reads the rows as members, or says which rule they break.
+fn members(grid: &Grid, inputs: &Inputs) -> Result<Vec<Member>, String> {
+    let position = |name: &str| {
+        let found = grid.columns.iter().position(|column| column == name);
+        found.ok_or_else(|| format!("the query returned no column `{name}`"))
+    };
+    let [subject_at, verdict_at, reason_at, source_at] =
+        [position("subject")?, position("verdict")?, position("reason")?, position("source")?];
+    let mut members = Vec::with_capacity(grid.rows.len());
+    let mut seen = BTreeSet::new();
+    for row in &grid.rows {
+        let text = |at: usize| row.get(at).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let subject = text(subject_at).ok_or("a row has no subject")?;
+        let word = text(verdict_at).ok_or_else(|| format!("subject `{subject}` has no verdict"))?;
+        let verdict = [Verdict::Pass, Verdict::Fail, Verdict::Unknown, Verdict::NotApplicable]
+            .into_iter()
+            .find(|verdict| verdict.as_str() == word)
+            .ok_or_else(|| format!("subject `{subject}` has the unknown verdict `{word}`"))?;
+        let reason = text(reason_at).ok_or_else(|| format!("subject `{subject}` has no reason"))?;
+        let source = text(source_at);
+        if let Some(source) = source
+            && !inputs.sources.iter().any(|known| known.name == source)
+        {
+            return Err(format!("subject `{subject}` names `{source}`, which is no configured source"));
+        }
+        if !seen.insert(subject.to_owned()) {
+            return Err(format!("subject `{subject}` was returned more than once"));
+        }
+        let detail = grid.columns.iter().zip(row).filter(|(column, _)| !COLUMNS.contains(&column.as_str()));
+        members.push(Member {
+            subject: subject.to_owned(),
+            verdict,
+            reason: reason.to_owned(),
+            source: source.map(str::to_owned),
+            detail: detail.map(|(column, value)| (column.clone(), value.clone())).collect(),
+        });
+    }
+    Ok(members)
+}

@@ -1,0 +1,334 @@
+//! The scratch database: one SQLite database in memory that holds the rows of one evaluation's inputs.
+//!
+//! Source tables come first, each collector's mapping fills the vocabulary from them, then the engine adds what no
+//! source knows: instants of employment, the account register, the identity map, the programme's own tables. It is
+//! built from nothing every time and thrown away; nothing in it is evidence.
+
+use crate::guard::{self, Rule};
+use crate::inputs::{Inputs, SnapshotRow, SourceInput};
+use crate::people::{self, Account, Orphan, Person};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use model::time::seconds_text;
+use model::{ColumnKind, Row, Table, TableSpec};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, params, params_from_iter};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The statements that create the vocabulary.
+pub const VOCABULARY: &str = include_str!("vocabulary.sql");
+
+/// Tables that the engine fills; no collector provides them and no check declares them.
+pub const ENGINE_TABLES: &[&str] = &["identity_link", "registered_account", "slot", "snapshot", "source"];
+
+/// Why the scratch database could not be built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ScratchError {
+    #[error("scratch database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("scratch database: person `{person}` has a date of employment that is none: `{date}`")]
+    Date { person: String, date: String },
+    #[error("scratch database: {0}")]
+    Table(#[from] model::TableError),
+}
+
+/// A built scratch database.
+pub(crate) struct Scratch {
+    pub connection: Connection,
+    pub summary: Summary,
+}
+
+/// What building it showed.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Summary {
+    /// Rows of `identity_link`, sorted.
+    pub links: Vec<Row>,
+    /// Accounts linked to nobody.
+    pub orphans: Vec<Orphan>,
+    /// Collectors whose rows could not be mapped, and why.
+    pub unmapped: BTreeMap<String, String>,
+    /// Rows per vocabulary and source table.
+    pub rows: BTreeMap<String, u64>,
+}
+
+impl Scratch {
+    /// An empty database with the vocabulary's tables.
+    pub(crate) fn empty() -> Result<Connection, ScratchError> {
+        let connection = Connection::open_in_memory()?;
+        guard::prepare_connection(&connection)?;
+        connection.execute_batch(VOCABULARY)?;
+        Ok(connection)
+    }
+
+    /// Loads and maps the sources of `inputs`, then adds what the engine knows.
+    pub(crate) fn build(inputs: &Inputs) -> Result<Self, ScratchError> {
+        let mut connection = Self::empty()?;
+        let unmapped = map_sources(&mut connection, &inputs.sources)?;
+        Self::finish(connection, inputs, unmapped)
+    }
+
+    /// Adds what the engine knows to a database whose vocabulary is filled.
+    pub(crate) fn finish(
+        connection: Connection,
+        inputs: &Inputs,
+        unmapped: BTreeMap<String, String>,
+    ) -> Result<Self, ScratchError> {
+        employment_instants(&connection, &inputs.timezone)?;
+        let (links, orphans) = identities(&connection, inputs)?;
+        programme(&connection, inputs)?;
+        let mut rows = BTreeMap::new();
+        for table in table_names(&connection)? {
+            let count: i64 =
+                connection.query_row(&format!("SELECT count(*) FROM {}", quoted(&table)), [], |row| row.get(0))?;
+            rows.insert(table, u64::try_from(count).unwrap_or_default());
+        }
+        Ok(Self { connection, summary: Summary { links, orphans, unmapped, rows } })
+    }
+}
+
+/// Every table of the database.
+pub(crate) fn table_names(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// `name` as an SQL identifier, whatever it holds.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Creates a source table `<table>(_source, _snapshot, …)`.
+pub(crate) fn create_source_table(connection: &Connection, spec: &TableSpec) -> rusqlite::Result<()> {
+    let columns: String = spec.columns.iter().fold(String::new(), |columns, column| {
+        let affinity = match column.kind {
+            ColumnKind::Integer | ColumnKind::Boolean => "INTEGER",
+            ColumnKind::Text | ColumnKind::Timestamp | ColumnKind::Date | ColumnKind::Json => "TEXT",
+        };
+        format!("{columns}, {} {affinity}", quoted(&column.name))
+    });
+    connection.execute_batch(&format!(
+        "CREATE TABLE {} (_source TEXT NOT NULL, _snapshot TEXT NOT NULL{columns}) STRICT",
+        quoted(&spec.name)
+    ))
+}
+
+/// Loads each collector's sources together and runs its mapping once over all of them. A collector whose rows cannot be
+/// mapped leaves nothing behind and is named in the answer: its sources then count as failed inputs.
+fn map_sources(connection: &mut Connection, sources: &[SourceInput]) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut collectors: BTreeMap<&str, Vec<&SourceInput>> = BTreeMap::new();
+    for source in sources {
+        collectors.entry(&source.collector).or_default().push(source);
+    }
+    let mut unmapped = BTreeMap::new();
+    for (collector, sources) in collectors {
+        connection.execute_batch("SAVEPOINT collector")?;
+        let mapped = map_collector(connection, &sources);
+        guard::lift(connection)?;
+        match mapped {
+            Ok(()) => connection.execute_batch("RELEASE collector")?,
+            Err(problem) => {
+                connection.execute_batch("ROLLBACK TO collector; RELEASE collector")?;
+                unmapped.insert(collector.to_owned(), problem);
+            }
+        }
+    }
+    Ok(unmapped)
+}
+
+fn map_collector(connection: &mut Connection, sources: &[&SourceInput]) -> Result<(), String> {
+    let in_words = |error: rusqlite::Error| sentence(&error);
+    for spec in union_of_specs(sources) {
+        create_source_table(connection, &spec).map_err(in_words)?;
+    }
+    for source in sources {
+        let Some(snapshot) = &source.snapshot else { continue };
+        for table in &snapshot.tables {
+            insert_rows(connection, table, &source.name, &snapshot.id).map_err(in_words)?;
+        }
+    }
+    let Some(first) = sources.first() else { return Ok(()) };
+    let provides = first.provides.iter().cloned().collect();
+    let touched = guard::install(connection, Rule::Mapping { provides }).map_err(in_words)?;
+    connection.execute_batch(&first.mapping_sql).map_err(|error| {
+        let refused = touched.lock().ok().and_then(|touched| touched.refused.first().cloned());
+        refused.unwrap_or_else(|| sentence(&error))
+    })
+}
+
+/// The tables of all `sources`, each with every column that this version or a snapshot's own version knows.
+fn union_of_specs(sources: &[&SourceInput]) -> Vec<TableSpec> {
+    let mut tables: BTreeMap<String, TableSpec> = BTreeMap::new();
+    let current = sources.iter().flat_map(|source| &source.specs);
+    let sealed = sources.iter().filter_map(|source| source.snapshot.as_ref()).flat_map(|snapshot| &snapshot.tables);
+    for spec in current.chain(sealed.map(Table::spec)) {
+        let table =
+            tables.entry(spec.name.clone()).or_insert_with(|| TableSpec { columns: Vec::new(), ..spec.clone() });
+        for column in &spec.columns {
+            if !table.columns.iter().any(|known| known.name == column.name) {
+                table.columns.push(column.clone());
+            }
+        }
+    }
+    tables.into_values().collect()
+}
+
+fn insert_rows(connection: &Connection, table: &Table, source: &str, snapshot: &str) -> rusqlite::Result<()> {
+    let columns = &table.spec().columns;
+    let mut names = vec!["_source".to_owned(), "_snapshot".to_owned()];
+    names.extend(columns.iter().map(|column| quoted(&column.name)));
+    let marks = vec!["?"; names.len()].join(", ");
+    let names = names.join(", ");
+    let mut insert =
+        connection.prepare(&format!("INSERT INTO {} ({names}) VALUES ({marks})", quoted(&table.spec().name)))?;
+    for row in table.rows() {
+        let given = [Sql::Text(source.to_owned()), Sql::Text(snapshot.to_owned())];
+        let cells = columns.iter().map(|column| row.get(&column.name).map_or(Sql::Null, to_sql));
+        insert.execute(params_from_iter(given.into_iter().chain(cells)))?;
+    }
+    Ok(())
+}
+
+/// A cell as SQL: booleans 1 and 0, arrays and objects as text.
+pub(crate) fn to_sql(value: &Value) -> Sql {
+    match value {
+        Value::Null => Sql::Null,
+        Value::Bool(flag) => Sql::Integer(i64::from(*flag)),
+        Value::Number(number) => number.as_i64().map_or_else(|| Sql::Text(number.to_string()), Sql::Integer),
+        Value::String(text) => Sql::Text(text.clone()),
+        Value::Array(_) | Value::Object(_) => Sql::Text(value.to_string()),
+    }
+}
+
+/// An SQLite error without the statement it repeats.
+pub(crate) fn sentence(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// `start_at` is the first instant of `start_date`, `end_at` the first instant after `end_date`, in the organisation's zone.
+fn employment_instants(connection: &Connection, zone: &TimeZone) -> Result<(), ScratchError> {
+    let mut select = connection.prepare("SELECT rowid, person_key, start_date, end_date FROM employment")?;
+    let mut update = connection.prepare("UPDATE employment SET start_at = ?2, end_at = ?3 WHERE rowid = ?1")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (rowid, person): (i64, String) = (row.get(0)?, row.get(1)?);
+        let instant = |date: Option<String>, last_day: bool| -> Result<Option<String>, ScratchError> {
+            let Some(date) = date else { return Ok(None) };
+            // a date that cannot be read must not look like employment without end
+            let refuse = || ScratchError::Date { person: person.clone(), date: date.clone() };
+            let day: Date = date.parse().map_err(|_| refuse())?;
+            let day = if last_day { day.tomorrow().map_err(|_| refuse())? } else { day };
+            let start = day.to_zoned(zone.clone()).map_err(|_| refuse())?;
+            Ok(Some(seconds_text(start.timestamp())))
+        };
+        update.execute(params![rowid, instant(row.get(2)?, false)?, instant(row.get(3)?, true)?])?;
+    }
+    Ok(())
+}
+
+fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<Row>, Vec<Orphan>), ScratchError> {
+    let persons = {
+        let mut select = connection.prepare("SELECT person_key, work_email, other_emails FROM person")?;
+        select
+            .query_map([], |row| {
+                let work: Option<String> = row.get(1)?;
+                let other: Option<String> = row.get(2)?;
+                let other: Vec<String> = other.and_then(|other| serde_json::from_str(&other).ok()).unwrap_or_default();
+                Ok(Person { key: row.get(0)?, addresses: work.into_iter().chain(other).collect() })
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?
+    };
+    let mut accounts = {
+        let mut select =
+            connection.prepare("SELECT account_key, source, login, email, kind FROM account ORDER BY 1")?;
+        select
+            .query_map([], |row| {
+                Ok(Account {
+                    key: row.get(0)?,
+                    source: row.get(1)?,
+                    login: row.get(2)?,
+                    email: row.get(3)?,
+                    kind: row.get(4)?,
+                })
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?
+    };
+
+    let mut set_kind = connection.prepare("UPDATE account SET kind = ?2 WHERE account_key = ?1")?;
+    let mut insert = connection.prepare(
+        "INSERT INTO registered_account (account_key, source, kind, owner, purpose) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for entry in people::register(&inputs.accounts, &accounts) {
+        set_kind.execute(params![entry.account_key, entry.kind])?;
+        for account in accounts.iter_mut().filter(|account| account.key == entry.account_key) {
+            account.kind.clone_from(&entry.kind);
+        }
+        insert.execute(params![entry.account_key, entry.source, entry.kind, entry.owner, entry.purpose])?;
+    }
+
+    let map = people::link(inputs, &persons, &accounts)?;
+    let mut insert = connection.prepare(
+        "INSERT INTO identity_link (account_key, source, person_key, method, confidence, approved_by, valid_from, valid_to)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for row in map.links.rows() {
+        let cells = map.links.spec().columns.iter().map(|column| row.get(&column.name).map_or(Sql::Null, to_sql));
+        insert.execute(params_from_iter(cells))?;
+    }
+    Ok((map.links.rows().to_vec(), map.orphans))
+}
+
+fn programme(connection: &Connection, inputs: &Inputs) -> Result<(), ScratchError> {
+    let text = |instant: Option<Timestamp>| instant.map(seconds_text);
+    let mut sources: Vec<&SourceInput> = inputs.sources.iter().collect();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut insert = connection.prepare(
+        "INSERT INTO source (source, collector, max_age_seconds, required, snapshot, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
+    )?;
+    for source in &sources {
+        let snapshot = source.snapshot.as_ref();
+        insert.execute(params![
+            source.name,
+            source.collector,
+            source.max_age.as_secs(),
+            source.required,
+            snapshot.map(|snapshot| &snapshot.id),
+            snapshot.map(|snapshot| seconds_text(snapshot.seen_at())),
+        ])?;
+    }
+
+    let mut snapshots: BTreeMap<String, SnapshotRow> =
+        sources.iter().filter_map(|source| source.snapshot_row()).map(|row| (row.snapshot.clone(), row)).collect();
+    snapshots.extend(inputs.snapshots.iter().map(|row| (row.snapshot.clone(), row.clone())));
+    let mut insert = connection.prepare(
+        "INSERT INTO snapshot (snapshot, source, collector, status, started_at, finished_at, observed_at, slot)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for row in snapshots.values().filter(|row| row.finished_at <= inputs.as_of) {
+        insert.execute(params![
+            row.snapshot,
+            row.source,
+            row.collector,
+            row.status.as_str(),
+            seconds_text(row.started_at),
+            seconds_text(row.finished_at),
+            text(row.observed_at),
+            text(row.slot),
+        ])?;
+    }
+
+    let mut slots: Vec<_> = inputs.slots.iter().filter(|slot| slot.due_at <= inputs.as_of).collect();
+    slots.sort_by(|a, b| (&a.source, a.due_at).cmp(&(&b.source, b.due_at)));
+    let mut insert =
+        connection.prepare("INSERT INTO slot (source, due_at, outcome, reason, snapshot) VALUES (?, ?, ?, ?, ?)")?;
+    for slot in slots {
+        insert.execute(params![slot.source, seconds_text(slot.due_at), slot.outcome, slot.reason, slot.snapshot])?;
+    }
+    Ok(())
+}
