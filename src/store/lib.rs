@@ -21,7 +21,7 @@ mod tables;
 mod writer_lock;
 
 #[cfg(test)]
-mod tests;
+mod behaviour;
 
 pub use commit::{Appended, Document, Draft};
 pub use error::StoreError;

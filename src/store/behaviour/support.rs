@@ -23,7 +23,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 }
 
 pub(super) struct Scene {
-    pub(super) dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub(super) paths: StorePaths,
 }
 
@@ -32,7 +32,7 @@ impl Scene {
     pub(super) fn bare() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let paths = StorePaths::new(dir.path().join("evidence"));
-        Self { dir, paths }
+        Self { _dir: dir, paths }
     }
 
     pub(super) fn init(&self) -> Store {
@@ -65,9 +65,9 @@ pub(super) fn copy_tree(from: &Path, to: &Path) {
     for item in fs::read_dir(from).unwrap().flatten() {
         let target = to.join(item.file_name());
         if item.path().is_dir() {
-            copy_tree(&item.path(), &target)
+            copy_tree(&item.path(), &target);
         } else {
-            drop(fs::copy(item.path(), target).unwrap())
+            fs::copy(item.path(), target).unwrap();
         }
     }
 }
