@@ -17,9 +17,14 @@ mod reperform;
 mod sink;
 mod summary;
 mod tables;
+mod verify;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::{PackError, VerifyError};
 pub use manifest::{FileRecord, ItemRecord, PackManifest};
 pub use plan::{CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Slot, Source, SourceError};
+pub use verify::{Problem, VerifyOptions, VerifyReport, verify};
 pub use write::{Written, write};

@@ -83,6 +83,10 @@ pub(crate) fn sign(manifest: &[u8], key: &SigningKey) -> Result<String, NoteErro
 pub(crate) fn verify(manifest: &[u8], signature: &[u8], key: &VerifierKey) -> Result<(), String> {
     let note = Note::parse(signature).map_err(|error| format!("it is not a signed note: {error}"))?;
     note.verify(key).map_err(|error| format!("the log's key did not sign it: {error}"))?;
+    // any further line would be bytes that nothing covers
+    if note.signatures().len() != 1 {
+        return Err("it holds signatures beside the log's".to_owned());
+    }
     if note.text() == statement(manifest) {
         Ok(())
     } else {

@@ -10,7 +10,6 @@ pub(super) const END64: u32 = 0x0606_4b50;
 const LOCATOR64: u32 = 0x0706_4b50;
 
 /// Lengths of the fixed parts.
-pub(super) const LOCAL_LEN: u64 = 30;
 pub(super) const CENTRAL_LEN: usize = 46;
 pub(super) const END_LEN: u64 = 22;
 pub(super) const END64_LEN: u64 = 56;

@@ -1,0 +1,211 @@
+//! Verifies a pack of either form, whoever wrote it, from its bytes alone.
+//!
+//! Damage is reported, never an error, and never ends the examination early unless nothing is left to examine.
+
+mod container;
+mod documents;
+mod log;
+mod report;
+
+pub use report::{Problem, VerifyOptions, VerifyReport};
+
+use crate::error::VerifyError;
+use crate::layout;
+use crate::manifest::{self, MANIFEST, PackManifest, SIGNATURE, SUMS};
+use crate::names::is_safe_path;
+use container::{Container, Seen};
+use ledger::VerifierKey;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Largest `MANIFEST.json`.
+const MAX_MANIFEST: u64 = 256 * 1024 * 1024;
+/// Largest key or signature file.
+const MAX_SMALL: u64 = 1024 * 1024;
+
+/// Examines the pack at `path`. It writes nothing, opens no connection, follows no link and ends on any bytes.
+pub fn verify(path: &Path, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
+    let mut problems = Vec::new();
+    let Some(container) = Container::open(path, &mut problems)? else {
+        return Ok(VerifyReport::new(Vec::new(), vec!["anything: the archive could not be read".to_owned()], problems));
+    };
+    if !container.seen().contains_key(MANIFEST) && !container.is_broken(MANIFEST) {
+        let marks = [SUMS, layout::CHECKPOINT, layout::ENTRIES];
+        if !marks.iter().any(|mark| container.seen().contains_key(*mark)) {
+            return Err(VerifyError::NotAPack(path.to_owned()));
+        }
+        problems.push(Problem::new(MANIFEST, "it is missing"));
+    }
+    let mut examination = Examination { container, problems, proven: Vec::new(), not_proven: Vec::new() };
+    let manifest = examination.manifest(options);
+    if let Some((manifest, _)) = manifest.as_ref().filter(|(manifest, _)| manifest.schema != PackManifest::SCHEMA) {
+        return Err(VerifyError::Newer { path: path.to_owned(), schema: manifest.schema.clone() });
+    }
+    if let Some((manifest, key)) = manifest {
+        examination.files(&manifest);
+        let log = examination.log(&manifest, &key, options)?;
+        examination.documents(&manifest, &log);
+    }
+    examination.limits(options);
+    Ok(VerifyReport::new(examination.proven, examination.not_proven, examination.problems))
+}
+
+struct Examination {
+    container: Container,
+    problems: Vec<Problem>,
+    proven: Vec<String>,
+    not_proven: Vec<String>,
+}
+
+impl Examination {
+    fn problem(&mut self, path: impl Into<String>, problem: impl Into<String>) {
+        self.problems.push(Problem::new(path, problem));
+    }
+
+    /// A file that must be there, or a problem that says so; damage to it has been reported already.
+    fn read(&mut self, path: &str, limit: u64) -> Option<Vec<u8>> {
+        match self.container.read(path, limit) {
+            Ok(bytes) => Some(bytes),
+            Err(problem) => {
+                if !self.container.is_broken(path) {
+                    self.problem(path, problem);
+                }
+                None
+            }
+        }
+    }
+
+    /// The manifest and the key that signed it. Its content is used only if the signature holds.
+    fn manifest(&mut self, options: &VerifyOptions) -> Option<(PackManifest, VerifierKey)> {
+        let bytes = self.container.read(MANIFEST, MAX_MANIFEST).ok();
+        let key = self.key(options);
+        let bytes = bytes?;
+        let key = key?;
+        let signature = self.read(SIGNATURE, MAX_SMALL)?;
+        if let Err(problem) = manifest::verify(&bytes, &signature, &key) {
+            // which of the two was altered shows in the digest list, where that is whole
+            if !self.compare_with_sums() {
+                self.problem(SIGNATURE, format!("it is not the log key's signature of {MANIFEST}: {problem}"));
+            }
+            return None;
+        }
+        match serde_json::from_slice::<PackManifest>(&bytes) {
+            Ok(manifest) => Some((manifest, key)),
+            Err(error) => {
+                // signed, and not of this form: only a program with another form can have signed it
+                self.problem(MANIFEST, format!("it cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn key(&mut self, options: &VerifyOptions) -> Option<VerifierKey> {
+        let text = self.read(layout::LOG_KEY, MAX_SMALL)?;
+        let parsed = std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| text.strip_suffix('\n'))
+            .ok_or_else(|| "it is not a line of text".to_owned())
+            .and_then(|text| text.parse::<VerifierKey>().map_err(|error| error.to_string()));
+        let key = match parsed {
+            Ok(key) => key,
+            Err(problem) => {
+                self.problem(layout::LOG_KEY, problem);
+                return options.expected_key.clone();
+            }
+        };
+        match &options.expected_key {
+            Some(expected) if *expected != key => {
+                self.problem(layout::LOG_KEY, format!("it is {key}, not the expected key {expected}"));
+                Some(expected.clone())
+            }
+            _ => Some(key),
+        }
+    }
+
+    /// What `SHA256SUMS` says, as far as it can be read. It is signed by nobody.
+    fn listed(&self) -> BTreeMap<String, String> {
+        let sums = self.container.read(SUMS, MAX_MANIFEST).unwrap_or_default();
+        String::from_utf8_lossy(&sums)
+            .lines()
+            .filter_map(|line| line.split_once("  "))
+            .map(|(digest, path)| (path.to_owned(), digest.to_owned()))
+            .collect()
+    }
+
+    /// Without a manifest to trust, the digest list can still name what does not fit it.
+    fn compare_with_sums(&mut self) -> bool {
+        let listed = self.listed();
+        let differing: Vec<String> = self
+            .container
+            .seen()
+            .iter()
+            .filter(|(path, seen)| listed.get(*path).is_some_and(|digest| *digest != seen.sha256.to_string()))
+            .map(|(path, _)| path.clone())
+            .collect();
+        let found = differing.iter().any(|path| path == MANIFEST || path == SIGNATURE);
+        for path in differing {
+            self.problem(path, "its digest is not the one in SHA256SUMS");
+        }
+        found
+    }
+
+    /// Every file has the digest the manifest gives it, and there is no other.
+    fn files(&mut self, manifest: &PackManifest) {
+        let mut expected = BTreeSet::from([MANIFEST, SIGNATURE, SUMS]);
+        let mut intact = 0_u64;
+        for file in &manifest.files {
+            if !is_safe_path(&file.path) || !expected.insert(&file.path) {
+                self.problem(MANIFEST, format!("it lists a name that no pack holds, or twice: `{}`", file.path));
+                continue;
+            }
+            match self.container.seen().get(&file.path) {
+                Some(seen) if *seen == (Seen { size: file.size, sha256: file.sha256 }) => intact += 1,
+                Some(seen) => {
+                    let problem = format!("its digest is {}, the signed manifest says {}", seen.sha256, file.sha256);
+                    self.problem(&file.path, problem);
+                }
+                None if self.container.is_broken(&file.path) => {}
+                None => self.problem(&file.path, "it is missing"),
+            }
+        }
+        let added: Vec<String> =
+            self.container.seen().keys().filter(|path| !expected.contains(path.as_str())).cloned().collect();
+        for path in added {
+            self.problem(path, "it is not part of the pack: somebody added it");
+        }
+        self.sums(manifest);
+        self.proven.push(format!(
+            "all {intact} files are those the log's key signed in MANIFEST.json at {}; none was changed, removed or added",
+            model::time::seconds_text(manifest.created_at)
+        ));
+    }
+
+    fn sums(&mut self, manifest: &PackManifest) {
+        let digest = |path| self.container.seen().get(path).map(|seen| seen.sha256);
+        let (Some(manifest_sha256), Some(signature_sha256)) = (digest(MANIFEST), digest(SIGNATURE)) else { return };
+        let expected = manifest::sums(manifest, manifest_sha256, signature_sha256);
+        let Some(found) = self.read(SUMS, MAX_MANIFEST) else { return };
+        if found != expected.as_bytes() {
+            self.problem(SUMS, "it is not the list of the files in the signed manifest");
+        }
+    }
+
+    fn limits(&mut self, options: &VerifyOptions) {
+        let mut say = |text: &str| self.not_proven.push(text.to_owned());
+        if options.expected_key.is_none() {
+            say("that the key belongs to the organisation: get it by another channel and give it with --key");
+        }
+        if options.pinned_checkpoint.is_none() {
+            say(
+                "that no second history was prepared beside this one: compare with a checkpoint you kept (--checkpoint); this log has no witness yet",
+            );
+        }
+        say(
+            "when things happened, beyond the collecting machine's clock and the dates sources sent: no timestamp authority countersigns this log yet",
+        );
+        say("that the sources told the truth, or that the collecting machine was honest at that moment");
+        say(
+            "the summaries (README, scope, index, coverage, controls, findings.csv, findings.json) and evidence.sqlite: they are signed by the key but derived by the program that made the pack; the sealed documents count",
+        );
+    }
+}
