@@ -1,0 +1,381 @@
+//! Every key there is: kind, default, help. The reader, the reference file and the JSON schema all follow this table.
+
+use model::CollectorSpec;
+use model::collector::{Setting, SettingKind};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What a key holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Text.
+    Text,
+    /// One of a few words.
+    Word(&'static [&'static str]),
+    /// A whole number within bounds, both included.
+    Integer(i64, i64),
+    /// `true` or `false`.
+    Boolean,
+    /// `24h`, `30d`.
+    Duration,
+    /// A file or folder, relative to the configuration file.
+    Path,
+    /// `http://…` or `https://…`.
+    Url,
+    /// `{ env = "…" }` or `{ file = "…" }`.
+    Secret,
+    /// A table of texts.
+    Map,
+    /// A list of texts.
+    Texts,
+    /// A date or an instant.
+    Instant,
+    /// A table of tables: check, parameter, value.
+    Parameters,
+}
+
+/// What happens when the key is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The configuration is refused.
+    Refused,
+    /// It has this value, in TOML.
+    Default(Cow<'static, str>),
+    /// There is none; the help says what that means.
+    Nothing,
+}
+
+/// One key of a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) name: Cow<'static, str>,
+    pub(super) kind: Kind,
+    pub(super) absent: Absent,
+    /// One line.
+    pub(super) help: Cow<'static, str>,
+    /// An example value, in TOML.
+    pub(super) example: Cow<'static, str>,
+}
+
+/// How often a section may stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    /// `[name]`.
+    Once,
+    /// `[name.ANY]`, one for each of a kind.
+    Named,
+    /// `[[name]]`.
+    Listed,
+}
+
+/// One section.
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) times: Times,
+    pub(super) help: &'static str,
+    pub(super) keys: &'static [Key],
+}
+
+const fn key(name: &'static str, kind: Kind, absent: Absent, example: &'static str, help: &'static str) -> Key {
+    Key { name: Cow::Borrowed(name), kind, absent, help: Cow::Borrowed(help), example: Cow::Borrowed(example) }
+}
+
+const fn default(value: &'static str) -> Absent {
+    Absent::Default(Cow::Borrowed(value))
+}
+
+pub(super) const ORGANISATION: &[Key] = &[
+    key("name", Kind::Text, Absent::Refused, "\"Acme Ltd\"", "the organisation's name, shown in packs"),
+    key(
+        "timezone",
+        Kind::Text,
+        default("\"UTC\""),
+        "\"Europe/London\"",
+        "zone of schedules and of dates of employment, as in the IANA database",
+    ),
+    key(
+        "domains",
+        Kind::Texts,
+        default("[]"),
+        "[\"acme.example\"]",
+        "the organisation's mail domains: only addresses in them link an account to a person; none: any domain does",
+    ),
+    key(
+        "fold_local_part",
+        Kind::Boolean,
+        default("false"),
+        "true",
+        "compare the part before the @ without case; the domain always is",
+    ),
+];
+
+pub(super) const STORE: &[Key] = &[
+    key(
+        "url",
+        Kind::Text,
+        default("\"sqlite:./evidence\""),
+        "\"sqlite:./evidence\"",
+        "folder of the evidence store; `evidenced init` makes it",
+    ),
+    key(
+        "blobs",
+        Kind::Text,
+        Absent::Nothing,
+        "\"file:./evidence/blobs\"",
+        "folder of the captured bytes; absent: `blobs` in the store's folder",
+    ),
+];
+
+pub(super) const LOG: &[Key] = &[
+    key(
+        "origin",
+        Kind::Text,
+        Absent::Refused,
+        "\"acme.example/evidence\"",
+        "the log's name in every checkpoint, for ever: a domain of yours and a path",
+    ),
+    key(
+        "key",
+        Kind::Secret,
+        Absent::Refused,
+        "{ file = \"./evidenced.key\" }",
+        "the log's signing key; `evidenced init` makes it with mode 0600",
+    ),
+];
+
+/// The keys every source has, whatever its collector.
+pub(super) const SOURCE: &[Key] = &[
+    key("collector", Kind::Text, Absent::Refused, "\"hr_file\"", "which collector reads it"),
+    key(
+        "schedule",
+        Kind::Text,
+        Absent::Nothing,
+        "\"0 */4 * * *\"",
+        "minute hour day month weekday, or \"manual\" for `evidenced collect` only; absent: the collector's",
+    ),
+    key(
+        "timezone",
+        Kind::Text,
+        Absent::Nothing,
+        "\"Europe/London\"",
+        "zone of the schedule; absent: the organisation's",
+    ),
+    key(
+        "max_age",
+        Kind::Duration,
+        Absent::Nothing,
+        "\"24h\"",
+        "older evidence is stale and passes no check; absent: the collector's",
+    ),
+    key("expect_empty", Kind::Boolean, default("false"), "false", "an empty population is right, not suspect"),
+    key(
+        "drop_guard_percent",
+        Kind::Integer(0, 100),
+        default("30"),
+        "30",
+        "a population that shrinks by more than this is suspect until a person confirms it",
+    ),
+    key(
+        "sample",
+        Kind::Boolean,
+        default("false"),
+        "false",
+        "invented data: marked as such in everything derived from it",
+    ),
+];
+
+pub(super) const CHECKS: &[Key] = &[
+    key(
+        "paths",
+        Kind::Texts,
+        default("[]"),
+        "[\"./checks\"]",
+        "folders of checks of your own, added to the built-in ones",
+    ),
+    key(
+        "parameters",
+        Kind::Parameters,
+        Absent::Nothing,
+        "{ leaver_still_active = { grace = \"24h\" } }",
+        "values for the parameters of checks, by check; absent: each check's defaults",
+    ),
+];
+
+pub(super) const ACCOUNT: &[Key] = &[
+    key("account", Kind::Text, Absent::Refused, "\"github:acme-*-bot\"", "SOURCE:LOGIN; `*` stands for any characters"),
+    key(
+        "kind",
+        Kind::Word(&["human", "service", "shared", "break_glass", "guest"]),
+        Absent::Nothing,
+        "\"service\"",
+        "what the account is; overrides the source's word, except for root",
+    ),
+    key("owner", Kind::Text, Absent::Nothing, "\"Ada Lovelace\"", "who answers for it"),
+    key("purpose", Kind::Text, Absent::Nothing, "\"deploys releases\"", "what it is for"),
+];
+
+pub(super) const LINK: &[Key] = &[
+    key("account", Kind::Text, Absent::Refused, "\"github:ada\"", "SOURCE:LOGIN"),
+    key("person", Kind::Text, Absent::Refused, "\"hr:1042\"", "SOURCE:EMPLOYEE_ID"),
+    key("approved_by", Kind::Text, Absent::Refused, "\"Grace Hopper\"", "who says that the account is this person's"),
+    key(
+        "valid_from",
+        Kind::Instant,
+        Absent::Nothing,
+        "2026-01-01",
+        "first day, or instant, it holds; absent: always did",
+    ),
+    key(
+        "valid_to",
+        Kind::Instant,
+        Absent::Nothing,
+        "2026-12-31",
+        "last day it holds, or the instant it ends; absent: no end",
+    ),
+];
+
+pub(super) const SERVE: &[Key] = &[key(
+    "listen",
+    Kind::Text,
+    Absent::Nothing,
+    "\"127.0.0.1:8080\"",
+    "loopback address of the read-only pages of `evidenced run`; absent: none",
+)];
+
+pub(super) const SECTIONS: &[Section] = &[
+    Section { name: "organisation", times: Times::Once, help: "Whose evidence it is.", keys: ORGANISATION },
+    Section { name: "store", times: Times::Once, help: "Where the evidence is kept.", keys: STORE },
+    Section { name: "log", times: Times::Once, help: "The signed log over everything sealed.", keys: LOG },
+    Section {
+        name: "sources",
+        times: Times::Named,
+        help: "A system evidence is collected from; its name goes into every record.",
+        keys: SOURCE,
+    },
+    Section { name: "checks", times: Times::Once, help: "What is tested over the evidence.", keys: CHECKS },
+    Section {
+        name: "accounts",
+        times: Times::Listed,
+        help: "The account register: what no source knows of an account.",
+        keys: ACCOUNT,
+    },
+    Section {
+        name: "links",
+        times: Times::Listed,
+        help: "Approved identity links: accounts whose person no address tells.",
+        keys: LINK,
+    },
+    Section { name: "serve", times: Times::Once, help: "The read-only pages.", keys: SERVE },
+];
+
+/// Sections and keys of the design that this version has not got. Refused, because ignoring them would promise them.
+pub(super) const LATER: &[(&[&str], &str)] = &[
+    (&["log", "timestamp"], "timestamps by an RFC 3161 authority"),
+    (&["reviews"], "access reviews"),
+    (&["audits"], "internal audits"),
+    (&["notify"], "notifications"),
+    (&["retention"], "retention"),
+];
+
+/// The keys of a source of this collector beyond [`SOURCE`].
+pub(super) fn collector_keys(spec: &CollectorSpec) -> Vec<Key> {
+    spec.settings.iter().map(|(name, setting)| collector_key(name, setting)).collect()
+}
+
+fn collector_key(name: &str, setting: &Setting) -> Key {
+    let absent = match (&setting.default, setting.required) {
+        (Some(value), _) => Absent::Default(toml_text(value).into()),
+        (None, true) => Absent::Refused,
+        (None, false) => Absent::Nothing,
+    };
+    let kind = match setting.kind {
+        SettingKind::String => Kind::Text,
+        SettingKind::Integer => Kind::Integer(i64::MIN, i64::MAX),
+        SettingKind::Boolean => Kind::Boolean,
+        SettingKind::Duration => Kind::Duration,
+        SettingKind::Path => Kind::Path,
+        SettingKind::Url => Kind::Url,
+        SettingKind::Secret => Kind::Secret,
+        SettingKind::Map => Kind::Map,
+        SettingKind::List => Kind::Texts,
+    };
+    let example = match (&setting.example, kind) {
+        (Some(text), Kind::Integer(..) | Kind::Boolean | Kind::Secret | Kind::Map | Kind::Texts) => text.clone(),
+        (Some(text), _) => toml_text(&Value::String(text.clone())),
+        (None, Kind::Integer(..)) => "1".to_owned(),
+        (None, Kind::Boolean) => "true".to_owned(),
+        (None, Kind::Duration) => "\"24h\"".to_owned(),
+        (None, Kind::Secret) => format!("{{ env = \"{}\" }}", name.to_uppercase()),
+        (None, Kind::Map) => "{}".to_owned(),
+        (None, Kind::Texts) => "[]".to_owned(),
+        (None, Kind::Url) => "\"https://example.com\"".to_owned(),
+        (None, _) => "\"…\"".to_owned(),
+    };
+    Key { name: name.to_owned().into(), kind, absent, help: setting.help.clone().into(), example: example.into() }
+}
+
+/// A JSON value written as TOML.
+pub(super) fn toml_text(value: &Value) -> String {
+    match value {
+        Value::Null => "\"\"".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => toml::Value::String(text.clone()).to_string(),
+        Value::Array(items) => format!("[{}]", items.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
+        Value::Object(fields) if fields.is_empty() => "{}".to_owned(),
+        Value::Object(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name} = {}", toml_text(value))).collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+    }
+}
+
+/// A TOML value as JSON; the defaults and examples of the table above are parsed by it.
+pub(super) fn toml_value(text: &str) -> Option<Value> {
+    let table: toml::Table = toml::from_str(&format!("value = {text}")).ok()?;
+    table.get("value").map(json)
+}
+
+fn json(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::String(text.clone()),
+        toml::Value::Integer(number) => (*number).into(),
+        toml::Value::Float(number) => (*number).into(),
+        toml::Value::Boolean(truth) => (*truth).into(),
+        toml::Value::Datetime(instant) => Value::String(instant.to_string()),
+        toml::Value::Array(items) => items.iter().map(json).collect(),
+        toml::Value::Table(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), json(value))).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_and_example_of_the_table_is_toml() {
+        for key in SECTIONS.iter().flat_map(|section| section.keys) {
+            assert!(toml_value(&key.example).is_some(), "{}: {}", key.name, key.example);
+            if let Absent::Default(value) = &key.absent {
+                assert!(toml_value(value).is_some(), "{}: {value}", key.name);
+            }
+            assert!(!key.help.is_empty() && !key.help.ends_with('.'), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn values_survive_being_written_as_toml() {
+        for value in [
+            serde_json::json!("a \"quoted\" \\ text\twith\na line"),
+            serde_json::json!({ "employee_id": "ID", "name": "Name" }),
+            serde_json::json!(["a", "b"]),
+            serde_json::json!(true),
+            serde_json::json!(-3),
+            serde_json::json!({}),
+        ] {
+            assert_eq!(toml_value(&toml_text(&value)), Some(value));
+        }
+    }
+}

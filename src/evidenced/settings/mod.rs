@@ -1,0 +1,137 @@
+//! The configuration: one TOML file, then `EVIDENCED_*` variables, then flags; parsed, validated, typed.
+//!
+//! All problems are reported at once, each with its place and a mend. Nothing is ignored: an unknown key, and a section
+//! this version has not got, refuse the whole. A secret is never read here, only found readable.
+
+mod document;
+mod fields;
+mod keys;
+mod layers;
+mod load;
+mod problem;
+mod reference;
+mod register;
+mod schema;
+mod secret;
+mod sources;
+mod starter;
+mod suggest;
+
+pub(crate) use layers::Override;
+pub(crate) use load::{load, load_without_secrets};
+pub(crate) use problem::{Place, Problem};
+pub(crate) use reference::{REFERENCE, SCHEMA};
+pub(crate) use register::{ApprovedLink, RegisteredAccount};
+pub(crate) use secret::{SecretError, SecretRef};
+pub(crate) use starter::starter;
+
+use crate::daemon::Schedule;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use model::Digest;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A valid configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The file it was read from, absolute.
+    pub(crate) file: PathBuf,
+    /// The file's folder: relative paths start there.
+    pub(crate) base: PathBuf,
+    /// Whose evidence it is.
+    pub(crate) organisation: Organisation,
+    /// Where it is kept.
+    pub(crate) store: StoreSettings,
+    /// The log over it.
+    pub(crate) log: LogSettings,
+    /// The systems it comes from, sorted by name.
+    pub(crate) sources: Vec<Source>,
+    /// What is tested.
+    pub(crate) checks: Checks,
+    /// The account register.
+    pub(crate) accounts: Vec<RegisteredAccount>,
+    /// Approved identity links.
+    pub(crate) links: Vec<ApprovedLink>,
+    /// The pages.
+    pub(crate) serve: Serve,
+    /// SHA-256 of the file's bytes.
+    pub(crate) digest: Digest,
+}
+
+/// `[organisation]`
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Organisation {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its zone.
+    pub(crate) timezone: TimeZone,
+    /// The zone's name as written.
+    pub(crate) timezone_name: String,
+    /// Its mail domains, lower case; empty: any.
+    pub(crate) domains: Vec<String>,
+    /// Whether the part before the `@` is compared without case.
+    pub(crate) fold_local_part: bool,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoreSettings {
+    /// The store's folder.
+    pub(crate) dir: PathBuf,
+    /// The folder of the captured bytes.
+    pub(crate) blobs: PathBuf,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    /// The log's name.
+    pub(crate) origin: String,
+    /// Its signing key.
+    pub(crate) key: SecretRef,
+}
+
+/// `[sources.NAME]`
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Source {
+    /// NAME.
+    pub(crate) name: String,
+    /// Collector id.
+    pub(crate) collector: String,
+    /// When it is due; none: only when a person asks.
+    pub(crate) schedule: Option<Schedule>,
+    /// Older evidence is stale.
+    pub(crate) max_age: SignedDuration,
+    /// An empty population is right.
+    pub(crate) expect_empty: bool,
+    /// A population that shrinks by more is suspect.
+    pub(crate) drop_guard_percent: u8,
+    /// Invented data.
+    pub(crate) sample: bool,
+    /// The collector's keys: defaults filled in, paths absolute, no secrets. Sealed with every snapshot.
+    pub(crate) settings: Value,
+    /// The collector's secrets by key.
+    pub(crate) secrets: BTreeMap<String, SecretRef>,
+}
+
+/// `[checks]`
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Checks {
+    /// Folders of the organisation's own checks.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Parameter values by check and parameter.
+    pub(crate) parameters: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+/// `[serve]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Serve {
+    /// Loopback address; none: no pages.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[cfg(test)]
+mod tests;

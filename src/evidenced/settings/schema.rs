@@ -1,0 +1,93 @@
+//! JSON Schema of the configuration, from the same table the reader follows.
+
+#![cfg(test)]
+
+use super::keys::{Absent, Key, Kind, SECTIONS, SOURCE, Times, collector_keys, toml_value};
+use model::CollectorSpec;
+use serde_json::{Map, Value, json};
+
+/// The schema, as `config/evidenced.schema.json` holds it.
+pub(super) fn schema(specs: &[&CollectorSpec]) -> String {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for section in SECTIONS {
+        let body = match section.times {
+            Times::Once => table(section.help, section.keys),
+            Times::Listed => json!({ "type": "array", "items": table(section.help, section.keys) }),
+            Times::Named => json!({
+                "type": "object",
+                "description": section.help,
+                "propertyNames": { "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$" },
+                "additionalProperties": { "oneOf": specs.iter().map(|spec| source(spec)).collect::<Vec<_>>() },
+            }),
+        };
+        if section.times == Times::Once && section.keys.iter().any(|key| key.absent == Absent::Refused) {
+            required.push(section.name);
+        }
+        properties.insert(section.name.to_owned(), body);
+    }
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "evidenced configuration",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    });
+    format!("{schema:#}\n")
+}
+
+fn source(spec: &CollectorSpec) -> Value {
+    let keys: Vec<Key> = SOURCE.iter().cloned().chain(collector_keys(spec)).collect();
+    let mut schema = table(&spec.title, &keys);
+    schema["title"] = json!(spec.id);
+    schema["properties"]["collector"] = json!({ "const": spec.id, "description": spec.title });
+    schema["properties"]["schedule"]["default"] = json!(spec.schedule);
+    schema["properties"]["max_age"]["default"] = json!(spec.max_age);
+    schema
+}
+
+fn table(help: &str, keys: &[Key]) -> Value {
+    let required: Vec<&str> =
+        keys.iter().filter(|key| key.absent == Absent::Refused).map(|key| key.name.as_ref()).collect();
+    let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_string(), value(key))).collect();
+    json!({
+        "type": "object",
+        "description": help,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn value(key: &Key) -> Value {
+    let mut schema = match key.kind {
+        Kind::Text | Kind::Path | Kind::Instant => json!({ "type": "string", "minLength": 1 }),
+        Kind::Word(words) => json!({ "enum": words }),
+        Kind::Integer(i64::MIN, i64::MAX) => json!({ "type": "integer" }),
+        Kind::Integer(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" }),
+        Kind::Url => json!({ "type": "string", "format": "uri", "pattern": "^https?://" }),
+        Kind::Secret => json!({
+            "oneOf": [
+                { "type": "object", "properties": { "env": { "type": "string", "minLength": 1 } }, "required": ["env"], "additionalProperties": false },
+                { "type": "object", "properties": { "file": { "type": "string", "minLength": 1 } }, "required": ["file"], "additionalProperties": false },
+            ],
+        }),
+        Kind::Map => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Parameters => json!({
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": { "type": ["string", "number", "boolean", "array"] },
+            },
+        }),
+    };
+    schema["description"] = json!(key.help);
+    if let Absent::Default(text) = &key.absent {
+        schema["default"] = toml_value(text).unwrap_or_default();
+    }
+    schema
+}
