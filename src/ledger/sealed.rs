@@ -151,3 +151,116 @@ impl<T> Sealed<T> {
         self.opening.sha256()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Body, Checkpoint, EntryFields, MemoryNodes, SigningKey, tree};
+
+    /// A log of three entries whose second commits to a document.
+    struct Log {
+        entry: Vec<u8>,
+        nodes: MemoryNodes,
+        checkpoint: SignedCheckpoint,
+        opening: String,
+        document: Vec<u8>,
+    }
+
+    fn entry(seq: u64, commit: Option<Digest>) -> Vec<u8> {
+        let fields = EntryFields {
+            v: EntryFields::VERSION,
+            at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            tool: "evidenced/0.1.0".into(),
+            series: "identity_map".into(),
+            seq,
+            prev: (seq > 1).then(|| Digest::of(b"previous")),
+            anchor: None,
+            commit,
+            body: Body::IdentityMap,
+        };
+        Entry::new(fields).unwrap().encode()
+    }
+
+    fn log() -> Log {
+        let document = b"the document".to_vec();
+        let opening = Opening::of([7; 32], &document, "text/plain").unwrap();
+        let entry_with = entry(2, Some(opening.commit()));
+        let entries = [entry(1, None), entry_with.clone(), entry(3, None)];
+        let nodes = MemoryNodes::from_leaves(entries.iter().map(|entry| leaf_hash(entry))).unwrap();
+        let key = SigningKey::from_seed("log.example/a", &[1; 32]).unwrap();
+        let checkpoint = Checkpoint { origin: key.name().to_owned(), size: 3, root: nodes.root() }.sign(&key).unwrap();
+        Log { entry: entry_with, nodes, checkpoint, opening: opening.to_string(), document }
+    }
+
+    impl Log {
+        fn prove(&self) -> Result<Sealed<String>, SealError> {
+            self.prove_at(1)
+        }
+
+        fn prove_at(&self, index: u64) -> Result<Sealed<String>, SealError> {
+            let inclusion = tree::inclusion_proof(&self.nodes, index, 3).unwrap();
+            Sealed::prove(&self.entry, &inclusion, &self.checkpoint, &self.opening, &self.document, |bytes| {
+                String::from_utf8(bytes.to_vec())
+            })
+        }
+    }
+
+    #[test]
+    fn a_document_is_sealed_by_the_whole_chain() {
+        let sealed = log().prove().unwrap();
+        assert_eq!(sealed.value(), "the document");
+        assert_eq!((sealed.index(), sealed.entry().seq), (1, 2));
+        assert_eq!(sealed.document_sha256(), Digest::of(b"the document"));
+        assert_eq!(sealed.opening().media_type(), "text/plain");
+    }
+
+    #[test]
+    fn an_entry_that_is_not_in_the_log_seals_nothing() {
+        let opening = Opening::of([7; 32], b"the document", "text/plain").unwrap();
+        let forged = Log { entry: entry(9, Some(opening.commit())), ..log() };
+        assert!(matches!(forged.prove(), Err(SealError::Inclusion { index: 1, .. })));
+        assert!(matches!(log().prove_at(2), Err(SealError::Inclusion { index: 2, .. })));
+    }
+
+    #[test]
+    fn an_entry_without_a_document_seals_nothing() {
+        let without = Log { entry: entry(1, None), ..log() };
+        assert!(matches!(without.prove_at(0), Err(SealError::NoDocument(0))));
+    }
+
+    #[test]
+    fn another_opening_seals_nothing_even_of_the_same_document() {
+        let opening = Opening::of([8; 32], b"the document", "text/plain").unwrap();
+        let swapped = Log { opening: opening.to_string(), ..log() };
+        assert!(matches!(swapped.prove(), Err(SealError::OpeningDiffers { index: 1, .. })));
+    }
+
+    #[test]
+    fn another_document_seals_nothing() {
+        for document in ["the documenT", "the document ", ""] {
+            let swapped = Log { document: document.into(), ..log() };
+            assert!(matches!(swapped.prove(), Err(SealError::DocumentDiffers { index: 1, .. })), "{document:?}");
+        }
+    }
+
+    #[test]
+    fn an_opening_that_is_none_seals_nothing_even_when_the_entry_commits_to_it() {
+        let text = "sha256 of the document, trust me\n";
+        let entries = [entry(1, None), entry(2, Some(Digest::of(text.as_bytes()))), entry(3, None)];
+        let nodes = MemoryNodes::from_leaves(entries.iter().map(|entry| leaf_hash(entry))).unwrap();
+        let key = SigningKey::from_seed("log.example/a", &[1; 32]).unwrap();
+        let checkpoint = Checkpoint { origin: key.name().to_owned(), size: 3, root: nodes.root() }.sign(&key).unwrap();
+        let log = Log { entry: entries[1].clone(), nodes, checkpoint, opening: text.into(), ..log() };
+        assert!(matches!(log.prove(), Err(SealError::Opening(OpeningError::Header))));
+    }
+
+    #[test]
+    fn a_sealed_document_that_cannot_be_read_is_named_as_such() {
+        let log = log();
+        let inclusion = tree::inclusion_proof(&log.nodes, 1, 3).unwrap();
+        let read = Sealed::prove(&log.entry, &inclusion, &log.checkpoint, &log.opening, &log.document, |bytes| {
+            serde_json::from_slice::<u8>(bytes)
+        });
+        assert!(matches!(read, Err(SealError::Document { index: 1, .. })));
+    }
+}
