@@ -1,1 +1,33 @@
-//! x
+//! The collectors: each reads one kind of evidence from one source and judges nothing.
+//!
+//! A collector is a folder: `mod.rs` (what is read), `collector.toml` (what is declared), `mapping.sql` (its tables
+//! to the vocabulary), `fixtures/` (recorded answers with the tables they must give) and a generated `README.md`.
+//! It speaks through [`egress::Context`] only: never to the store, never to the clock, never to another collector.
+
+mod aws_iam;
+mod github_org;
+mod hr_file;
+mod linux_accounts;
+mod provider;
+pub mod recording;
+mod settings;
+
+pub use egress::Collector;
+
+/// Every collector, by id. A new one is two lines in this file: its module above and its entry here.
+static REGISTRY: &[&dyn Collector] = &[&aws_iam::AwsIam, &github_org::GithubOrg, &hr_file::HrFile, &linux_accounts::LinuxAccounts];
+
+/// Every collector, sorted by id.
+pub fn all() -> &'static [&'static dyn Collector] {
+    REGISTRY
+}
+
+/// The collector `id`.
+pub fn find(id: &str) -> Option<&'static dyn Collector> {
+    REGISTRY.iter().copied().find(|collector| collector.spec().id == id)
+}
+
+/// A `collector.toml` compiled into the program. A broken one fails every test, so it cannot reach a user.
+fn parse_spec(text: &str) -> model::CollectorSpec {
+    toml::from_str(text).expect("collector.toml is checked by this crate's tests")
+}

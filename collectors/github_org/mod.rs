@@ -1,0 +1,448 @@
+//! `github_org`: who belongs to a GitHub organisation, who is a guest or invited, and how the organisation is set.
+//! A refused or missing listing is never an empty one, and a caller who is not an owner never sees a whole population.
+
+mod operations;
+mod people;
+
+use crate::provider::files::permission;
+use crate::provider::github::{GitHub, malformed};
+use crate::provider::rows::{push, row, table};
+use crate::settings;
+use egress::{Collector, Context, Policy};
+use model::collector::CollectorSpec;
+use model::{Caller, CollectError, Completeness, Count, Observation, Reason, ReasonCode, Table};
+use people::{Listing, instant, integer, logins, text};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use url::Url;
+
+static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
+
+const USER: &str = "GET /user";
+const ORG: &str = "GET /orgs/{org}";
+const MEMBERSHIP: &str = "GET /orgs/{org}/memberships/{username}";
+const MEMBERS: &str = "GET /orgs/{org}/members";
+const ADMINS: &str = "GET /orgs/{org}/members?role=admin";
+const PLAIN_MEMBERS: &str = "GET /orgs/{org}/members?role=member";
+const MEMBERS_WITHOUT_2FA: &str = "GET /orgs/{org}/members?filter=2fa_disabled";
+const OUTSIDE: &str = "GET /orgs/{org}/outside_collaborators";
+const OUTSIDE_WITHOUT_2FA: &str = "GET /orgs/{org}/outside_collaborators?filter=2fa_disabled";
+const INVITATIONS: &str = "GET /orgs/{org}/invitations";
+const TEAMS: &str = "GET /orgs/{org}/teams";
+const TEAM_MEMBERS: &str = "GET /orgs/{org}/teams/{team_slug}/members";
+const TEAM_MAINTAINERS: &str = "GET /orgs/{org}/teams/{team_slug}/members?role=maintainer";
+const PROFILE: &str = "GET /users/{username}";
+
+/// Settings GitHub tells only owners.
+const OWNER_SETTINGS: &[&str] = &[
+    "two_factor_requirement_enabled",
+    "default_repository_permission",
+    "members_can_create_repositories",
+    "members_can_create_public_repositories",
+    "members_can_fork_private_repositories",
+];
+
+pub(crate) struct GithubOrg;
+
+#[derive(Deserialize)]
+struct Settings {
+    org: String,
+    api_url: Url,
+    profiles: bool,
+}
+
+fn read_settings(settings: &Value) -> Result<Settings, CollectError> {
+    let read: Settings = settings::typed(&SPEC, settings)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if read.org.is_empty() || !read.org.chars().all(plain) {
+        return Err(CollectError::Misconfigured {
+            message: format!("`{}` is no login of an organisation", read.org),
+            help: "write `org` as it stands in the organisation's URL".to_owned(),
+        });
+    }
+    Ok(read)
+}
+
+#[async_trait::async_trait]
+impl Collector for GithubOrg {
+    fn spec(&self) -> &CollectorSpec {
+        &SPEC
+    }
+
+    fn mapping(&self) -> &'static str {
+        include_str!("mapping.sql")
+    }
+
+    fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
+        Ok(Policy {
+            origins: vec![read_settings(settings)?.api_url],
+            operations: SPEC.operations.iter().map(|operation| operation.name.clone()).collect(),
+            ..Policy::default()
+        })
+    }
+
+    async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
+        let settings = read_settings(&ctx.settings)?;
+        let max_pages = self.policy(&ctx.settings)?.max_pages;
+        let github = GitHub::new(ctx, &settings.api_url, max_pages, operations::operation_of, |operation| {
+            permission(&SPEC, operation)
+        })?;
+        let run = Run { github, settings, tables: Tables::new(), reasons: Vec::new() };
+        let mut observation = run.collect().await?;
+        observation.observed_at = ctx.egress.last_answer_date();
+        observation.redactions = ctx.egress.redactions();
+        observation.settle();
+        Ok(observation)
+    }
+}
+
+struct Tables {
+    org: Table,
+    members: Table,
+    outside: Table,
+    invitations: Table,
+    teams: Table,
+    team_members: Table,
+}
+
+impl Tables {
+    fn new() -> Self {
+        Self {
+            org: table(&SPEC, "github_org"),
+            members: table(&SPEC, "github_member"),
+            outside: table(&SPEC, "github_outside_collaborator"),
+            invitations: table(&SPEC, "github_invitation"),
+            teams: table(&SPEC, "github_team"),
+            team_members: table(&SPEC, "github_team_member"),
+        }
+    }
+
+    fn into_vec(self) -> Vec<Table> {
+        vec![self.org, self.members, self.outside, self.invitations, self.teams, self.team_members]
+    }
+}
+
+struct Run {
+    github: GitHub,
+    settings: Settings,
+    tables: Tables,
+    reasons: Vec<Reason>,
+}
+
+impl Run {
+    async fn collect(mut self) -> Result<Observation, CollectError> {
+        let caller = self.caller().await?;
+        let is_owner = self.organisation(&caller).await?;
+        let count = self.members(is_owner).await?;
+        if is_owner {
+            self.outside_collaborators().await?;
+            self.invitations().await?;
+        } else {
+            let message = "only owners may list outside collaborators and invitations";
+            for name in ["github_outside_collaborator", "github_invitation"] {
+                self.reasons.push(not_owner(message).table(name));
+            }
+        }
+        self.teams(is_owner).await?;
+
+        let basis = "every listing was followed to its last page; owners and other members together are exactly the \
+                     members; the caller is an owner";
+        Ok(Observation {
+            completeness: Completeness::from_reasons(basis, self.reasons),
+            counts: vec![count],
+            caller: Some(Caller { identity: caller, tenant: self.settings.org.clone() }),
+            tables: self.tables.into_vec(),
+            observed_at: None,
+            redactions: Vec::new(),
+        })
+    }
+
+    fn org_url(&self, rest: &[&str]) -> Result<Url, CollectError> {
+        self.github.url(&[&["orgs", &self.settings.org], rest].concat())
+    }
+
+    async fn caller(&self) -> Result<String, CollectError> {
+        let user = self.github.object(USER, &self.github.url(&["user"])?).await?;
+        text(&user, "login").ok_or_else(|| malformed(USER, "the calling user has no `login`"))
+    }
+
+    /// The organisation's row; whether the caller is an owner of it.
+    async fn organisation(&mut self, caller: &str) -> Result<bool, CollectError> {
+        let org = match self.github.object(ORG, &self.org_url(&[])?).await {
+            Err(CollectError::Denied { message, .. }) if message.starts_with("HTTP 404") => {
+                return Err(CollectError::Misconfigured {
+                    message: format!("the token sees no organisation `{}` at {}", self.settings.org, self.settings.api_url),
+                    help: "look at `org` and `api_url`, and let the token see this organisation".to_owned(),
+                });
+            }
+            answer => answer?,
+        };
+        let login = text(&org, "login").ok_or_else(|| malformed(ORG, "the organisation has no `login`"))?;
+        if !login.eq_ignore_ascii_case(&self.settings.org) {
+            return Err(CollectError::Misconfigured {
+                message: format!("asked for the organisation `{}`, GitHub answered for `{login}`", self.settings.org),
+                help: "it may have been renamed: correct `org` of this source".to_owned(),
+            });
+        }
+
+        let role = match self.github.object(MEMBERSHIP, &self.org_url(&["memberships", caller])?).await {
+            Ok(membership) if text(&membership, "state").is_none_or(|state| state == "active") => text(&membership, "role"),
+            Ok(_) => None,
+            // somebody who is not a member at all may still see public ones
+            Err(CollectError::Denied { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let is_owner = role.as_deref() == Some("admin");
+
+        let mut cells = json!({
+            "login": login,
+            "id": integer(&org, "id"),
+            "name": text(&org, "name"),
+            "created_at": instant(&org, "created_at"),
+            "web_commit_signoff_required": org.get("web_commit_signoff_required").filter(|value| value.is_boolean()),
+            "caller_role": role,
+        });
+        for name in OWNER_SETTINGS {
+            cells[*name] = org.get(*name).filter(|value| value.is_boolean() || value.is_string()).cloned().unwrap_or_default();
+        }
+        let untold: Vec<&str> = ["two_factor_requirement_enabled", "default_repository_permission"]
+            .into_iter()
+            .filter(|name| cells[*name].is_null())
+            .collect();
+        if !untold.is_empty() {
+            let message = "GitHub left settings out that it tells only owners with the right permission";
+            self.reasons.push(
+                Reason::new(if is_owner { ReasonCode::Denied } else { ReasonCode::NotOwner }, message)
+                    .table("github_org")
+                    .columns(&untold)
+                    .permission(&permission(&SPEC, ORG)),
+            );
+        }
+        push(&mut self.tables.org, row(cells))?;
+        Ok(is_owner)
+    }
+
+    /// Everyone in the organisation, with the independent count.
+    async fn members(&mut self, is_owner: bool) -> Result<Count, CollectError> {
+        let mut all_url = self.org_url(&["members"])?;
+        all_url.query_pairs_mut().append_pair("role", "all");
+        let all = self.github.listing(MEMBERS, all_url).await?;
+        let everyone = logins(MEMBERS, &all)?;
+        let mut count = Count {
+            table: "github_member".to_owned(),
+            counted: everyone.len() as u64,
+            declared: None,
+            declared_by: None,
+        };
+
+        let mut admins = None;
+        let mut without_2fa = None;
+        if is_owner {
+            admins = self.part("github_member", "role", ADMINS, &["members"], ("role", "admin")).await?;
+            let plain = self.part("github_member", "role", PLAIN_MEMBERS, &["members"], ("role", "member")).await?;
+            if let (Some(admins), Some(plain)) = (&admins, &plain) {
+                count.declared = Some((admins.len() + plain.len()) as u64);
+                count.declared_by = Some("owners and other members, listed separately".to_owned());
+                self.compare(&everyone, admins, plain);
+            } else {
+                admins = None;
+            }
+            without_2fa = self
+                .part("github_member", "two_factor", MEMBERS_WITHOUT_2FA, &["members"], ("filter", "2fa_disabled"))
+                .await?;
+            self.within("github_member", MEMBERS_WITHOUT_2FA, without_2fa.as_ref(), &everyone);
+        } else {
+            self.reasons.push(
+                not_owner("the caller is not an owner: GitHub shows it only some of the members").table("github_member"),
+            );
+            self.reasons.push(
+                not_owner("only owners are told who is an owner and who has a second factor")
+                    .table("github_member")
+                    .columns(&["role", "two_factor"]),
+            );
+        }
+
+        let mut unseen_profiles = Vec::new();
+        for member in &all {
+            let Some(login) = text(member, "login") else { continue };
+            let profile = if self.settings.profiles { self.profile(&login, &mut unseen_profiles).await? } else { None };
+            let role = admins.as_ref().map(|admins| if admins.contains(&login) { "admin" } else { "member" });
+            let cells = json!({
+                "login": login,
+                "id": integer(member, "id"),
+                "type": text(member, "type"),
+                "site_admin": member.get("site_admin").and_then(Value::as_bool),
+                "role": role,
+                "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
+                "name": profile.as_ref().and_then(|profile| text(profile, "name")),
+                "email": profile.as_ref().and_then(|profile| text(profile, "email"))
+                    .or_else(|| text(member, "email")),
+            });
+            push(&mut self.tables.members, row(cells))?;
+        }
+        if !unseen_profiles.is_empty() {
+            let shown = unseen_profiles.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let message = format!("the profiles of {} members could not be read: {shown}", unseen_profiles.len());
+            self.reasons.push(
+                Reason::new(ReasonCode::MemberFailed, message).table("github_member").columns(&["name", "email"]),
+            );
+        }
+        Ok(count)
+    }
+
+    fn compare(&mut self, everyone: &BTreeSet<String>, admins: &BTreeSet<String>, plain: &BTreeSet<String>) {
+        let union: BTreeSet<String> = admins.union(plain).cloned().collect();
+        let both: Vec<&String> = admins.intersection(plain).collect();
+        if &union != everyone || !both.is_empty() {
+            let differing: Vec<&String> = union.symmetric_difference(everyone).chain(both).take(5).collect();
+            let message = format!(
+                "{} members are listed at once, but {} owners and {} other members separately; they differ in {}",
+                everyone.len(),
+                admins.len(),
+                plain.len(),
+                differing.iter().map(|login| login.as_str()).collect::<Vec<_>>().join(", "),
+            );
+            self.reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table("github_member"));
+        }
+    }
+
+    /// People in a partial listing must be in the whole one.
+    fn within(&mut self, table: &str, operation: &str, part: Option<&BTreeSet<String>>, whole: &BTreeSet<String>) {
+        let strangers: Vec<&str> =
+            part.into_iter().flat_map(|part| part.difference(whole)).map(String::as_str).take(5).collect();
+        if !strangers.is_empty() {
+            let message = format!("{operation} names people the whole listing does not: {}", strangers.join(", "));
+            self.reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table(table));
+        }
+    }
+
+    async fn profile(&self, login: &str, unseen: &mut Vec<String>) -> Result<Option<Value>, CollectError> {
+        match self.github.object(PROFILE, &self.github.url(&["users", login])?).await {
+            Ok(profile) => Ok(Some(profile)),
+            Err(error @ CollectError::Misconfigured { .. }) => Err(error),
+            Err(_) => {
+                unseen.push(login.to_owned());
+                Ok(None)
+            }
+        }
+    }
+
+    /// The logins of a partial listing that feeds one column; none, with a reason, when it could not be read whole.
+    async fn part(
+        &mut self,
+        table: &str,
+        column: &str,
+        operation: &str,
+        path: &[&str],
+        (name, value): (&str, &str),
+    ) -> Result<Option<BTreeSet<String>>, CollectError> {
+        let mut url = self.org_url(path)?;
+        url.query_pairs_mut().append_pair(name, value);
+        let read = self.github.listing(operation, url).await.and_then(|elements| logins(operation, &elements));
+        match read {
+            Ok(logins) => Ok(Some(logins)),
+            Err(error) => {
+                let reason = people::reason(error)?.table(table).columns(&[column]);
+                self.reasons.push(reason);
+                Ok(None)
+            }
+        }
+    }
+
+    /// A listing that feeds whole tables; what could not be read makes these tables incomplete.
+    async fn listing(&mut self, tables: &[&str], operation: &str, path: &[&str]) -> Result<Listing, CollectError> {
+        match self.github.listing(operation, self.org_url(path)?).await {
+            Ok(elements) => Ok(Listing::Whole(elements)),
+            Err(error) => {
+                let reason = people::reason(error)?;
+                self.reasons.extend(tables.iter().map(|table| reason.clone().table(table)));
+                Ok(Listing::Unseen)
+            }
+        }
+    }
+
+    async fn outside_collaborators(&mut self) -> Result<(), CollectError> {
+        const TABLE: &str = "github_outside_collaborator";
+        let Listing::Whole(all) = self.listing(&[TABLE], OUTSIDE, &["outside_collaborators"]).await? else {
+            return Ok(());
+        };
+        let everyone = logins(OUTSIDE, &all)?;
+        let without_2fa = self
+            .part(TABLE, "two_factor", OUTSIDE_WITHOUT_2FA, &["outside_collaborators"], ("filter", "2fa_disabled"))
+            .await?;
+        self.within(TABLE, OUTSIDE_WITHOUT_2FA, without_2fa.as_ref(), &everyone);
+        for person in &all {
+            let Some(login) = text(person, "login") else { continue };
+            let cells = json!({
+                "login": login,
+                "id": integer(person, "id"),
+                "type": text(person, "type"),
+                "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
+            });
+            push(&mut self.tables.outside, row(cells))?;
+        }
+        Ok(())
+    }
+
+    async fn invitations(&mut self) -> Result<(), CollectError> {
+        let Listing::Whole(all) = self.listing(&["github_invitation"], INVITATIONS, &["invitations"]).await? else {
+            return Ok(());
+        };
+        for invitation in &all {
+            let cells = json!({
+                "id": integer(invitation, "id"),
+                "login": text(invitation, "login"),
+                "email": text(invitation, "email"),
+                "role": text(invitation, "role"),
+                "created_at": instant(invitation, "created_at"),
+                "inviter": invitation.get("inviter").and_then(|inviter| text(inviter, "login")),
+            });
+            push(&mut self.tables.invitations, row(cells))?;
+        }
+        Ok(())
+    }
+
+    async fn teams(&mut self, is_owner: bool) -> Result<(), CollectError> {
+        const TABLES: &[&str] = &["github_team", "github_team_member"];
+        if !is_owner {
+            let message = "a caller who is not an owner does not see secret teams of others";
+            self.reasons.extend(TABLES.iter().map(|table| not_owner(message).table(table)));
+        }
+        let Listing::Whole(all) = self.listing(TABLES, TEAMS, &["teams"]).await? else { return Ok(()) };
+        for team in &all {
+            let Some(slug) = text(team, "slug") else { return Err(malformed(TEAMS, "a team has no `slug`")) };
+            let cells = json!({
+                "slug": slug,
+                "id": integer(team, "id"),
+                "name": text(team, "name"),
+                "privacy": text(team, "privacy"),
+                "parent": team.get("parent").and_then(|parent| text(parent, "slug")),
+            });
+            push(&mut self.tables.teams, row(cells))?;
+            self.team_members(&slug).await?;
+        }
+        Ok(())
+    }
+
+    async fn team_members(&mut self, slug: &str) -> Result<(), CollectError> {
+        const TABLE: &str = "github_team_member";
+        let path = ["teams", slug, "members"];
+        let Listing::Whole(all) = self.listing(&[TABLE], TEAM_MEMBERS, &path).await? else { return Ok(()) };
+        let everyone = logins(TEAM_MEMBERS, &all)?;
+        let maintainers = self.part(TABLE, "role", TEAM_MAINTAINERS, &path, ("role", "maintainer")).await?;
+        self.within(TABLE, TEAM_MAINTAINERS, maintainers.as_ref(), &everyone);
+        for member in &all {
+            let Some(login) = text(member, "login") else { continue };
+            let role = maintainers.as_ref().map(|them| if them.contains(&login) { "maintainer" } else { "member" });
+            let cells = json!({ "team": slug, "login": login, "id": integer(member, "id"), "role": role });
+            push(&mut self.tables.team_members, row(cells))?;
+        }
+        Ok(())
+    }
+}
+
+fn not_owner(message: &str) -> Reason {
+    Reason::new(ReasonCode::NotOwner, message).permission("a token of an owner of the organisation")
+}

@@ -1,0 +1,171 @@
+//! `hr_file`: a roster of people and their spells of employment from a CSV file. It never corrects what it reads.
+
+mod roster;
+
+use crate::provider::files;
+use crate::provider::rows::{self, push, row};
+use crate::settings;
+use egress::{Collector, Context, Policy};
+use model::collector::CollectorSpec;
+use model::{CollectError, Completeness, Count, Observation, Reason, ReasonCode, Row};
+use roster::{Format, Roster, Spell};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
+const READ: &str = "read roster";
+
+pub(crate) struct HrFile;
+
+#[derive(Deserialize)]
+struct Settings {
+    path: PathBuf,
+    delimiter: String,
+    date_format: String,
+    columns: BTreeMap<String, String>,
+}
+
+impl Settings {
+    fn read(settings: &Value) -> Result<Self, CollectError> {
+        let read: Self = settings::typed(&SPEC, settings)?;
+        let misconfigured = |message: &str, help: &str| {
+            Err(CollectError::Misconfigured { message: message.to_owned(), help: help.to_owned() })
+        };
+        if read.delimiter.len() != 1 {
+            return misconfigured("`delimiter` is not one ASCII character", "write `,`, `;`, `|` or a tab");
+        }
+        if read.date_format.contains("%y") || read.date_format.contains("%D") {
+            return misconfigured("`date_format` has a two-digit year, which is ambiguous", "export dates with `%Y`");
+        }
+        Ok(read)
+    }
+}
+
+#[async_trait::async_trait]
+impl Collector for HrFile {
+    fn spec(&self) -> &CollectorSpec {
+        &SPEC
+    }
+
+    fn mapping(&self) -> &'static str {
+        include_str!("mapping.sql")
+    }
+
+    fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
+        let settings = Settings::read(settings)?;
+        Ok(files::policy(&SPEC, vec![settings.path]))
+    }
+
+    async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
+        let settings = Settings::read(&ctx.settings)?;
+        let file = files::read(ctx, READ, &settings.path).await?.required(&SPEC, READ, &settings.path)?;
+        let format = Format {
+            delimiter: settings.delimiter.as_bytes()[0],
+            date_format: &settings.date_format,
+            columns: &settings.columns,
+        };
+        let roster = roster::read(&file.content, &format)?;
+        let mut observation = observe(roster)?;
+        observation.observed_at = file.modified_at;
+        Ok(observation)
+    }
+}
+
+fn observe(roster: Roster) -> Result<Observation, CollectError> {
+    let mut reasons: Vec<Reason> = roster
+        .rejected
+        .iter()
+        .map(|rejected| {
+            Reason::new(ReasonCode::RowRejected, format!("line {} {}", rejected.line, rejected.why))
+        })
+        .collect();
+    if roster.unbalanced_quotes {
+        reasons.push(Reason::new(
+            ReasonCode::Malformed,
+            "a quotation mark is not closed, so a field may have swallowed the rows after it",
+        ));
+    }
+    let kept = roster.spells.len() as u64;
+
+    let mut people: BTreeMap<String, Vec<Spell>> = BTreeMap::new();
+    for spell in roster.spells {
+        people.entry(spell.employee_id.clone()).or_default().push(spell);
+    }
+    let mut persons = rows::table(&SPEC, "hr_person");
+    let mut spells = rows::table(&SPEC, "hr_spell");
+    for (employee_id, mut of_person) in people {
+        of_person.sort();
+        of_person.dedup_by(|second, first| Spell { line: first.line, ..second.clone() } == *first);
+        for pair in of_person.windows(2).filter(|pair| pair[0].start_date == pair[1].start_date) {
+            let message = format!(
+                "employee `{employee_id}` has two spells with the same start that differ (lines {} and {})",
+                pair[0].line, pair[1].line
+            );
+            reasons.push(Reason::new(ReasonCode::DuplicateDiffers, message));
+        }
+        push(&mut persons, person(&employee_id, &of_person))?;
+        for (index, spell) in of_person.iter().enumerate() {
+            push(&mut spells, spell_row(&employee_id, index + 1, spell))?;
+        }
+    }
+
+    let basis = format!("the file was read to its end: {} records, each a row kept", roster.records);
+    let counts = vec![
+        Count {
+            table: "hr_spell".to_owned(),
+            counted: kept,
+            declared: Some(roster.records),
+            declared_by: Some("records of the file".to_owned()),
+        },
+        Count { table: "hr_person".to_owned(), counted: persons.rows().len() as u64, declared: None, declared_by: None },
+    ];
+    let mut observation = Observation {
+        tables: vec![persons, spells],
+        completeness: Completeness::from_reasons(basis, reasons),
+        counts,
+        caller: None,
+        observed_at: None,
+        redactions: Vec::new(),
+    };
+    observation.settle();
+    Ok(observation)
+}
+
+/// What the latest spell says, and the addresses only earlier ones have.
+fn person(employee_id: &str, spells: &[Spell]) -> Row {
+    let Some(latest) = spells.last() else { return Row::new() };
+    let others: BTreeSet<&str> = spells
+        .iter()
+        .filter_map(|spell| spell.work_email.as_deref())
+        .filter(|email| Some(*email) != latest.work_email.as_deref())
+        .collect();
+    row(json!({
+        "employee_id": employee_id,
+        "name": latest.name,
+        "work_email": latest.work_email,
+        "other_emails": others,
+        "manager": latest.manager,
+        "department": latest.department,
+        "employment_type": latest.employment_type,
+        "start_date": latest.start_date,
+        "end_date": latest.end_date,
+        "end_recorded_at": latest.end_recorded_at.map(model::time::seconds_text),
+        "status": latest.status,
+        "spells": spells.len(),
+    }))
+}
+
+fn spell_row(employee_id: &str, number: usize, spell: &Spell) -> Row {
+    row(json!({
+        "employee_id": employee_id,
+        "spell": number,
+        "line": spell.line,
+        "start_date": spell.start_date,
+        "end_date": spell.end_date,
+        "end_recorded_at": spell.end_recorded_at.map(model::time::seconds_text),
+        "employment_type": spell.employment_type,
+    }))
+}

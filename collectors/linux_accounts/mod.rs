@@ -1,0 +1,262 @@
+//! `linux_accounts`: the accounts of this host, and how each can be entered. It never keeps a password hash, and never
+//! says that an account is locked when it could not see.
+
+mod files;
+mod keys;
+mod observe;
+mod redact;
+mod sudoers;
+
+use crate::provider::files::{self as provider, File, permission};
+use crate::settings;
+use egress::{Collector, Context, Policy};
+use keys::Key;
+use model::collector::CollectorSpec;
+use model::{Caller, CollectError, Observation, Reason, ReasonCode};
+use observe::{KeyFile, Seen};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
+use sudoers::{Kind, Rule};
+
+static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
+
+const PASSWD: &str = "read /etc/passwd";
+const SHADOW: &str = "read /etc/shadow";
+const GROUP: &str = "read /etc/group";
+const SUDOERS: &str = "read /etc/sudoers";
+const SUDOERS_D: &str = "list /etc/sudoers.d";
+const SUDOERS_D_FILE: &str = "read /etc/sudoers.d";
+const AUTHORIZED_KEYS: &str = "read authorized_keys";
+const LASTLOG: &str = "read /var/log/lastlog";
+const HOSTNAME: &str = "read /etc/hostname";
+const SELF: &str = "read /proc/self/status";
+
+/// sshd's default AuthorizedKeysFile, below the home.
+const KEY_FILES: &[&str] = &[".ssh/authorized_keys", ".ssh/authorized_keys2"];
+
+pub(crate) struct LinuxAccounts;
+
+#[derive(Deserialize)]
+struct Settings {
+    root: PathBuf,
+    #[serde(default)]
+    hostname: Option<String>,
+}
+
+impl Settings {
+    /// The place of the host's absolute `path` below the root; none for a path that climbs.
+    fn place(&self, path: &str) -> Option<PathBuf> {
+        let relative = path.strip_prefix('/')?;
+        let plain = Path::new(relative).components().all(|part| matches!(part, Component::Normal(_)));
+        plain.then(|| self.root.join(relative))
+    }
+
+    fn fixed(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+}
+
+#[async_trait::async_trait]
+impl Collector for LinuxAccounts {
+    fn spec(&self) -> &CollectorSpec {
+        &SPEC
+    }
+
+    fn mapping(&self) -> &'static str {
+        include_str!("mapping.sql")
+    }
+
+    fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
+        let settings: Settings = settings::typed(&SPEC, settings)?;
+        let host_files = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/sudoers", "/etc/sudoers.d", "/etc/hostname", "/var/log/lastlog"];
+        let mut files: Vec<PathBuf> = host_files.iter().map(|path| settings.fixed(path)).collect();
+        files.push(PathBuf::from("/proc/self/status"));
+        Ok(Policy {
+            redacted_endings: KEY_FILES.iter().map(PathBuf::from).collect(),
+            concurrency: 1,
+            ..provider::policy(&SPEC, files)
+        })
+    }
+
+    async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
+        let settings: Settings = settings::typed(&SPEC, &ctx.settings)?;
+        let caller = caller(ctx, &settings).await?;
+        let mut seen = see(ctx, &settings).await?;
+        seen.started_at = ctx.started_at;
+        let mut observation = observe::observe(&SPEC, seen)?;
+        observation.caller = Some(caller);
+        observation.redactions = ctx.egress.redactions();
+        Ok(observation)
+    }
+}
+
+/// Which host, and as which user.
+async fn caller(ctx: &Context, settings: &Settings) -> Result<Caller, CollectError> {
+    let tenant = match &settings.hostname {
+        Some(hostname) => hostname.clone(),
+        None => match provider::read(ctx, HOSTNAME, &settings.fixed("/etc/hostname")).await? {
+            File::Read(file) => String::from_utf8_lossy(&file.content).trim().to_owned(),
+            File::Absent | File::Denied => String::new(),
+        },
+    };
+    if tenant.is_empty() {
+        return Err(CollectError::Misconfigured {
+            message: "this host has no name in /etc/hostname".to_owned(),
+            help: "set `hostname` of this source".to_owned(),
+        });
+    }
+    let status = provider::read(ctx, SELF, Path::new("/proc/self/status")).await?.required(
+        &SPEC,
+        SELF,
+        Path::new("/proc/self/status"),
+    )?;
+    // proc_pid_status(5): real, effective, saved and filesystem uid
+    let effective = String::from_utf8_lossy(&status.content)
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1).map(str::to_owned))
+        .ok_or_else(|| CollectError::Malformed { operation: SELF.to_owned(), message: "no `Uid:` line".to_owned() })?;
+    Ok(Caller { identity: format!("uid {effective}"), tenant })
+}
+
+/// Reads every file; what cannot be read becomes a reason.
+async fn see(ctx: &Context, settings: &Settings) -> Result<Seen, CollectError> {
+    let mut seen = Seen::default();
+    let passwd_path = settings.fixed("/etc/passwd");
+    let passwd = provider::read_redacted(ctx, PASSWD, &passwd_path, redact::second_field)
+        .await?
+        .required(&SPEC, PASSWD, &passwd_path)?;
+    seen.passwd = files::passwd(&passwd.content);
+
+    match provider::read_redacted(ctx, SHADOW, &settings.fixed("/etc/shadow"), redact::second_field).await? {
+        File::Read(file) => seen.shadow = Some(files::shadow(&file.content)),
+        File::Absent => {}
+        File::Denied => seen.reasons.push(
+            denied(SHADOW, "run as root or in the group that may read it")
+                .table("linux_account")
+                .columns(&["password_state", "password_algorithm", "password_changed_on", "expires_on", "expired"]),
+        ),
+    }
+    match provider::read_redacted(ctx, GROUP, &settings.fixed("/etc/group"), redact::second_field).await? {
+        File::Read(file) => seen.group = Some(files::group(&file.content)),
+        File::Absent | File::Denied => {
+            let reason = denied(GROUP, "every process normally may");
+            seen.reasons.push(Reason { tables: vec!["linux_group".to_owned()], ..reason.clone() });
+            seen.reasons.push(reason.table("linux_account").columns(&["groups", "is_admin"]));
+        }
+    }
+    seen.sudo_rules = sudo_rules(ctx, settings, &mut seen.reasons).await?;
+    seen.keys = authorized_keys(ctx, settings, &mut seen).await?;
+    match provider::read(ctx, LASTLOG, &settings.fixed("/var/log/lastlog")).await? {
+        File::Read(file) => match files::lastlog(&file.content, ctx.started_at) {
+            Ok(logins) => seen.last_logins = logins,
+            Err(problem) => seen.reasons.push(
+                Reason::new(ReasonCode::Malformed, format!("/var/log/lastlog: {problem}"))
+                    .table("linux_account")
+                    .columns(&["last_login_at"]),
+            ),
+        },
+        // newer systems have no such file: the column is not reported, and nothing is missing that should be there
+        File::Absent => {}
+        File::Denied => seen.reasons.push(
+            denied(LASTLOG, "run as root or in the group that may read it")
+                .table("linux_account")
+                .columns(&["last_login_at"]),
+        ),
+    }
+    Ok(seen)
+}
+
+fn denied(operation: &str, mend: &str) -> Reason {
+    Reason::new(ReasonCode::Denied, format!("{operation} was refused; {mend}")).permission(&permission(&SPEC, operation))
+}
+
+/// Every sudo rule; none when a file that may hold more could not be read. No sudoers file means no rules.
+async fn sudo_rules(
+    ctx: &Context,
+    settings: &Settings,
+    reasons: &mut Vec<Reason>,
+) -> Result<Option<Vec<Rule>>, CollectError> {
+    let mut unseen = Vec::new();
+    let mut rules = Vec::new();
+    match provider::read(ctx, SUDOERS, &settings.fixed("/etc/sudoers")).await? {
+        File::Read(file) => rules.extend(sudoers::parse("/etc/sudoers", &file.content)),
+        File::Absent => return Ok(Some(rules)),
+        File::Denied => unseen.push(denied(SUDOERS, "run as root")),
+    }
+    let includes = |rule: &&Rule| matches!(&rule.kind, Kind::Include { path, folder: true } if is_sudoers_d(path));
+    if !unseen.is_empty() || rules.iter().any(|rule| includes(&rule)) {
+        match provider::list(ctx, SUDOERS_D, &settings.fixed("/etc/sudoers.d")).await? {
+            None => unseen.push(denied(SUDOERS_D, "run as root")),
+            Some(names) => {
+                // sudoers(5): names with a dot or a tilde at the end are skipped
+                for name in names.iter().filter(|name| !name.contains(['.', '/']) && !name.ends_with('~')) {
+                    let path = format!("/etc/sudoers.d/{name}");
+                    match provider::read(ctx, SUDOERS_D_FILE, &settings.fixed(&path)).await? {
+                        File::Read(file) => rules.extend(sudoers::parse(&path, &file.content)),
+                        File::Absent => {}
+                        File::Denied => unseen.push(denied(SUDOERS_D_FILE, "run as root")),
+                    }
+                }
+            }
+        }
+    }
+    for rule in &rules {
+        if let Kind::Include { path, folder } = &rule.kind
+            && !(*folder && is_sudoers_d(path))
+        {
+            let message = format!("{} line {} includes `{path}`, which is not read", rule.file, rule.line);
+            unseen.push(Reason::new(ReasonCode::MemberFailed, message));
+        }
+    }
+    let complete = unseen.is_empty();
+    for reason in unseen {
+        reasons.push(Reason { tables: vec!["linux_sudo_rule".to_owned()], ..reason.clone() });
+        reasons.push(reason.table("linux_account").columns(&["is_admin"]));
+    }
+    // rules that were seen still prove who is an administrator; only who is not stays unknown
+    if !complete && rules.is_empty() { Ok(None) } else { Ok(Some(rules)) }
+}
+
+fn is_sudoers_d(path: &str) -> bool {
+    path.trim_end_matches('/') == "/etc/sudoers.d"
+}
+
+/// The key files of every home, each home once.
+async fn authorized_keys(ctx: &Context, settings: &Settings, seen: &mut Seen) -> Result<Vec<KeyFile>, CollectError> {
+    let homes: BTreeSet<&str> = seen.passwd.entries.iter().map(|entry| entry.home.as_str()).collect();
+    let mut found = Vec::new();
+    for home in homes {
+        for name in KEY_FILES {
+            let file = format!("{}/{name}", home.trim_end_matches('/'));
+            let Some(place) = settings.place(&file) else {
+                // sshd does not look there either
+                found.push(KeyFile { home: home.to_owned(), file, keys: Some(Vec::new()) });
+                continue;
+            };
+            let keys = match provider::read_redacted(ctx, AUTHORIZED_KEYS, &place, redact::authorized_keys).await? {
+                File::Read(content) => Some(
+                    String::from_utf8_lossy(&content.content)
+                        .lines()
+                        .enumerate()
+                        .filter_map(|(index, line)| Some((index + 1, Key::from_line(line)?)))
+                        .collect(),
+                ),
+                File::Absent => Some(Vec::new()),
+                File::Denied => None,
+            };
+            found.push(KeyFile { home: home.to_owned(), file, keys });
+        }
+    }
+    let unseen: Vec<&str> = found.iter().filter(|file| file.keys.is_none()).map(|file| file.file.as_str()).collect();
+    if !unseen.is_empty() {
+        let reason = denied(AUTHORIZED_KEYS, "run as root");
+        let message = format!("{} ({})", reason.message, unseen.join(", "));
+        let reason = Reason { message, ..reason };
+        seen.reasons.push(reason.clone().table("linux_authorized_key"));
+        seen.reasons.push(reason.table("linux_account").columns(&["authorized_keys"]));
+    }
+    Ok(found)
+}

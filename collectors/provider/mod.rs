@@ -1,0 +1,7 @@
+//! What collectors of one kind of source share: reading local files, building rows, talking to a provider's API.
+
+pub(crate) mod aws;
+pub(crate) mod files;
+pub(crate) mod github;
+mod github_link;
+pub(crate) mod rows;
