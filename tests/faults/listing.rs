@@ -1,0 +1,183 @@
+//! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, AWS Backup's JSON
+//! and GitHub's JSON arrays. Everything around the lists is kept as it came.
+
+use super::{Request, Response};
+use serde_json::Value;
+
+/// The members of the lists of one answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Listing {
+    /// Each list's members as texts.
+    pub(crate) lists: Vec<Vec<String>>,
+    /// What asks for the page after this one: a marker, a token, or a URL.
+    pub(crate) next: Option<String>,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone)]
+enum Shape {
+    /// The text and where in it each list's content stands.
+    Xml { text: String, places: Vec<(usize, usize)> },
+    /// An object with one list, and the list's name.
+    Object { around: serde_json::Map<String, Value>, name: String },
+    /// A bare array; the next page stands in the `link` header.
+    Array,
+}
+
+impl Listing {
+    /// The lists of a successful answer; none where it is no listing.
+    pub(crate) fn of(request: &Request, response: &Response) -> Option<Self> {
+        if response.status != 200 {
+            return None;
+        }
+        let text = response.text();
+        if request.parameter("Action").is_some() {
+            return Self::of_xml(text);
+        }
+        match serde_json::from_str(&text).ok()? {
+            Value::Array(members) => {
+                let next = response.header("link").and_then(|link| link_to(link, "next"));
+                let members = members.iter().map(Value::to_string).collect();
+                Some(Self { lists: vec![members], next, shape: Shape::Array })
+            }
+            Value::Object(mut around) => {
+                let mut arrays = around.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name.clone());
+                let (name, None) = (arrays.next()?, arrays.next()) else { return None };
+                let members = around[&name].as_array()?.iter().map(Value::to_string).collect();
+                let next = around.remove("NextToken").and_then(|token| token.as_str().map(str::to_owned));
+                Some(Self { lists: vec![members], next, shape: Shape::Object { around, name } })
+            }
+            _ => None,
+        }
+    }
+
+    fn of_xml(text: String) -> Option<Self> {
+        let truncated = element(&text, "IsTruncated")?;
+        let next = element(&text, "Marker").filter(|_| text[truncated.0..truncated.1].trim() == "true");
+        let next = next.map(|(start, end)| text[start..end].to_owned());
+        let places = list_places(&text);
+        let lists = places.iter().map(|(start, end)| members_of(&text[*start..*end])).collect();
+        Some(Self { lists, next, shape: Shape::Xml { text, places } })
+    }
+
+    /// The answer with the lists and the next page as they now are.
+    pub(crate) fn put_into(self, response: Response) -> Response {
+        match self.shape {
+            Shape::Xml { text, places } => {
+                let mut whole = String::new();
+                let mut from = 0;
+                for ((start, end), members) in places.iter().zip(&self.lists) {
+                    whole.push_str(&text[from..*start]);
+                    members.iter().for_each(|member| whole.push_str(&format!("<member>{member}</member>")));
+                    from = *end;
+                }
+                whole.push_str(&text[from..]);
+                if let Some((start, end)) = element(&whole, "Marker") {
+                    let (open, close) = (start - "<Marker>".len(), end + "</Marker>".len());
+                    whole.replace_range(open..close, "");
+                }
+                let (start, end) = element(&whole, "IsTruncated").expect("found when the answer was read");
+                let close = end + "</IsTruncated>".len();
+                let marker = self.next.iter().map(|next| format!("<Marker>{next}</Marker>")).collect::<String>();
+                whole.insert_str(close, &marker);
+                whole.replace_range(start..end, if self.next.is_some() { "true" } else { "false" });
+                Response { body: whole.into_bytes(), ..response }
+            }
+            Shape::Object { mut around, name } => {
+                let members = self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
+                around.insert(name, Value::Array(members));
+                if let Some(next) = self.next {
+                    around.insert("NextToken".to_owned(), Value::String(next));
+                }
+                Response { body: Value::Object(around).to_string().into_bytes(), ..response }
+            }
+            Shape::Array => {
+                let body = format!("[{}]", self.lists[0].join(","));
+                let others = response.header("link").map(|link| links(link).filter(|(_, rel)| rel != "next").collect());
+                let mut links: Vec<(String, String)> = others.unwrap_or_default();
+                links.extend(self.next.map(|next| (next, "next".to_owned())));
+                let link: Vec<String> = links.iter().map(|(url, rel)| format!("<{url}>; rel=\"{rel}\"")).collect();
+                let mut response = Response { body: body.into_bytes(), ..response };
+                response.headers.retain(|(name, _)| name != "link");
+                if link.is_empty() { response } else { response.with("link", &link.join(", ")) }
+            }
+        }
+    }
+
+    /// How many members there are in all lists together.
+    pub(crate) fn len(&self) -> usize {
+        self.lists.iter().map(Vec::len).sum()
+    }
+}
+
+/// The addresses of a `link` header with their relations.
+pub(crate) fn links(header: &str) -> impl Iterator<Item = (String, String)> {
+    header.split(", <").filter_map(|part| {
+        let (url, rest) = part.trim_start_matches('<').split_once('>')?;
+        let rel = rest.split("rel=\"").nth(1)?.split('"').next()?;
+        Some((url.to_owned(), rel.to_owned()))
+    })
+}
+
+fn link_to(header: &str, wanted: &str) -> Option<String> {
+    links(header).find(|(_, rel)| rel == wanted).map(|(url, _)| url)
+}
+
+/// Where the content of the first element `name` stands.
+pub(crate) fn element(text: &str, name: &str) -> Option<(usize, usize)> {
+    let start = text.find(&format!("<{name}>"))? + name.len() + 2;
+    let end = start + text[start..].find(&format!("</{name}>"))?;
+    Some((start, end))
+}
+
+/// One tag of an XML text: where it starts and ends, and by how much it deepens.
+fn tags(text: &str) -> impl Iterator<Item = (usize, usize, i32)> {
+    text.match_indices('<').filter_map(|(start, _)| {
+        let end = start + text[start..].find('>')? + 1;
+        let tag = &text[start..end];
+        let deeper = match tag {
+            tag if tag.starts_with("<?") || tag.starts_with("<!") => return None,
+            tag if tag.starts_with("</") => -1,
+            tag if tag.ends_with("/>") => 0,
+            _ => 1,
+        };
+        Some((start, end, deeper))
+    })
+}
+
+/// Where the contents of the lists directly below the result stand: elements that hold `member`s, or nothing.
+fn list_places(text: &str) -> Vec<(usize, usize)> {
+    let mut places = Vec::new();
+    let mut depth = 0;
+    let mut open = 0;
+    for (start, end, deeper) in tags(text) {
+        if deeper == 1 && depth == 2 {
+            open = end;
+        }
+        depth += deeper;
+        if deeper == -1 && depth == 2 {
+            let content = text[open..start].trim();
+            if content.is_empty() || content.starts_with("<member>") || content.starts_with("<member/>") {
+                places.push((open, start));
+            }
+        }
+    }
+    places
+}
+
+/// The contents of the `member`s directly in a list's content.
+fn members_of(content: &str) -> Vec<String> {
+    let mut members = Vec::new();
+    let mut depth = 0;
+    let mut open = 0;
+    for (start, end, deeper) in tags(content) {
+        if deeper == 1 && depth == 0 {
+            open = end;
+        }
+        depth += deeper;
+        if deeper == -1 && depth == 0 {
+            members.push(content[open..start].to_owned());
+        }
+    }
+    members
+}
