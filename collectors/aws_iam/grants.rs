@@ -1,0 +1,188 @@
+//! What users, groups and roles are granted: the account's authorisation details, in pages of a thousand.
+
+use super::policy::{allows_everything, document, is_administrator_access, is_aws_managed};
+use crate::provider::aws::{Page, call, list};
+use aws_sdk_iam::Client;
+use aws_sdk_iam::types::{
+    AttachedPolicy, EntityType, GroupDetail, ManagedPolicyDetail, PolicyDetail, RoleDetail, UserDetail,
+};
+use model::CollectError;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Entities in a page: the most IAM gives.
+const PAGE_SIZE: i32 = 1000;
+
+/// A policy somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Grant {
+    /// ARN, or `inline:<name>`.
+    pub policy: String,
+    pub name: String,
+    /// `aws_managed`, `customer_managed` or `inline`.
+    pub kind: &'static str,
+    /// Whether it allows everything; none when its document was not seen.
+    pub is_administrator: Option<bool>,
+}
+
+/// A user, group or role with what it is granted directly.
+#[derive(Debug)]
+pub(super) struct Granted<T> {
+    pub detail: T,
+    pub grants: Vec<Grant>,
+}
+
+/// The account's authorisation details, by name.
+#[derive(Debug, Default)]
+pub(super) struct Details {
+    pub users: BTreeMap<String, Granted<UserDetail>>,
+    pub groups: BTreeMap<String, Granted<GroupDetail>>,
+    pub roles: BTreeMap<String, Granted<RoleDetail>>,
+    /// The customer's managed policies by ARN, and whether each allows everything.
+    pub policies: BTreeMap<String, (ManagedPolicyDetail, Option<bool>)>,
+    /// Whoever came more than once with different content.
+    pub differing: BTreeSet<String>,
+}
+
+impl Details {
+    /// Whether the user may do everything: by its own policies or by a group's. None when a policy could not be read
+    /// and none of the others says yes.
+    pub(super) fn is_administrator(&self, user: &Granted<UserDetail>) -> Option<bool> {
+        let groups = user.detail.group_list().iter().map(|group| {
+            self.groups.get(group).map_or(vec![None], |group| group.grants.iter().map(|g| g.is_administrator).collect())
+        });
+        any(user.grants.iter().map(|grant| grant.is_administrator).chain(groups.flatten()))
+    }
+}
+
+/// Whether any is true; none when none is and some are unknown.
+pub(super) fn any(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let mut none_unknown = true;
+    for answer in answers {
+        match answer {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => none_unknown = false,
+        }
+    }
+    none_unknown.then_some(false)
+}
+
+/// Reads the details of every user, group, role and customer policy.
+pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
+    const OPERATION: &str = "iam:GetAccountAuthorizationDetails";
+    let pages = list(OPERATION, |marker| async move {
+        let (mut answer, content) = call(OPERATION, |guard| {
+            iam.get_account_authorization_details()
+                .filter(EntityType::User)
+                .filter(EntityType::Group)
+                .filter(EntityType::Role)
+                .filter(EntityType::LocalManagedPolicy)
+                .max_items(PAGE_SIZE)
+                .set_marker(marker)
+                .customize()
+                .interceptor(guard)
+                .send()
+        })
+        .await?;
+        let page = Page { truncated: Some(answer.is_truncated), next: answer.marker.take(), items: vec![answer] };
+        Ok((page, content))
+    })
+    .await
+    .map_err(|failure| failure.error)?;
+
+    let mut details = Details::default();
+    let (mut users, mut groups, mut roles) = (Vec::new(), Vec::new(), Vec::new());
+    for page in pages {
+        users.extend(page.user_detail_list.unwrap_or_default());
+        groups.extend(page.group_detail_list.unwrap_or_default());
+        roles.extend(page.role_detail_list.unwrap_or_default());
+        for policy in page.policies.unwrap_or_default() {
+            let arn = named(OPERATION, policy.arn())?;
+            let administrator = default_document(&policy).and_then(|document| allows_everything(&document));
+            keep(&mut details.policies, &mut details.differing, arn, (policy, administrator));
+        }
+    }
+    for user in users {
+        let name = named(OPERATION, user.user_name())?;
+        let grants = details.grants(user.attached_managed_policies(), user.user_policy_list());
+        keep(&mut details.users, &mut details.differing, name, Granted { detail: user, grants });
+    }
+    for group in groups {
+        let name = named(OPERATION, group.group_name())?;
+        let grants = details.grants(group.attached_managed_policies(), group.group_policy_list());
+        keep(&mut details.groups, &mut details.differing, name, Granted { detail: group, grants });
+    }
+    for role in roles {
+        let name = named(OPERATION, role.role_name())?;
+        let grants = details.grants(role.attached_managed_policies(), role.role_policy_list());
+        keep(&mut details.roles, &mut details.differing, name, Granted { detail: role, grants });
+    }
+    Ok(details)
+}
+
+impl<T: PartialEq> PartialEq for Granted<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.detail == other.detail && self.grants == other.grants
+    }
+}
+
+impl Details {
+    fn grants(&self, attached: &[AttachedPolicy], inline: &[PolicyDetail]) -> Vec<Grant> {
+        let attached = attached.iter().filter_map(|policy| {
+            let arn = policy.policy_arn()?;
+            let (kind, is_administrator) = if is_aws_managed(arn) {
+                ("aws_managed", Some(is_administrator_access(arn)))
+            } else {
+                ("customer_managed", self.policies.get(arn).and_then(|(_, administrator)| *administrator))
+            };
+            let name = policy.policy_name().unwrap_or(arn).to_owned();
+            Some(Grant { policy: arn.to_owned(), name, kind, is_administrator })
+        });
+        let inline = inline.iter().filter_map(|policy| {
+            let name = policy.policy_name()?.to_owned();
+            let is_administrator =
+                policy.policy_document().and_then(document).and_then(|document| allows_everything(&document));
+            Some(Grant { policy: format!("inline:{name}"), name, kind: "inline", is_administrator })
+        });
+        attached.chain(inline).collect()
+    }
+}
+
+/// The document of the version in force.
+fn default_document(policy: &ManagedPolicyDetail) -> Option<Value> {
+    let default = policy.policy_version_list().iter().find(|version| version.is_default_version())?;
+    document(default.document()?)
+}
+
+fn named(operation: &str, name: Option<&str>) -> Result<String, CollectError> {
+    name.filter(|name| !name.is_empty()).map(str::to_owned).ok_or_else(|| CollectError::Malformed {
+        operation: operation.to_owned(),
+        message: "a user, group, role or policy without a name".to_owned(),
+    })
+}
+
+fn keep<T: PartialEq>(kept: &mut BTreeMap<String, T>, differing: &mut BTreeSet<String>, name: String, value: T) {
+    match kept.get(&name) {
+        Some(earlier) if *earlier != value => {
+            differing.insert(name);
+        }
+        Some(_) => {}
+        None => {
+            kept.insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::any;
+
+    #[test]
+    fn one_yes_decides_and_one_unknown_forbids_a_no() {
+        assert_eq!(any([Some(false), None, Some(true)]), Some(true));
+        assert_eq!(any([Some(false), None]), None);
+        assert_eq!(any([Some(false), Some(false)]), Some(false));
+        assert_eq!(any([]), Some(false));
+    }
+}

@@ -1,0 +1,390 @@
+//! Reading AWS: the account and endpoint of a source, SDK clients whose every byte passes through egress, the caller.
+//!
+//! It never lets the SDK retry behind egress's back, never looks for a credential in a replay, and never believes an
+//! answer that is cut, malformed or lacks what the API promises: see `guard.rs`.
+
+mod failure;
+mod guard;
+
+pub(crate) use failure::{Failure, reason_of};
+pub(crate) use guard::Guard;
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use egress::{Context, Pages, Policy};
+use model::time::seconds_text;
+use model::{Caller, CollectError, Digest, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+use std::future::Future;
+use url::Url;
+
+/// Which account, and where it is reached.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct AwsSettings {
+    pub account_id: String,
+    pub region: String,
+    pub profile: Option<String>,
+    pub role_arn: Option<String>,
+    pub external_id: Option<String>,
+    pub endpoint_url: Option<String>,
+}
+
+/// What a collector reads, beside STS, which every one needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Iam,
+    Backup,
+}
+
+impl AwsSettings {
+    /// Refuses what cannot work before anything is sent.
+    pub(crate) fn validate(&self) -> Result<(), CollectError> {
+        let wrong = |message: String, help: &str| Err(CollectError::Misconfigured { message, help: help.to_owned() });
+        if self.account_id.len() != 12 || !self.account_id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return wrong(
+                format!("`account_id` is not an AWS account number: `{}`", self.account_id),
+                "write its twelve digits as text: `account_id = \"123456789012\"`",
+            );
+        }
+        // the region becomes part of a host name
+        let part_of_a_host = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if self.region.is_empty() || !self.region.bytes().all(part_of_a_host) {
+            return wrong(
+                format!("`region` is not an AWS region: `{}`", self.region),
+                "write it as AWS does: `region = \"eu-central-1\"`",
+            );
+        }
+        if let Some(endpoint) = &self.endpoint_url
+            && !Url::parse(endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        {
+            return wrong(
+                format!("`endpoint_url` is not an http or https URL: `{endpoint}`"),
+                "leave it out to talk to AWS itself",
+            );
+        }
+        Ok(())
+    }
+
+    /// What a run may talk to: the service and STS.
+    pub(crate) fn origins(&self, service: Service) -> Result<Vec<Url>, CollectError> {
+        self.validate()?;
+        let region = &self.region;
+        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let texts = match (&self.endpoint_url, service) {
+            (Some(endpoint), _) => vec![endpoint.clone()],
+            (None, Service::Iam) => {
+                // IAM is global within a partition and lives in one region of it
+                let place = match region {
+                    region if region.starts_with("cn-") => "iam.cn-north-1",
+                    region if region.starts_with("us-gov-") => "iam.us-gov",
+                    _ => "iam",
+                };
+                vec![format!("https://{place}.{domain}"), format!("https://sts.{region}.{domain}")]
+            }
+            (None, Service::Backup) => {
+                vec![format!("https://backup.{region}.{domain}"), format!("https://sts.{region}.{domain}")]
+            }
+        };
+        let url = |text: &String| {
+            Url::parse(text).map_err(|error| CollectError::Misconfigured {
+                message: format!("`{text}` is not a URL: {error}"),
+                help: "correct `endpoint_url` or `region`".to_owned(),
+            })
+        };
+        texts.iter().map(url).collect()
+    }
+
+    /// The bounds of a run with these settings.
+    pub(crate) fn policy(&self, service: Service, spec: &model::CollectorSpec) -> Result<Policy, CollectError> {
+        Ok(Policy {
+            origins: self.origins(service)?,
+            operations: spec.operations.iter().map(|operation| operation.name.clone()).collect(),
+            ..Policy::default()
+        })
+    }
+}
+
+/// A connection to one account.
+pub(crate) struct Aws {
+    /// Whom it reads.
+    pub settings: AwsSettings,
+    /// What SDK clients are made from: their HTTP client is egress.
+    pub config: SdkConfig,
+}
+
+impl Aws {
+    /// Finds a credential (a live run only) and prepares clients. Asks the source nothing yet.
+    pub(crate) async fn connect(
+        ctx: &Context,
+        settings: AwsSettings,
+        operation_of: fn(&str, &str, &str) -> String,
+    ) -> Result<Self, CollectError> {
+        settings.validate()?;
+        let credential = if ctx.egress.is_replay() {
+            // nothing leaves, so nothing needs a real signature
+            Credentials::new("AKIAEXAMPLE", "replay", None, None, "replay")
+        } else {
+            find_credential(ctx, &settings).await?
+        };
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(settings.region.clone()))
+            .http_client(ctx.egress.aws_http_client(operation_of))
+            .credentials_provider(SharedCredentialsProvider::new(credential))
+            // egress retries and ends attempts: what the SDK did would not be recorded
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        if let Some(endpoint) = &settings.endpoint_url {
+            config = config.endpoint_url(endpoint.trim_end_matches('/'));
+        }
+        Ok(Self { settings, config: config.build() })
+    }
+
+    /// Who asks, as AWS sees it. A credential of another account than the configured one is refused.
+    pub(crate) async fn caller(&self) -> Result<Caller, CollectError> {
+        const OPERATION: &str = "sts:GetCallerIdentity";
+        let client = aws_sdk_sts::Client::new(&self.config);
+        let (answer, _) = call(OPERATION, |guard| client.get_caller_identity().customize().interceptor(guard).send())
+            .await
+            .map_err(|failure| failure.error)?;
+        let (Some(account), Some(arn)) = (answer.account(), answer.arn()) else {
+            let message = "the answer names neither an account nor a caller".to_owned();
+            return Err(CollectError::Malformed { operation: OPERATION.to_owned(), message });
+        };
+        if account != self.settings.account_id {
+            return Err(CollectError::Misconfigured {
+                message: format!(
+                    "the credential belongs to account {account}, this source is configured for {}",
+                    self.settings.account_id
+                ),
+                help: "correct `account_id`, or `profile` and `role_arn`, so that both name one account".to_owned(),
+            });
+        }
+        Ok(Caller { identity: arn.to_owned(), tenant: account.to_owned() })
+    }
+}
+
+/// The standard chain: environment, profile files, IAM Identity Center, web identity, container, instance; then the role.
+async fn find_credential(ctx: &Context, settings: &AwsSettings) -> Result<Credentials, CollectError> {
+    // an answer that is a credential is not evidence: this client records nothing
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(settings.region.clone()))
+        .http_client(ctx.egress.aws_credential_client())
+        .retry_config(RetryConfig::standard().with_max_attempts(2));
+    if let Some(profile) = &settings.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(endpoint) = &settings.endpoint_url {
+        loader = loader.endpoint_url(endpoint.trim_end_matches('/'));
+    }
+    let base = loader.load().await;
+    let found = match (base.credentials_provider(), &settings.role_arn) {
+        (Some(provider), None) => provider.provide_credentials().await,
+        (Some(provider), Some(role)) => {
+            let mut assume =
+                aws_config::sts::AssumeRoleProvider::builder(role).configure(&base).session_name("evidenced");
+            if let Some(external_id) = &settings.external_id {
+                assume = assume.external_id(external_id);
+            }
+            assume.build_from_provider(provider).await.provide_credentials().await
+        }
+        (None, _) => Err(aws_credential_types::provider::error::CredentialsError::not_loaded_no_source()),
+    };
+    let credential = found.map_err(|error| CollectError::Misconfigured {
+        message: format!("no AWS credential: {}", DisplayErrorContext(&error)),
+        help: "set `profile`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where an instance or container role applies; with `role_arn`, let its trust policy admit that credential".to_owned(),
+    })?;
+    ctx.egress.protect(&credential.secret_access_key().to_owned().into());
+    if let Some(token) = credential.session_token() {
+        ctx.egress.protect(&token.to_owned().into());
+    }
+    Ok(credential)
+}
+
+/// Makes one call under a guard: the answer, and the digest of what it says.
+pub(crate) async fn call<T, E, F>(
+    operation: &'static str,
+    send: impl FnOnce(Guard) -> F,
+) -> Result<(T, Digest), Failure>
+where
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let guard = Guard::new(operation);
+    match send(guard.clone()).await {
+        Ok(answer) => Ok((answer, guard.content())),
+        Err(error) => Err(Failure::of(operation, &error)),
+    }
+}
+
+/// One page of a listing.
+pub(crate) struct Page<T> {
+    pub items: Vec<T>,
+    /// Whether AWS says that this is not the last page; none where the API has only a token.
+    pub truncated: Option<bool>,
+    /// The token of the page after it.
+    pub next: Option<String>,
+}
+
+/// Follows a listing to the page AWS marks as the last. `fetch` makes one call with the token given.
+pub(crate) async fn list<T, F>(
+    operation: &'static str,
+    mut fetch: impl FnMut(Option<String>) -> F,
+) -> Result<Vec<T>, Failure>
+where
+    F: Future<Output = Result<(Page<T>, Digest), Failure>>,
+{
+    let failed = |error| Failure { error, code: None };
+    let mut pages = Pages::new(operation, Policy::default().max_pages);
+    let mut items = Vec::new();
+    let mut token = None;
+    loop {
+        let (page, content) = fetch(token).await?;
+        let next = page.next.filter(|next| !next.is_empty());
+        let more = page.truncated.unwrap_or(next.is_some());
+        if more && next.is_none() {
+            let message = "a page says that more follow but does not say where".to_owned();
+            return Err(failed(CollectError::Malformed { operation: operation.to_owned(), message }));
+        }
+        let next = next.filter(|_| more);
+        pages.page(next.as_deref(), content).map_err(failed)?;
+        items.extend(page.items);
+        match next {
+            Some(next) => token = Some(next),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// Names the call of a request of the AWS query protocol (IAM, STS).
+pub(crate) fn query_operation(body: &str) -> Option<String> {
+    let field = |wanted: &str| {
+        url::form_urlencoded::parse(body.as_bytes()).find(|(name, _)| name == wanted).map(|(_, value)| value)
+    };
+    let service = if field("Version")? == "2011-06-15" { "sts" } else { "iam" };
+    Some(format!("{service}:{}", field("Action")?))
+}
+
+/// An instant AWS gave, as tables hold it; the epoch stands for an element that was missing.
+pub(crate) fn instant(instant: Option<&DateTime>) -> Value {
+    instant
+        .filter(|instant| instant.secs() > 0)
+        .and_then(|instant| Timestamp::from_second(instant.secs()).ok())
+        .map_or(Value::Null, |instant| Value::String(seconds_text(instant)))
+}
+
+/// A text AWS gave; the empty text stands for an element that was missing.
+pub(crate) fn text(text: Option<&str>) -> Value {
+    text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AwsSettings, Page, Service, list, query_operation};
+    use model::{CollectError, Digest, ReasonCode};
+
+    fn settings(region: &str, endpoint_url: Option<&str>) -> AwsSettings {
+        AwsSettings {
+            account_id: "123456789012".to_owned(),
+            region: region.to_owned(),
+            profile: None,
+            role_arn: None,
+            external_id: None,
+            endpoint_url: endpoint_url.map(str::to_owned),
+        }
+    }
+
+    fn hosts(settings: &AwsSettings, service: Service) -> Vec<String> {
+        settings.origins(service).unwrap().iter().map(|url| url.host_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_run_talks_to_its_service_and_sts_in_its_partition_only() {
+        assert_eq!(
+            hosts(&settings("eu-central-1", None), Service::Iam),
+            ["iam.amazonaws.com", "sts.eu-central-1.amazonaws.com"]
+        );
+        assert_eq!(
+            hosts(&settings("cn-northwest-1", None), Service::Iam),
+            ["iam.cn-north-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn"]
+        );
+        assert_eq!(
+            hosts(&settings("us-gov-west-1", None), Service::Iam),
+            ["iam.us-gov.amazonaws.com", "sts.us-gov-west-1.amazonaws.com"]
+        );
+        assert_eq!(
+            hosts(&settings("eu-west-1", None), Service::Backup),
+            ["backup.eu-west-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"]
+        );
+        assert_eq!(hosts(&settings("eu-west-1", Some("http://127.0.0.1:5000")), Service::Backup), ["127.0.0.1"]);
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
+        let refused = |settings: &AwsSettings| matches!(settings.validate(), Err(CollectError::Misconfigured { .. }));
+        assert!(!refused(&settings("eu-central-1", None)));
+        assert!(refused(&AwsSettings { account_id: "1234".to_owned(), ..settings("eu-central-1", None) }));
+        assert!(refused(&settings("evil.example/", None)));
+        assert!(refused(&settings("eu-central-1", Some("ftp://127.0.0.1"))));
+    }
+
+    #[test]
+    fn calls_of_the_query_protocol_are_named_by_action_and_version() {
+        let named = |body| query_operation(body);
+        assert_eq!(named("Action=ListUsers&Version=2010-05-08").as_deref(), Some("iam:ListUsers"));
+        assert_eq!(named("Action=GetCallerIdentity&Version=2011-06-15").as_deref(), Some("sts:GetCallerIdentity"));
+        assert_eq!(named(""), None);
+    }
+
+    async fn follow(pages: Vec<(Option<bool>, Option<&str>, &str)>) -> Result<Vec<String>, CollectError> {
+        let mut pages = pages.into_iter();
+        list("iam:ListUsers", |_| {
+            let (truncated, next, body) = pages.next().expect("no page after the last");
+            let page = Page { items: vec![body.to_owned()], truncated, next: next.map(str::to_owned) };
+            std::future::ready(Ok((page, Digest::of(body.as_bytes()))))
+        })
+        .await
+        .map_err(|failure| failure.error)
+    }
+
+    #[tokio::test]
+    async fn a_listing_ends_only_at_the_page_marked_as_the_last() {
+        let listed = follow(vec![(Some(true), Some("m1"), "a"), (Some(false), None, "b")]).await;
+        assert_eq!(listed.unwrap(), ["a", "b"]);
+        let listed = follow(vec![(None, Some("m1"), "a"), (None, None, "b")]).await;
+        assert_eq!(listed.unwrap(), ["a", "b"]);
+        // what AWS marks as the last is the last, whatever marker stands beside it
+        assert_eq!(follow(vec![(Some(false), Some("m1"), "a")]).await.unwrap(), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn a_page_that_promises_more_without_saying_where_is_malformed() {
+        let error = follow(vec![(Some(true), None, "a")]).await.unwrap_err();
+        assert_eq!(error.kind(), "malformed");
+        let error = follow(vec![(Some(true), Some(""), "a")]).await.unwrap_err();
+        assert_eq!(error.kind(), "malformed");
+    }
+
+    #[tokio::test]
+    async fn a_marker_or_a_page_that_comes_back_ends_the_listing_as_incomplete() {
+        let code = |error| match error {
+            CollectError::Incomplete { code, .. } => code,
+            other => panic!("{other}"),
+        };
+        let error = follow(vec![(Some(true), Some("m"), "a"), (Some(true), Some("m"), "b")]).await.unwrap_err();
+        assert_eq!(code(error), ReasonCode::PageLoop);
+        let error = follow(vec![(Some(true), Some("m"), "a"), (Some(false), None, "a")]).await.unwrap_err();
+        assert_eq!(code(error), ReasonCode::PageRepeated);
+    }
+}
