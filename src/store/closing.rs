@@ -31,7 +31,7 @@ pub(crate) fn close(paths: &StorePaths, evidence: Connection, lock: SignedLock) 
     // SQLite holds none of these files any more: closing a second descriptor of an open one would drop its locks
     for file in [&path, &paths.dir.join(signed::FILE)] {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        lines += &format!("{}  {name}\n", digest_of_file(file)?);
+        lines.extend([digest_of_file(file)?.to_string().as_str(), "  ", &name, "\n"]);
     }
     durable::write_file(&paths.log(), &paths.closed(), lines.as_bytes())
 }

@@ -80,10 +80,11 @@ fn needs_recovery(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY | ffi::SQLITE_READONLY_CANTINIT))
 }
 
-/// A database in memory with `schema`, to replay into.
-pub(crate) fn in_memory(schema: &str) -> Result<Connection, StoreError> {
-    let failed = |error| StoreError::database("replay", Path::new(":memory:"), error);
-    let connection = Connection::open_in_memory().map_err(failed)?;
+/// An empty database with `schema` that nobody else sees and that is gone when it is closed, to replay into.
+pub(crate) fn scratch(schema: &str) -> Result<Connection, StoreError> {
+    let failed = |error| StoreError::database("make a scratch database", Path::new("the temporary folder"), error);
+    // the empty name: in memory while small, in a temporary file beyond that
+    let connection = Connection::open("").map_err(failed)?;
     connection.execute_batch(schema).map_err(failed)?;
     Ok(connection)
 }

@@ -10,6 +10,7 @@ mod container;
 mod database;
 mod durable;
 mod error;
+mod fsck;
 mod paths;
 mod project;
 mod publish;
@@ -25,6 +26,7 @@ mod behaviour;
 
 pub use commit::{Appended, Document, Draft};
 pub use error::StoreError;
+pub use fsck::{FsckProgress, FsckReport, FsckStage, Problem, fsck};
 pub use paths::StorePaths;
 pub use reader::{LogEntry, Reader};
 pub use rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};

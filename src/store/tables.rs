@@ -9,7 +9,6 @@ use ledger::{Entry, Node, Nodes, TreeError};
 use model::{Digest, Outcome, SnapshotStatus, VerdictCounts};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::StrDeserializer;
 use std::cell::RefCell;

@@ -52,6 +52,13 @@ impl Drop for WriterLock {
     }
 }
 
+/// Whether `bytes` are a note as [`WriterLock::take`] leaves it.
+pub(crate) fn is_note(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes).ok();
+    let fields = text.and_then(|text| text.strip_prefix("process ")?.strip_suffix('\n')?.split_once(" since "));
+    fields.is_some_and(|(process, since)| process.parse::<u32>().is_ok() && since.parse::<Timestamp>().is_ok())
+}
+
 fn holder(file: &mut File) -> Option<String> {
     let mut note = String::new();
     file.take(200).read_to_string(&mut note).ok()?;

@@ -1,5 +1,6 @@
 //! A kill between any two steps leaves a batch wholly in or wholly out, and the next start finishes what was acknowledged.
 
+use super::fsck::check;
 use super::support::{Scene, at, fill, finding, key, missed, snapshot};
 use crate::{Draft, Reader, Store};
 use model::{Digest, SnapshotStatus};
@@ -38,6 +39,7 @@ fn a_batch_is_in_or_out_after_a_kill_at_any_step() {
     fill(&mut store);
     for (step, image) in images(&scene, &mut store, vec![missed("a", 1), finding("f-2", "raised", "draft")], &[]) {
         let expected = if acknowledged(step) { 12 } else { 10 };
+        assert_eq!(check(&image).problems, [], "{step}");
         let mut reopened = image.open().unwrap_or_else(|error| panic!("{step}: {error}"));
         let reader = reopened.reader();
         assert_eq!(reader.checkpoint().unwrap().size(), expected, "{step}");
@@ -51,6 +53,7 @@ fn a_batch_is_in_or_out_after_a_kill_at_any_step() {
         }
         reopened.append(at(102), vec![missed("a", 2)]).unwrap();
         drop(reopened);
+        assert_eq!(check(&image).problems, [], "{step}, recovered");
         assert_eq!(Reader::open(&image.paths, key().verifier()).unwrap().checkpoint().unwrap().size(), 13, "{step}");
     }
 }

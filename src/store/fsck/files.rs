@@ -1,0 +1,197 @@
+//! Everything in a store that is a file of its own: blobs, openings, tiles, and what does not belong there.
+
+use super::replay::Referenced;
+use super::{FsckReport, FsckStage, Problem, Scene};
+use crate::blobs::Blobs;
+use crate::durable::TEMPORARY;
+use crate::error::StoreError;
+use crate::{publish, signed, writer_lock};
+use ledger::Tile;
+use ledger::tiles::{WIDTH, new_tiles};
+use model::Digest;
+use rusqlite::Connection;
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Threads that unpack and hash.
+const THREADS: usize = 2;
+
+/// Every file below a folder, and everything there that is neither file nor folder. Links are not followed.
+fn walk(root: &Path, report: &mut FsckReport) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let listing = match fs::read_dir(&folder) {
+            Ok(listing) => listing,
+            Err(error) => {
+                report.failure(&folder, &StoreError::io("list", &folder, error));
+                continue;
+            }
+        };
+        for item in listing.flatten() {
+            match item.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(item.path()),
+                Ok(kind) if kind.is_file() => files.push(item.path()),
+                _ => report.problem(&item.path(), "it is neither a file nor a folder"),
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Takes out what a kill leaves under construction; it is swept at the next start.
+fn without_leftovers(root: &Path, files: Vec<PathBuf>, still: bool, report: &mut FsckReport) -> Vec<PathBuf> {
+    let temporary = root.join(TEMPORARY);
+    let (leftovers, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| path.parent() == Some(&temporary));
+    if still && !leftovers.is_empty() {
+        report.notes.push(format!(
+            "{} unfinished files are in {}: the next start sweeps them",
+            leftovers.len(),
+            temporary.display()
+        ));
+    }
+    files
+}
+
+/// Hashes every blob and opening, and sees that what the log refers to is there.
+pub(super) fn blobs_and_openings(scene: &Scene<'_>, report: &mut FsckReport, referenced: Option<&Referenced>) {
+    let found = folder(scene, report, &scene.blobs, FsckStage::Blobs);
+    report.blobs = found.len() as u64;
+    if let Some(referenced) = referenced {
+        for (digest, user) in &referenced.blobs {
+            if !found.contains(digest) && !scene.blobs.contains(digest) {
+                report.problem(&scene.blobs.path(digest), format!("the file is missing: it holds {user}"));
+            }
+        }
+        let idle = found.iter().filter(|digest| !referenced.blobs.contains_key(digest)).count();
+        note_idle(scene, report, referenced, idle, "blobs");
+    }
+    let found = folder(scene, report, &scene.openings, FsckStage::Openings);
+    report.openings = found.len() as u64;
+    if let Some(referenced) = referenced {
+        // a missing opening was reported with its entry
+        let idle = found.iter().filter(|digest| !referenced.openings.contains(digest)).count();
+        note_idle(scene, report, referenced, idle, "openings");
+    }
+}
+
+fn note_idle(scene: &Scene<'_>, report: &mut FsckReport, referenced: &Referenced, idle: usize, what: &str) {
+    if idle > 0 && scene.still && referenced.whole {
+        report.notes.push(format!("no entry refers to {idle} of the {what}: a kill before sealing leaves them"));
+    }
+}
+
+/// Verifies every file of a folder of digests; returns what is there, sound or not.
+fn folder(scene: &Scene<'_>, report: &mut FsckReport, blobs: &Blobs, stage: FsckStage) -> HashSet<Digest> {
+    let files = walk(blobs.root(), report);
+    let files = without_leftovers(blobs.root(), files, scene.still, report);
+    let mut named: Vec<(Digest, PathBuf)> = Vec::with_capacity(files.len());
+    for path in files {
+        match blobs.digest_of(&path) {
+            Some(digest) => named.push((digest, path)),
+            None => report.problem(&path, "it does not belong here"),
+        }
+    }
+    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let damage: Mutex<FsckReport> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some((digest, path)) = named.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(error) = blobs.get(digest) {
+                        damage.lock().unwrap_or_else(std::sync::PoisonError::into_inner).failure(path, &error);
+                    }
+                    (scene.progress)(stage, done.fetch_add(1, Ordering::Relaxed) + 1, named.len() as u64);
+                }
+            });
+        }
+    });
+    report.problems.append(&mut damage.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).problems);
+    named.into_iter().map(|(digest, _)| digest).collect()
+}
+
+/// Compares every published tile with what the replayed log of `size` entries gives. `published` entries have to be there.
+pub(super) fn tiles(scene: &Scene<'_>, report: &mut FsckReport, replayed: &Connection, published: u64, size: u64) {
+    let log = scene.paths.log();
+    let files = walk(&log, report);
+    let files = without_leftovers(&log, files, scene.still, report);
+    let total = files.len() as u64;
+    let mut present: HashSet<String> = HashSet::new();
+    for (done, path) in (1..).zip(files) {
+        if path == scene.paths.checkpoint() {
+            continue;
+        }
+        let name = path.strip_prefix(&log).unwrap_or(&path).to_string_lossy().into_owned();
+        match name.parse::<Tile>() {
+            Ok(tile) => {
+                if let Some(problem) = tile_problem(scene, replayed, &tile, &path, size) {
+                    report.problems.push(problem);
+                }
+                report.tiles += 1;
+                present.insert(name);
+            }
+            Err(_) => report.problem(&path, "it does not belong here"),
+        }
+        (scene.progress)(FsckStage::Tiles, done, total);
+    }
+    for tile in new_tiles(0, published) {
+        // beside a writer, partial tiles make way for wider ones
+        if (scene.still || tile.width() == WIDTH) && !present.contains(&tile.to_string()) {
+            report.problem(&log.join(tile.to_string()), "the file is missing");
+        }
+    }
+}
+
+fn tile_problem(scene: &Scene<'_>, replayed: &Connection, tile: &Tile, path: &Path, size: u64) -> Option<Problem> {
+    let problem = |problem: String| Some(Problem { path: path.to_owned(), problem });
+    let items = match tile.kind() {
+        ledger::TileKind::Entries => size,
+        ledger::TileKind::Hashes { level } => size >> (8 * u32::from(level)),
+    };
+    if tile.range().end > items {
+        // beside a writer, it may be of entries added since
+        return if scene.still { problem(format!("it is a tile of a log longer than {size} entries")) } else { None };
+    }
+    let expected = match publish::content(replayed, &scene.paths.database(), tile) {
+        Ok(expected) => expected,
+        Err(error) => return problem(format!("it cannot be compared: {error}")),
+    };
+    match fs::read(path) {
+        Ok(found) if found == expected => None,
+        Ok(_) => problem("it is not what the log's entries give".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !scene.still => None,
+        Err(error) => problem(format!("could not read it: {error}")),
+    }
+}
+
+/// The store's own folder: names what this program did not put there, and what a kill left.
+pub(super) fn top(scene: &Scene<'_>, report: &mut FsckReport) {
+    let dir = &scene.paths.dir;
+    let own = ["evidence.sqlite", signed::FILE, writer_lock::FILE, "databases.sha256", "openings", "log"];
+    let running = ["evidence.sqlite-wal", "evidence.sqlite-shm", "evidence.sqlite-journal", "lock.sqlite-journal"];
+    let Ok(listing) = fs::read_dir(dir) else { return };
+    let mut names: Vec<_> = listing.flatten().map(|item| item.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    for name in names {
+        let path = dir.join(&name);
+        if own.contains(&name.as_str()) || path == scene.paths.blobs || running.contains(&name.as_str()) {
+            continue;
+        }
+        report.notes.push(format!("{} is not part of the store", path.display()));
+    }
+    let lock = dir.join(writer_lock::FILE);
+    if scene.still
+        && let Ok(note) = fs::read(&lock)
+        && !note.is_empty()
+    {
+        if writer_lock::is_note(&note) {
+            report.notes.push(format!("the last writer was killed: {}", String::from_utf8_lossy(&note).trim()));
+        } else {
+            report.problem(&lock, "it does not hold the note of a writer");
+        }
+    }
+}
