@@ -44,11 +44,12 @@ pub struct Case {
     pub name: String,
     /// Line of the case in its file.
     pub line: usize,
-    inputs: Inputs,
-    parameters: BTreeMap<String, Value>,
+    /// Without the rows, which stand apart.
+    pub(crate) inputs: Inputs,
+    pub(crate) parameters: BTreeMap<String, Value>,
+    pub(crate) outcome: Outcome,
     rows: Vec<CaseRow>,
     specs: Vec<TableSpec>,
-    outcome: Outcome,
     expected: Vec<Expected>,
 }
 
@@ -207,7 +208,7 @@ impl Reader<'_> {
             }
         }
         let rows = self.rows(entry, problems);
-        let inputs = match self.inputs(entry) {
+        let inputs = match self.inputs(entry, &rows) {
             Ok(inputs) => Some(inputs),
             Err(problem) => {
                 problems.push(self.place.at(start, format!("case `{}`: {problem}", entry.name), ""));
@@ -280,7 +281,7 @@ impl Reader<'_> {
         found
     }
 
-    fn inputs(&self, entry: &CaseEntry) -> Result<Inputs, String> {
+    fn inputs(&self, entry: &CaseEntry, rows: &[CaseRow]) -> Result<Inputs, String> {
         let as_of = entry.as_of.unwrap_or(self.file.as_of);
         let zone = self.file.timezone.as_deref().unwrap_or("UTC");
         let timezone = TimeZoneDatabase::bundled().get(zone).map_err(|error| error.to_string())?;
@@ -310,7 +311,7 @@ impl Reader<'_> {
                 name: name.clone(),
                 collector,
                 mapping_sql: String::new(),
-                provides: self.check.inputs.keys().cloned().collect(),
+                provides: self.provides(name, rows),
                 specs: Vec::new(),
                 max_age: max_age.unwrap_or(SignedDuration::from_hours(24)),
                 required: source.required.unwrap_or(true),
@@ -330,6 +331,16 @@ impl Reader<'_> {
             accounts: entry.accounts.clone(),
         })
     }
+
+    /// The input tables a source feeds: those it has rows in, and those nobody has.
+    fn provides(&self, source: &str, rows: &[CaseRow]) -> Vec<String> {
+        let of = |row: &CaseRow| row.cells.get("source").or_else(|| row.cells.get("_source")).cloned();
+        let feeds = |table: &&String| {
+            let mut rows = rows.iter().filter(|row| row.table == **table).peekable();
+            rows.peek().is_none() || rows.any(|row| of(row).as_ref().and_then(Value::as_str) == Some(source))
+        };
+        self.check.inputs.keys().filter(feeds).cloned().collect()
+    }
 }
 
 /// Runs `cases` of `check`.
@@ -337,7 +348,7 @@ pub fn run_cases(check: &Check, cases: &[Case]) -> Vec<CaseResult> {
     cases
         .iter()
         .map(|case| {
-            let difference = match run(check, case) {
+            let difference = match evaluation(check, case, &case.inputs) {
                 Ok(evaluation) => differences(case, &evaluation),
                 Err(problem) => Some(format!("cannot be run: {problem}")),
             };
@@ -346,24 +357,30 @@ pub fn run_cases(check: &Check, cases: &[Case]) -> Vec<CaseResult> {
         .collect()
 }
 
-fn run(check: &Check, case: &Case) -> Result<Evaluation, String> {
-    let in_words = |error: rusqlite::Error| error.to_string();
+/// The evaluation of `check` over the case's rows and `inputs`, which are the case's own but for tests that spoil them.
+pub(crate) fn evaluation(check: &Check, case: &Case, inputs: &Inputs) -> Result<Evaluation, String> {
+    let scratch = scratch(case, inputs)?;
+    let summary = scratch.summary.clone();
+    let mut runner = InProcess { scratch: Some(scratch) };
+    let answer = runner.run(&question(check, &case.parameters, inputs));
+    Ok(conclude(check, case.parameters.clone(), inputs, Some(&summary), None, answer))
+}
+
+/// A scratch database with the case's rows.
+pub(crate) fn scratch(case: &Case, inputs: &Inputs) -> Result<Scratch, String> {
     let connection = Scratch::empty().map_err(|error| error.to_string())?;
     for spec in &case.specs {
-        create_source_table(&connection, spec).map_err(in_words)?;
+        create_source_table(&connection, spec).map_err(|error| error.to_string())?;
     }
     let engine = |row: &&CaseRow| ENGINE_TABLES.contains(&row.table.as_str());
     for row in case.rows.iter().filter(|row| !engine(row)) {
         insert(&connection, row)?;
     }
-    let scratch = Scratch::finish(connection, &case.inputs, BTreeMap::new()).map_err(|error| error.to_string())?;
+    let scratch = Scratch::finish(connection, inputs, BTreeMap::new()).map_err(|error| error.to_string())?;
     for row in case.rows.iter().filter(engine) {
         insert(&scratch.connection, row)?;
     }
-    let summary = scratch.summary.clone();
-    let mut runner = InProcess { scratch: Some(scratch) };
-    let answer = runner.run(&question(check, &case.parameters, &case.inputs));
-    Ok(conclude(check, case.parameters.clone(), &case.inputs, Some(&summary), None, answer))
+    Ok(scratch)
 }
 
 fn insert(connection: &Connection, row: &CaseRow) -> Result<(), String> {

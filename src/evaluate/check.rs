@@ -94,6 +94,8 @@ pub struct CheckInput {
     pub monotone: bool,
     /// Collectors whose rows it is about; empty: every one that provides the table.
     pub collectors: Vec<String>,
+    /// Collectors whose rows it is not about.
+    pub except: Vec<String>,
 }
 
 /// A loaded check.
@@ -235,12 +237,14 @@ struct InputHeader {
     monotone: bool,
     #[serde(default)]
     collectors: Vec<Spanned<String>>,
+    #[serde(default)]
+    except: Vec<Spanned<String>>,
 }
 
 impl From<InputHeader> for CheckInput {
     fn from(header: InputHeader) -> Self {
-        let collectors = header.collectors.into_iter().map(Spanned::into_inner).collect();
-        Self { monotone: header.monotone, collectors }
+        let plain = |words: Vec<Spanned<String>>| words.into_iter().map(Spanned::into_inner).collect();
+        Self { monotone: header.monotone, collectors: plain(header.collectors), except: plain(header.except) }
     }
 }
 
@@ -341,7 +345,7 @@ fn header_problems(place: Place<'_>, base: usize, header: &Header, known: &Known
         let problem = format!("`empty` cannot be `{}`", word.get_ref());
         problems.push(place.at(base + word.span().start, problem, "the only value is `not_applicable`"));
     }
-    for collector in header.inputs.values().flat_map(|input| &input.collectors) {
+    for collector in header.inputs.values().flat_map(|input| input.collectors.iter().chain(&input.except)) {
         if !known.collectors.iter().any(|collectors| collectors.id == *collector.get_ref()) {
             let ids = known.collectors.iter().map(|collector| collector.id.as_str());
             let help = did_you_mean(collector.get_ref(), ids);
@@ -405,44 +409,48 @@ fn sql_problems(
     match &statement {
         Ok(statement) => statement_problems(place, base, after_front, header, statement, problems),
         Err(error) => {
-            let offset = match error {
-                rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).unwrap_or(after_front),
-                _ => after_front + 1,
-            };
             let sentence = crate::scratch::sentence(error);
             let problem = touched.refused.first().cloned().unwrap_or(sentence);
+            let named = problem.strip_prefix("no such table: ");
+            let offset = match error {
+                rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).ok(),
+                // SQLite does not say where; the name's first mention is the best place
+                _ => named.and_then(|table| place.text[after_front..].find(table)).map(|at| at + after_front),
+            };
+            let offset = offset.unwrap_or(after_front + 1);
             let help = match error {
                 rusqlite::Error::MultipleStatement => "a check is one SELECT".to_owned(),
-                _ => problem
-                    .strip_prefix("no such table: ")
-                    .map(|table| did_you_mean(table, tables.iter().map(String::as_str)))
-                    .unwrap_or_default(),
+                _ => named.map(|table| did_you_mean(table, tables.iter().map(String::as_str))).unwrap_or_default(),
             };
             problems.push(place.at(offset, problem, help));
         }
     }
 
+    let mut needed: BTreeSet<&str> =
+        touched.tables.iter().map(String::as_str).filter(|table| !ENGINE_TABLES.contains(table)).collect();
+    if touched.tables.contains("identity_link") {
+        // the map is made from these, so it is no better than they are
+        needed.extend(["account", "person"]);
+    }
     for table in header.inputs.keys() {
         let problem = if !tables.contains(table.get_ref()) {
             format!("input `{}` is not a table of the vocabulary or of a collector", table.get_ref())
         } else if ENGINE_TABLES.contains(&table.get_ref().as_str()) {
             format!("input `{}` is filled by the engine and needs no declaration", table.get_ref())
-        } else if statement.is_ok() && !touched.tables.contains(table.get_ref()) {
+        } else if statement.is_ok() && !needed.contains(table.get_ref().as_str()) {
             format!("input `{}` is declared but not read", table.get_ref())
         } else {
             continue;
         };
-        let help = did_you_mean(table.get_ref(), tables.iter().map(String::as_str));
+        let help = if tables.contains(table.get_ref()) {
+            "take it away".to_owned()
+        } else {
+            did_you_mean(table.get_ref(), tables.iter().map(String::as_str))
+        };
         problems.push(place.at(base + table.span().start, problem, help));
     }
     if statement.is_ok() {
         let declared = |table: &str| header.inputs.keys().any(|input| input.get_ref() == table);
-        let mut needed: BTreeSet<&str> =
-            touched.tables.iter().map(String::as_str).filter(|table| !ENGINE_TABLES.contains(table)).collect();
-        if touched.tables.contains("identity_link") {
-            // the map is made from these, so it is no better than they are
-            needed.extend(["account", "person"]);
-        }
         for table in needed.into_iter().filter(|table| !declared(table)) {
             let help = format!("add `{table} = {{ monotone = false }}` under [inputs]");
             problems.push(place.at(after_front + 1, format!("table `{table}` is read but not declared"), help));

@@ -149,8 +149,10 @@ pub(crate) fn conclude(
 }
 
 fn provides(source: &SourceInput, table: &str, input: &CheckInput) -> bool {
-    let wanted = input.collectors.is_empty() || input.collectors.contains(&source.collector);
-    wanted && (source.provides.iter().any(|own| own == table) || source.specs.iter().any(|own| own.name == table))
+    let named = input.collectors.is_empty() || input.collectors.contains(&source.collector);
+    named
+        && !input.except.contains(&source.collector)
+        && (source.provides.iter().any(|own| own == table) || source.specs.iter().any(|own| own.name == table))
 }
 
 /// The sources that feed the check, whatever their state.

@@ -4,6 +4,8 @@
 //! run in a worker process with limits and a deadline. This room reads no store, no network and no clock: everything
 //! an evaluation depends on is in [`Inputs`], and the same inputs give the same bytes.
 
+#[cfg(test)]
+mod behaviour;
 mod cases;
 mod catalogue;
 mod check;

@@ -1,7 +1,14 @@
 //! What the tests of this room share.
 
-use crate::inputs::Inputs;
+use crate::catalogue::Catalogues;
+use crate::check::{self, Check, Known};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::inputs::{Inputs, SnapshotInput, SourceInput};
+use crate::set::{CheckSet, CollectorTables};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use model::{Column, ColumnKind, Digest, Row, SnapshotStatus, Table, TableSpec};
+use serde_json::Value;
 
 /// Inputs without sources.
 pub(crate) fn inputs(as_of: &str) -> Inputs {
@@ -15,5 +22,81 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
         slots: Vec::new(),
         links: Vec::new(),
         accounts: Vec::new(),
+    }
+}
+
+/// The collectors that the shipped checks name, without tables of their own.
+pub(crate) fn collectors() -> Vec<CollectorTables> {
+    ["aws_iam", "aws_backup", "github_org", "hr_file", "linux_accounts"]
+        .map(|id| CollectorTables { id: id.to_owned(), tables: Vec::new() })
+        .into()
+}
+
+/// The shipped checks.
+pub(crate) fn shipped() -> CheckSet {
+    match CheckSet::builtin(&Catalogues::builtin().unwrap(), &collectors()) {
+        Ok(set) => set,
+        Err(problems) => {
+            panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
+
+/// Parses a check text as `t.sql`.
+pub(crate) fn parse(text: &str) -> Result<Check, Vec<Diagnostic>> {
+    let controls = Catalogues::builtin().unwrap();
+    let collectors = collectors();
+    check::parse(Place { file: "t.sql", text }, "t", &Known { controls: &controls, collectors: &collectors })
+}
+
+/// A check that declares `inputs` (TOML) and runs `sql`.
+pub(crate) fn check(name: &str, inputs: &str, sql: &str) -> Check {
+    let text = format!(
+        "/*---\ntitle = \"T\"\nseverity = \"minor\"\ncontrols = [\"iso27001:2022/9.1\"]\nsubject = \"x\"\n\
+         population = \"all\"\n[inputs]\n{inputs}\n[finding]\ncriteria = \"c\"\nimpact = \"i\"\naction = \"a\"\n---*/\n{sql}"
+    );
+    let mut check = parse(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    name.clone_into(&mut check.name);
+    check
+}
+
+/// A collector's source with one table `toy_user(login, email)` that maps to `account`.
+pub(crate) fn toy_source(name: &str, seen_at: &str, logins: &[(&str, &str)]) -> SourceInput {
+    let text = |name: &str| Column { name: name.to_owned(), kind: ColumnKind::Text, description: String::new() };
+    let spec = TableSpec {
+        name: "toy_user".to_owned(),
+        description: String::new(),
+        key: vec!["login".to_owned()],
+        columns: vec![text("login"), text("email")],
+    };
+    let mut table = Table::new(spec.clone());
+    for (login, email) in logins {
+        let cell = |text: &str| Value::String(text.to_owned());
+        table.push(Row::from([("login".to_owned(), cell(login)), ("email".to_owned(), cell(email))])).unwrap();
+    }
+    let at = seen_at.parse().unwrap();
+    SourceInput {
+        name: name.to_owned(),
+        collector: "toy".to_owned(),
+        mapping_sql: "INSERT INTO account (account_key, source, login, email, status)
+                      SELECT _source || ':' || login, _source, login, email, 'enabled' FROM toy_user;"
+            .to_owned(),
+        provides: vec!["account".to_owned()],
+        specs: vec![spec],
+        max_age: SignedDuration::from_hours(24),
+        required: true,
+        expect_empty: false,
+        snapshot: Some(SnapshotInput {
+            id: format!("s-{name}"),
+            manifest_sha256: Digest::of(name.as_bytes()),
+            status: SnapshotStatus::Complete,
+            started_at: at,
+            finished_at: at,
+            observed_at: None,
+            slot: None,
+            reasons: Vec::new(),
+            tables: vec![table],
+            confirmed: false,
+        }),
     }
 }

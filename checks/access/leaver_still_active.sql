@@ -1,0 +1,80 @@
+/*---
+title = "Leaver still has an active account"
+severity = "major"
+controls = ["iso27001:2022/A.5.18", "iso27001:2022/A.6.5", "soc2/CC6.2", "soc2/CC6.3"]
+subject = "account"
+population = "every account linked to a person: it applies to those whose employment has ended longer ago than the time allowed to remove access; accounts of current staff, and of staff with a spell recorded to begin later, are listed as not applicable"
+max_age = "24h"
+
+[inputs]
+person = { monotone = false }
+employment = { monotone = false }
+account = { monotone = true }
+
+[parameters]
+grace = { type = "duration", default = "24h", help = "time allowed to remove access after the end of the last day" }
+
+[finding]
+criteria = "Access is removed when employment ends."
+impact = "A former member of staff can still act in the system."
+action = "Disable the account, remove its credentials, and record who did it and when."
+---*/
+-- A spell without an end, or with one that is still to come, is employment. An account that was last seen active
+-- before its deadline may have been removed since: that is unknown, not a failure.
+WITH spells AS (
+    SELECT person_key,
+           sum(end_at IS NULL) AS open_spells,
+           max(unixepoch(end_at)) AS ended
+    FROM employment
+    GROUP BY person_key
+),
+linked AS (
+    SELECT a.account_key, a.source, a.status, l.person_key, s.open_spells, s.ended,
+           s.ended + :grace AS deadline,
+           unixepoch(coalesce(o.seen_at, :as_of)) AS seen,
+           unixepoch(:as_of) AS as_of,
+           EXISTS (SELECT 1 FROM person AS p
+                   WHERE p.person_key = l.person_key
+                     AND lower(p.status) IN ('terminated', 'inactive', 'left', 'leaver', 'former')) AS said_left
+    FROM account AS a
+    JOIN identity_link AS l ON l.account_key = a.account_key
+    LEFT JOIN spells AS s ON s.person_key = l.person_key
+    LEFT JOIN source AS o ON o.source = a.source
+),
+judged AS (
+    SELECT *,
+           CASE
+               WHEN open_spells IS NULL THEN 'no_spell'
+               WHEN open_spells > 0 AND said_left THEN 'no_end'
+               WHEN open_spells > 0 OR ended > as_of THEN 'employed'
+               WHEN status IN ('disabled', 'absent') THEN 'removed'
+               WHEN as_of <= deadline THEN 'within_grace'
+               WHEN status IS NULL THEN 'no_status'
+               WHEN seen <= deadline THEN 'seen_too_early'
+               ELSE 'still_active'
+           END AS finding
+    FROM linked
+)
+SELECT account_key AS subject,
+       CASE finding
+           WHEN 'employed' THEN 'not_applicable'
+           WHEN 'within_grace' THEN 'not_applicable'
+           WHEN 'removed' THEN 'pass'
+           WHEN 'still_active' THEN 'fail'
+           ELSE 'unknown'
+       END AS verdict,
+       CASE finding
+           WHEN 'no_spell' THEN 'the roster reports no employment of the person'
+           WHEN 'no_end' THEN 'the roster says that the person left, but not when'
+           WHEN 'employed' THEN 'the person is employed'
+           WHEN 'removed' THEN 'the person left; the account is ' || status
+           WHEN 'within_grace' THEN 'the person left; the time allowed to remove access has not run out'
+           WHEN 'no_status' THEN 'the person left; the source does not say whether the account is enabled'
+           WHEN 'seen_too_early' THEN 'the person left; the account was last seen before the time allowed ran out'
+           ELSE 'employment ended ' || strftime('%Y-%m-%dT%H:%M:%SZ', ended, 'unixepoch') || ' and the account is ' || status
+       END AS reason,
+       source,
+       person_key,
+       status AS account_status,
+       strftime('%Y-%m-%dT%H:%M:%SZ', ended, 'unixepoch') AS employment_ended_at
+FROM judged;

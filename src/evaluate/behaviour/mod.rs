@@ -1,0 +1,8 @@
+//! Behaviour of the room as a whole: the shipped checks, the engine around them, the worker process.
+
+mod engine;
+mod format;
+mod harm;
+mod shell;
+mod shipped;
+mod worker;

@@ -1,0 +1,159 @@
+//! The worker process: limits, deadlines, death. The tests start this very test binary as the worker.
+
+use crate::testing::{check, inputs, toy_source};
+use crate::{Check, Evaluated, Inputs, Worker, evaluate, query, worker_main};
+use model::{Outcome, canonical_json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+const AS_OF: &str = "2026-03-10T12:00:00Z";
+
+/// What the worker runs. The test harness writes on standard output, so the answers go to descriptor 3.
+#[test]
+#[ignore = "the other tests of this file start it as their worker process"]
+fn entry() {
+    if let Ok(output) = File::options().write(true).open("/proc/self/fd/3") {
+        worker_main(std::io::stdin().lock(), output);
+    }
+}
+
+fn worker() -> Worker {
+    let test = std::env::current_exe().unwrap().display().to_string();
+    let script = "exec \"$0\" --exact behaviour::worker::entry --ignored --nocapture 3>&1 1>/dev/null";
+    Worker {
+        memory_bytes: 1 << 30,
+        deadline: Duration::from_secs(20),
+        ..Worker::new("/bin/sh".into(), ["-c", script, &test].map(str::to_owned).into())
+    }
+}
+
+fn evidence() -> Inputs {
+    Inputs { sources: vec![toy_source("toy", AS_OF, &[("ada", "ada@acme.example"), ("bob", "")])], ..inputs(AS_OF) }
+}
+
+fn honest(name: &str) -> Check {
+    check(
+        name,
+        "account = { monotone = true }",
+        "SELECT account_key AS subject, 'pass' AS verdict, 'by rule' AS reason, source FROM account",
+    )
+}
+
+fn bomb(name: &str, sql: &str) -> Check {
+    check(name, "", &format!("SELECT ({sql}) AS subject, 'pass' AS verdict, 'x' AS reason, NULL AS source"))
+}
+
+fn run(worker: &Worker, checks: &[&Check]) -> Evaluated {
+    evaluate(worker, checks, &BTreeMap::new(), &evidence()).unwrap()
+}
+
+#[test]
+fn worker_gives_the_bytes_that_the_engine_gives_in_process() {
+    let check = honest("honest");
+    let outside = run(&worker(), &[&check]);
+    let inside = crate::evaluation::evaluate_with(
+        &mut crate::run::InProcess::default(),
+        &[&check],
+        &BTreeMap::new(),
+        &evidence(),
+    )
+    .unwrap();
+    assert_eq!(outside.evaluations[0].outcome, Outcome::Pass);
+    assert_eq!(canonical_json(&outside.evaluations).unwrap(), canonical_json(&inside.evaluations).unwrap());
+    assert_eq!(outside.orphans, inside.orphans);
+}
+
+#[test]
+fn endless_query_is_killed_at_the_deadline_and_the_rest_is_evaluated() {
+    let endless =
+        bomb("endless", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n");
+    let (before, after) = (honest("before"), honest("later"));
+    let worker = Worker { deadline: Duration::from_secs(3), ..worker() };
+    let started = Instant::now();
+    let evaluated = run(&worker, &[&before, &endless, &after]);
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    let outcomes: Vec<Outcome> = evaluated.evaluations.iter().map(|evaluation| evaluation.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Pass, Outcome::Inconclusive, Outcome::Pass]);
+    assert_eq!(evaluated.evaluations[1].why, ["the worker process was killed at its deadline of 3s"]);
+}
+
+#[test]
+fn memory_bombs_are_inconclusive_and_the_rest_is_evaluated() {
+    // the sorter holds every row: 16 MB each
+    let sorter = bomb(
+        "sorter",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+         SELECT group_concat(length(x)) FROM (SELECT printf('%016000000d', i) AS x FROM n ORDER BY 1)",
+    );
+    let doubling =
+        bomb("doubling", "WITH RECURSIVE n(x) AS (SELECT 'x' UNION ALL SELECT x || x FROM n) SELECT max(x) FROM n");
+    let rows = check(
+        "rows",
+        "",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+         SELECT printf('%0100000d', i) AS subject, 'pass' AS verdict, 'x' AS reason, NULL AS source FROM n",
+    );
+    let after = honest("later");
+    let worker = Worker { memory_bytes: 600 << 20, ..worker() };
+    let evaluated = run(&worker, &[&sorter, &doubling, &rows, &after]);
+    for evaluation in &evaluated.evaluations[..3] {
+        assert_eq!(evaluation.outcome, Outcome::Inconclusive, "{}", evaluation.check);
+        assert!(evaluation.members.is_empty());
+    }
+    assert!(evaluated.evaluations[0].why[0].contains("out of memory"), "{:?}", evaluated.evaluations[0].why);
+    assert!(evaluated.evaluations[1].why[0].contains("too big"), "{:?}", evaluated.evaluations[1].why);
+    assert_eq!(evaluated.evaluations[3].outcome, Outcome::Pass, "{:?}", evaluated.evaluations[3].why);
+}
+
+#[test]
+fn worker_without_enough_memory_to_load_makes_every_check_inconclusive() {
+    let worker = Worker { memory_bytes: 1 << 20, ..worker() };
+    let long = "x".repeat(32 << 20);
+    let inputs = Inputs { sources: vec![toy_source("toy", AS_OF, &[("ada", &long)])], ..inputs(AS_OF) };
+    let evaluated = evaluate(&worker, &[&honest("a"), &honest("b")], &BTreeMap::new(), &inputs).unwrap();
+    assert!(evaluated.identity_map.is_none());
+    for evaluation in &evaluated.evaluations {
+        assert_eq!(evaluation.outcome, Outcome::Inconclusive);
+        assert!(evaluation.why.iter().any(|why| why.contains("worker process died")), "{:?}", evaluation.why);
+    }
+}
+
+#[test]
+fn worker_that_cannot_start_answers_nonsense_or_says_nothing_is_inconclusive() {
+    let starts = [
+        ("/nonexistent/worker", Vec::new(), "cannot be started"),
+        ("/bin/true", Vec::new(), "died"),
+        ("/bin/sh", vec!["-c".to_owned(), "printf '\\000\\000\\000\\002{}'; sleep 5".to_owned()], "unreadable"),
+        ("/bin/sh", vec!["-c".to_owned(), "printf '\\377\\377\\377\\377'; sleep 5".to_owned()], "died"),
+        ("/bin/sh", vec!["-c".to_owned(), "exec sleep 60".to_owned()], "deadline"),
+        ("/bin/sh", vec!["-c".to_owned(), "kill -SEGV $$".to_owned()], "died: signal: 11"),
+    ];
+    for (program, args, why) in starts {
+        let worker = Worker { deadline: Duration::from_millis(500), ..Worker::new(program.into(), args) };
+        let evaluation = run(&worker, &[&honest("a")]).evaluations.remove(0);
+        assert_eq!(evaluation.outcome, Outcome::Inconclusive, "{program}");
+        assert!(evaluation.why.iter().any(|said| said.contains(why)), "{program}: {:?}", evaluation.why);
+    }
+}
+
+#[test]
+fn query_reads_rows_and_the_schema_and_nothing_else() {
+    let grid = query(&worker(), &evidence(), "SELECT login, :as_of AS at FROM account ORDER BY 1", 1).unwrap();
+    assert_eq!(grid.columns, ["login", "at"]);
+    assert_eq!(grid.rows, [[serde_json::json!("ada"), serde_json::json!(AS_OF)]]);
+    assert!(grid.truncated);
+    let grid = query(&worker(), &evidence(), "SELECT name FROM sqlite_schema WHERE name = 'toy_user'", 10).unwrap();
+    assert_eq!(grid.rows.len(), 1);
+    let refused = query(&worker(), &evidence(), "DELETE FROM account", 10).unwrap_err();
+    assert!(refused.to_string().contains("only SELECT"), "{refused}");
+    let wrong = query(&worker(), &evidence(), "SELECT nix FROM account", 10).unwrap_err();
+    assert_eq!(wrong.to_string(), "no such column: nix");
+}
+
+#[test]
+fn worker_can_neither_write_a_file_nor_outlive_its_input() {
+    let mut output = Vec::new();
+    assert_eq!(worker_main(&b"short"[..], &mut output), 70, "limits that do not arrive are no licence to work");
+    assert!(output.is_empty());
+}
