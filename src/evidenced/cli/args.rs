@@ -1,0 +1,258 @@
+//! The command line: what can be asked, with an example for each. Parsing only.
+
+use crate::settings::Override;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Collects audit evidence on a schedule, seals it, checks controls over it, and raises draft findings.
+#[derive(Debug, Parser)]
+#[command(name = "evidenced", version, about, after_help = AFTER_HELP, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 done and nothing wrong; 1 a check failed, or verification found tampering; \
+2 usage, configuration or unreadable input; 3 inconclusive and nothing failed; 74 the disk or store failed; \
+75 the store is in use.";
+
+/// Options every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "evidenced.toml", env = "EVIDENCED_CONFIG")]
+    pub(crate) config: PathBuf,
+    /// Change a key of the configuration for this call
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = Override::parse)]
+    pub(crate) set: Vec<Override>,
+    /// How to print data on stdout
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub(crate) format: Format,
+    /// No progress and no summary on stderr, only errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// How to log on stderr
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for people
+    Table,
+    /// The documented JSON for programs
+    Json,
+}
+
+/// How the daemon logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One readable line an event
+    Text,
+    /// One JSON object an event
+    Json,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole line on this machine: no account, no server, no credential
+    #[command(after_help = "Example: evidenced demo --no-serve")]
+    Demo {
+        /// Where the demo keeps its store
+        #[arg(default_value = "evidenced-demo")]
+        dir: PathBuf,
+        /// End after the pack instead of serving the page
+        #[arg(long)]
+        no_serve: bool,
+        /// Where the page listens
+        #[arg(long, default_value = "127.0.0.1:8632")]
+        listen: std::net::SocketAddr,
+    },
+    /// Make a commented evidenced.toml, a signing key and an empty store
+    #[command(after_help = "Example: evidenced init audit --name 'Acme Ltd' --origin acme.example/evidence")]
+    Init {
+        /// Folder to make them in
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Organisation's name
+        #[arg(long, default_value = "Example Ltd")]
+        name: String,
+        /// Name of the log, a URL without scheme that stays yours
+        #[arg(long, default_value = "example.org/evidence")]
+        origin: String,
+        /// Time zone of the organisation
+        #[arg(long, default_value = "UTC")]
+        timezone: String,
+    },
+    /// The daemon: schedule, collect, seal, check, serve
+    Run,
+    /// Credentials, permissions, clock, disk, store: what works, what is missing, and what mends it
+    #[command(after_help = "Example: evidenced doctor aws")]
+    Doctor {
+        /// Only this source
+        source: Option<String>,
+    },
+    /// Collect now: one line a snapshot
+    #[command(after_help = "Example: evidenced collect aws github --format json")]
+    Collect {
+        /// Only these sources
+        sources: Vec<String>,
+    },
+    /// Evaluate checks over sealed snapshots
+    #[command(args_conflicts_with_subcommands = true, after_help = "Example: evidenced check leaver_still_active")]
+    Check {
+        #[command(subcommand)]
+        command: Option<CheckCommand>,
+        /// Only these checks
+        checks: Vec<String>,
+        /// Evaluate as of this instant: RFC 3339, or a date (its end in the organisation's zone)
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<String>,
+    },
+    /// Read-only SQL over the tables the checks see
+    #[command(after_help = "Example: evidenced query \"SELECT login, mfa FROM account WHERE is_admin\"")]
+    Query {
+        /// One SELECT statement
+        sql: String,
+        /// Over the snapshots as of this instant
+        #[arg(long, value_name = "TIME")]
+        as_of: Option<String>,
+    },
+    /// Configured sources and how fresh their evidence is
+    Sources(ListArgs),
+    /// Loaded checks, their controls and last outcome
+    Checks(ListArgs),
+    /// Controls of the shipped catalogues and their outcome
+    Controls(ListArgs),
+    /// Sealed snapshots
+    Snapshots {
+        #[command(subcommand)]
+        command: Option<SnapshotCommand>,
+    },
+    /// Draft findings and their items
+    Findings(ListArgs),
+    /// Evidence packs for an auditor
+    Pack {
+        #[command(subcommand)]
+        command: PackCommand,
+    },
+    /// Verify a pack offline: what is proven, what is not, what is wrong
+    #[command(after_help = "Example: evidenced verify q1.zip --checkpoint pinned.txt")]
+    Verify {
+        /// A pack: ZIP file or folder
+        path: PathBuf,
+        /// A checkpoint you pinned earlier: proves the log only grew since
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        /// The log's public key, had by another channel
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// Verify blobs, log and projections of the store
+    Fsck {
+        /// Also derive every table again from the sealed bytes
+        #[arg(long)]
+        derive: bool,
+    },
+    /// Print a JSON schema
+    Schema {
+        /// Of what
+        #[arg(value_enum)]
+        what: SchemaKind,
+    },
+    /// Evaluates checks for the process that started it
+    #[command(hide = true)]
+    Worker,
+}
+
+/// A schema that can be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// Of evidenced.toml
+    Config,
+    /// No schema: an evidenced.toml with every key, its default and a comment
+    Reference,
+}
+
+/// `list`, the default, or `show ID`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ListCommand>,
+}
+
+/// Verbs every list has.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ListCommand {
+    /// All of them
+    List,
+    /// One of them, whole
+    Show {
+        /// Its name or id
+        id: String,
+    },
+}
+
+/// Verbs of `check`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckCommand {
+    /// Run the checks' cases
+    Test {
+        /// A folder of checks of your own, or names of built-in checks
+        what: Vec<String>,
+    },
+}
+
+/// Verbs of `snapshots`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    /// All of them, newest first
+    List {
+        /// Only of this source
+        #[arg(long)]
+        source: Option<String>,
+    },
+    /// The sealed manifest of one, with its proof
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Say that a suspect snapshot is right; the confirmation is sealed
+    Confirm {
+        /// Its id
+        id: String,
+        /// Who says so
+        #[arg(long)]
+        by: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Verbs of `pack`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackCommand {
+    /// Evaluate as of the end of the period and write a pack
+    #[command(after_help = "Example: evidenced pack create --from 2026-01-01 --to 2026-03-31 -o q1.zip")]
+    Create {
+        /// First day (or instant) of the period; default: the oldest snapshot
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Last day (or instant) of the period; default: now
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Only checks and controls of this framework
+        #[arg(long)]
+        framework: Option<String>,
+        /// File to write; a name without .zip makes a folder
+        #[arg(short, long, default_value = "evidence-pack.zip")]
+        output: PathBuf,
+    },
+    /// Packs this store has exported
+    List,
+}

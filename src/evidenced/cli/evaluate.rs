@@ -1,0 +1,178 @@
+//! `evidenced check`, `evidenced check test`, and the hidden worker.
+
+use super::args::{Format, Global};
+use super::exit::{Exit, Failure};
+use super::print;
+use crate::line::{self, Checked};
+use crate::settings::Settings;
+use model::{Evaluation, Outcome, Timestamp};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(super) fn check(settings: Settings, names: &[String], as_of: Option<&str>, global: &Global) -> Result<Exit, Failure> {
+    let checks = line::load_checks(Some(&settings))?;
+    let as_of = as_of.map(|text| instant(text, &settings)).transpose()?;
+    let line = super::open(settings)?;
+    let checked = line.check(&checks, names, as_of)?;
+    match global.format {
+        Format::Json => print::json(&report(&checked))?,
+        Format::Table => {
+            print::text_line(&summary(&checked))?;
+            for event in &checked.events {
+                print::text_line(&format!(
+                    "finding {} {}: {}",
+                    event.finding.id,
+                    event.event.as_str(),
+                    event.finding.condition
+                ))?;
+            }
+        }
+    }
+    Ok(exit(&checked))
+}
+
+/// 1 when a check fails, else 3 when one is inconclusive, else 0.
+pub(crate) fn exit(checked: &Checked) -> Exit {
+    let has = |outcome| checked.evaluations.iter().any(|(_, evaluation)| evaluation.outcome == outcome);
+    match (has(Outcome::Fail), has(Outcome::Inconclusive)) {
+        (true, _) => Exit::Failed,
+        (false, true) => Exit::Inconclusive,
+        (false, false) => Exit::Done,
+    }
+}
+
+/// The documented JSON.
+fn report(checked: &Checked) -> Value {
+    let evaluations: Vec<Value> = checked
+        .evaluations
+        .iter()
+        .map(|(index, evaluation)| {
+            let failing: Vec<Value> = evaluation
+                .failing()
+                .map(|member| json!({"subject": member.subject, "reason": member.reason, "source": member.source}))
+                .collect();
+            let inputs: Vec<Value> = evaluation
+                .inputs
+                .iter()
+                .map(|input| {
+                    json!({"snapshot": input.snapshot, "source": input.source, "sha256": input.sha256,
+                           "status": input.status, "state": input.state, "why": input.why})
+                })
+                .collect();
+            json!({
+                "check": evaluation.check, "outcome": evaluation.outcome, "why": evaluation.why,
+                "population": population(evaluation), "verdicts": evaluation.verdicts, "failing": failing,
+                "inputs": inputs, "controls": evaluation.controls, "log_index": index,
+            })
+        })
+        .collect();
+    json!({"schema": "evidenced/check/v1", "as_of": checked.as_of, "evaluations": evaluations})
+}
+
+fn population(evaluation: &Evaluation) -> usize {
+    evaluation.members.len()
+}
+
+/// A table for people: fails first, then what is inconclusive and why.
+pub(crate) fn summary(checked: &Checked) -> String {
+    let mut evaluations: Vec<&Evaluation> = checked.evaluations.iter().map(|(_, evaluation)| evaluation).collect();
+    let rank = |outcome| match outcome {
+        Outcome::Fail => 0,
+        Outcome::Inconclusive => 1,
+        Outcome::Pass => 2,
+        Outcome::NotApplicable => 3,
+    };
+    evaluations.sort_by_key(|evaluation| (rank(evaluation.outcome), evaluation.check.clone()));
+    let rows = evaluations
+        .iter()
+        .map(|evaluation| {
+            let counts = &evaluation.verdicts;
+            [
+                evaluation.outcome.as_str().to_owned(),
+                evaluation.check.clone(),
+                format!("{} fail, {} pass, {} unknown", counts.fail, counts.pass, counts.unknown),
+            ]
+        })
+        .collect();
+    let mut text = print::aligned(["OUTCOME", "CHECK", "MEMBERS"], rows);
+    for evaluation in &evaluations {
+        let failing: Vec<_> = evaluation.failing().collect();
+        if !failing.is_empty() {
+            text += &format!("\n\n{} fails for", evaluation.check);
+            for member in failing.iter().take(10) {
+                text += &format!("\n  {}: {}", print::safe(&member.subject), print::safe(&member.reason));
+            }
+            if failing.len() > 10 {
+                text += &format!("\n  and {} more", failing.len() - 10);
+            }
+        }
+        if evaluation.outcome == Outcome::Inconclusive {
+            text += &format!("\n\n{} is inconclusive", evaluation.check);
+        }
+        if matches!(evaluation.outcome, Outcome::Inconclusive | Outcome::Fail) {
+            for why in &evaluation.why {
+                text += &format!("\n  because {}", print::safe(why));
+            }
+        }
+    }
+    text
+}
+
+/// Runs the cases of built-in checks and of the folders named.
+pub(super) fn test(what: &[String], global: &Global) -> Result<Exit, Failure> {
+    let (folders, names): (Vec<&String>, Vec<&String>) = what.iter().partition(|text| Path::new(text).is_dir());
+    let folders: Vec<PathBuf> = folders.into_iter().map(PathBuf::from).collect();
+    let checks = line::load_checks_from(&folders)?;
+    let mut failed = Vec::new();
+    let mut cases = 0;
+    for check in checks.checks() {
+        let wanted = if what.is_empty() { true } else { names.contains(&&check.name) || folders.iter().any(|folder| Path::new(&check.file).starts_with(folder)) };
+        if !wanted {
+            continue;
+        }
+        for case in evaluate::run_cases(check, checks.cases(&check.name)) {
+            cases += 1;
+            if let Some(difference) = &case.difference {
+                failed.push(json!({"check": check.name, "case": case.name, "difference": difference}));
+                if global.format == Format::Table {
+                    print::text_line(&format!("FAIL {} / {}\n{difference}", check.name, case.name))?;
+                }
+            }
+        }
+    }
+    if cases == 0 {
+        return Err(Failure::usage("no case was found", "name a check, or a folder that holds checks with their cases"));
+    }
+    match global.format {
+        Format::Json => print::json(&json!({"schema": "evidenced/check-test/v1", "cases": cases, "failed": failed}))?,
+        Format::Table => print::text_line(&format!("{} passed, {} failed", cases - failed.len(), failed.len()))?,
+    }
+    Ok(if failed.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// The hidden worker: evaluates for the process that started it.
+pub(super) fn worker() -> ExitCode {
+    match evaluate::worker_main(std::io::stdin().lock(), std::io::stdout().lock()) {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// An instant as people write it: RFC 3339, or a date, which means the end of that day in the organisation's zone.
+pub(crate) fn instant(text: &str, settings: &Settings) -> Result<Timestamp, Failure> {
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let end_of_day = text
+        .parse::<jiff::civil::Date>()
+        .ok()
+        .and_then(|date| date.tomorrow().ok())
+        .and_then(|next| next.to_zoned(settings.organisation.timezone.clone()).ok());
+    end_of_day.map(|zoned| zoned.timestamp()).ok_or_else(|| {
+        Failure::usage(
+            format!("`{text}` is not an instant"),
+            "write 2026-03-31 (the end of that day) or 2026-03-31T12:00:00Z",
+        )
+    })
+}

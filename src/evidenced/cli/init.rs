@@ -1,0 +1,79 @@
+//! `evidenced init`: a commented configuration, a signing key of mode 0600, an empty store.
+
+use super::args::{Format, Global};
+use super::exit::{Exit, Failure};
+use super::print;
+use crate::line::Line;
+use crate::settings;
+use ledger::SigningKey;
+use serde_json::json;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+pub(super) fn init(dir: &Path, name: &str, origin: &str, timezone: &str, global: &Global) -> Result<Exit, Failure> {
+    let file = dir.join("evidenced.toml");
+    let key_file = dir.join("evidenced.key");
+    for existing in [&file, &key_file] {
+        if existing.exists() {
+            return Err(Failure::usage(
+                format!("{} exists already", existing.display()),
+                "init never overwrites: name another folder, or use the store that is there",
+            ));
+        }
+    }
+    std::fs::create_dir_all(dir).map_err(|error| unwritable(dir, &error))?;
+    let key = make_key(&key_file, origin)?;
+    write_new(&file, settings::starter(name, origin, timezone).as_bytes(), 0o644)?;
+    let specs: Vec<_> = collectors::all().iter().map(|collector| collector.spec()).collect();
+    let loaded = settings::load(&file, &[], &specs).map_err(|problems| {
+        let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        Failure { exit: Exit::Usage, message, help: Some("check --name, --origin and --timezone".to_owned()) }
+    })?;
+    let line = Line::init(loaded)?;
+    let verifier = key.verifier().to_string();
+    match global.format {
+        Format::Json => print::json(&json!({
+            "schema": "evidenced/init/v1", "config": file, "store": line.settings().store.dir, "key": key_file, "log_key": verifier,
+        }))?,
+        Format::Table => print::text_line(&format!(
+            "made {}\nmade {} (keep it secret, back it up)\nmade {}\nlog key {verifier}\n\n\
+             Give the log key to your auditor by another channel than the packs. Next: add sources to {}, then\n  \
+             evidenced -c {} doctor",
+            file.display(),
+            key_file.display(),
+            line.settings().store.dir.display(),
+            file.display(),
+            file.display(),
+        ))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// A fresh signing key for the log `origin`, written to `path` with mode 0600.
+pub(crate) fn make_key(path: &Path, origin: &str) -> Result<SigningKey, Failure> {
+    let mut seed = [0_u8; 32];
+    getrandom::fill(&mut seed).map_err(|error| Failure::store(format!("no randomness for a key: {error}")))?;
+    let key = SigningKey::from_seed(origin, &seed)
+        .map_err(|error| Failure::usage(format!("`{origin}` cannot name a log: {error}"), "write it like acme.example/evidence"))?;
+    write_new(path, format!("{}\n", key.to_text().as_str()).as_bytes(), 0o600)?;
+    Ok(key)
+}
+
+/// Writes a file that must not exist yet, durably.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure {
+        exit: Exit::Store,
+        message: format!("cannot write {}: {error}", path.display()),
+        help: Some("check that the folder exists, is yours, and has room".to_owned()),
+    }
+}

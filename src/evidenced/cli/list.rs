@@ -1,0 +1,134 @@
+//! `evidenced sources|checks|controls|findings`: what is configured, loaded and found.
+
+use super::args::{Format, Global, ListCommand};
+use super::exit::{Exit, Failure};
+use super::print;
+use crate::line::{self, overview};
+use crate::settings::Settings;
+use model::time::seconds_text;
+use serde_json::{Value, json};
+
+pub(super) fn sources(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
+    let reader = line::reader(settings)?;
+    let rows = overview::sources(settings, &reader, line::now())?;
+    if let Some(ListCommand::Show { id }) = command {
+        let Some(row) = rows.iter().find(|row| &row.name == id) else { return Err(absent("source", id)) };
+        print::json(&json!({"schema": "evidenced/source/v1", "source": row}))?;
+        return Ok(Exit::Done);
+    }
+    match global.format {
+        Format::Json => print::json(&json!({"schema": "evidenced/sources/v1", "sources": rows}))?,
+        Format::Table => print::table(
+            ["SOURCE", "COLLECTOR", "EVIDENCE", "LAST COMPLETE", "MEMBERS", "NEXT RUN"],
+            rows.iter()
+                .map(|row| {
+                    [
+                        row.name.clone(),
+                        row.collector.clone(),
+                        row.evidence.clone(),
+                        row.last_complete.map(seconds_text).unwrap_or_else(|| "never".to_owned()),
+                        row.members.map(|members| members.to_string()).unwrap_or_default(),
+                        row.next_run.map(seconds_text).unwrap_or_else(|| "not scheduled".to_owned()),
+                    ]
+                })
+                .collect(),
+        )?,
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn checks(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
+    let checks = line::load_checks(Some(settings))?;
+    if let Some(ListCommand::Show { id }) = command {
+        let Some(check) = checks.checks().iter().find(|check| &check.name == id) else { return Err(absent("check", id)) };
+        match global.format {
+            Format::Json => print::json(&json!({
+                "schema": "evidenced/check-definition/v1", "check": check.name, "title": check.title,
+                "severity": check.severity.as_str(), "controls": check.controls, "population": check.population,
+                "sha256": check.sha256, "file": check.text,
+            }))?,
+            Format::Table => print::text(&check.text)?,
+        }
+        return Ok(Exit::Done);
+    }
+    let reader = line::reader(settings)?;
+    let rows = overview::checks(&checks, &reader)?;
+    match global.format {
+        Format::Json => print::json(&json!({"schema": "evidenced/checks/v1", "checks": rows}))?,
+        Format::Table => print::table(
+            ["CHECK", "LAST OUTCOME", "AS OF", "CONTROLS", "TITLE"],
+            rows.iter()
+                .map(|row| {
+                    [
+                        row.name.clone(),
+                        row.outcome.map_or("never evaluated", model::Outcome::as_str).to_owned(),
+                        row.as_of.map(seconds_text).unwrap_or_default(),
+                        row.controls.join(" "),
+                        row.title.clone(),
+                    ]
+                })
+                .collect(),
+        )?,
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
+    let checks = line::load_checks(Some(settings))?;
+    let reader = line::reader(settings)?;
+    let mut rows = overview::controls(&checks, &reader)?;
+    if let Some(ListCommand::Show { id }) = command {
+        rows.retain(|row| &row.id == id);
+        let Some(row) = rows.first() else { return Err(absent("control", id)) };
+        print::json(&json!({"schema": "evidenced/control/v1", "control": row}))?;
+        return Ok(Exit::Done);
+    }
+    match global.format {
+        Format::Json => print::json(&json!({"schema": "evidenced/controls/v1", "controls": rows}))?,
+        Format::Table => print::table(
+            ["CONTROL", "OUTCOME", "TITLE", "CHECKS"],
+            rows.iter().map(|row| [row.id.clone(), row.outcome.clone(), row.title.clone(), row.checks.join(" ")]).collect(),
+        )?,
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn findings(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
+    let findings = line::findings(&line::reader(settings)?)?;
+    if let Some(ListCommand::Show { id }) = command {
+        let Some(finding) = findings.iter().find(|finding| &finding.id == id) else { return Err(absent("finding", id)) };
+        match global.format {
+            Format::Json => print::json(finding)?,
+            Format::Table => print::text_line(&overview::finding_text(finding))?,
+        }
+        return Ok(Exit::Done);
+    }
+    match global.format {
+        Format::Json => {
+            let findings: Vec<Value> = findings.iter().map(|finding| json!(finding)).collect();
+            print::json(&json!({"schema": "evidenced/findings/v1", "findings": findings}))?;
+        }
+        Format::Table => print::table(
+            ["FINDING", "STATE", "OPEN", "RESOLVED", "RAISED", "TITLE"],
+            findings
+                .iter()
+                .map(|finding| {
+                    let open = finding.open_items().count();
+                    [
+                        finding.id.clone(),
+                        overview::state(finding).to_owned(),
+                        open.to_string(),
+                        (finding.items.len() - open).to_string(),
+                        seconds_text(finding.raised_at),
+                        finding.title.clone(),
+                    ]
+                })
+                .collect(),
+        )?,
+    }
+    Ok(Exit::Done)
+}
+
+fn absent(what: &str, id: &str) -> Failure {
+    Failure::usage(format!("there is no {what} `{id}`"), format!("`evidenced {what}s list` shows them"))
+}

@@ -1,0 +1,134 @@
+//! The command line: asks the line, prints what it answers. Results go to stdout, everything else to stderr.
+
+pub(crate) mod args;
+mod collect;
+pub(crate) mod evaluate;
+pub(crate) mod exit;
+pub(crate) mod init;
+mod list;
+mod pack;
+pub(crate) mod print;
+mod progress;
+mod query;
+mod run;
+mod snapshots;
+mod store;
+
+pub(crate) use collect::summary as collect_summary;
+pub(crate) use pack::summary as verify_summary;
+pub(crate) use progress::ConsoleProgress;
+
+use crate::line::Line;
+use crate::settings::{self, Settings};
+use args::{Cli, Command, Global, LogFormat};
+use clap::Parser;
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Parses, runs, prints, and gives the exit code.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            return match error.print() {
+                Ok(()) => code.into(),
+                Err(_) => Exit::Store.into(),
+            };
+        }
+    };
+    if let Command::Worker = cli.command {
+        // the worker reads its task from stdin and must start nothing else, not even a runtime
+        return evaluate::worker();
+    }
+    log_to_stderr(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            print::line_to_stderr(&Failure::store(format!("cannot start: {error}")));
+            return Exit::Store.into();
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            print::line_to_stderr(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<Exit, Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Demo { dir, no_serve, listen } => crate::demo::run(&dir, (!no_serve).then_some(listen), global).await,
+        Command::Init { dir, name, origin, timezone } => init::init(&dir, &name, &origin, &timezone, global),
+        Command::Run => run::run(load_to_collect(global)?).await,
+        Command::Doctor { source } => store::doctor(&load(global)?, source.as_deref(), global).await,
+        Command::Collect { sources } => collect::collect(load_to_collect(global)?, &sources, global).await,
+        Command::Check { command: Some(args::CheckCommand::Test { what }), .. } => evaluate::test(&what, global),
+        Command::Check { command: None, checks, as_of } => {
+            evaluate::check(load(global)?, &checks, as_of.as_deref(), global)
+        }
+        Command::Query { sql, as_of } => query::query(&load(global)?, &sql, as_of.as_deref(), global),
+        Command::Sources(list) => list::sources(&load(global)?, list.command.as_ref(), global),
+        Command::Checks(list) => list::checks(&load(global)?, list.command.as_ref(), global),
+        Command::Controls(list) => list::controls(&load(global)?, list.command.as_ref(), global),
+        Command::Snapshots { command } => snapshots::snapshots(load(global)?, command, global),
+        Command::Findings(list) => list::findings(&load(global)?, list.command.as_ref(), global),
+        Command::Pack { command } => pack::pack(load(global)?, command, global),
+        Command::Verify { path, checkpoint, key } => pack::verify(&path, checkpoint.as_deref(), key.as_deref(), global),
+        Command::Fsck { derive } => store::fsck(&load(global)?, derive, global).await,
+        Command::Schema { what: args::SchemaKind::Config } => {
+            print::text(settings::SCHEMA)?;
+            Ok(Exit::Done)
+        }
+        Command::Schema { what: args::SchemaKind::Reference } => {
+            print::text(settings::REFERENCE)?;
+            Ok(Exit::Done)
+        }
+        // answered before the runtime started
+        Command::Worker => Ok(Exit::Usage),
+    }
+}
+
+/// Loads the configuration; every problem at once. Secrets of sources need not be there to read what is sealed.
+fn load(global: &Global) -> Result<Settings, Failure> {
+    loaded(settings::load_without_secrets(&global.config, &global.set, &specs()))
+}
+
+/// The same where sources are about to be asked: a secret that cannot be read is a problem now.
+fn load_to_collect(global: &Global) -> Result<Settings, Failure> {
+    loaded(settings::load(&global.config, &global.set, &specs()))
+}
+
+fn specs() -> Vec<&'static model::CollectorSpec> {
+    collectors::all().iter().map(|collector| collector.spec()).collect()
+}
+
+fn loaded(settings: Result<Settings, Vec<settings::Problem>>) -> Result<Settings, Failure> {
+    settings.map_err(|problems| {
+        let count = problems.len();
+        let mut message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        if count > 1 {
+            message = format!("{count} problems in the configuration\n{message}");
+        }
+        Failure { exit: Exit::Usage, message, help: None }
+    })
+}
+
+/// Opens the line for writing.
+fn open(settings: Settings) -> Result<Line, Failure> {
+    Line::open(settings)
+}
+
+fn log_to_stderr(global: &Global) {
+    let default = if global.quiet { "error" } else { "warn,evidenced=info" };
+    let filter = EnvFilter::try_from_env("EVIDENCED_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match global.log_format {
+        LogFormat::Text => builder.with_ansi(print::colours_on_stderr()).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

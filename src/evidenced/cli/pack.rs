@@ -1,0 +1,146 @@
+//! `evidenced pack` and `evidenced verify`.
+
+use super::args::{Format, Global, PackCommand};
+use super::exit::{Exit, Failure};
+use super::print;
+use crate::line::{self, PackRequest};
+use crate::settings::Settings;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use ledger::Body;
+use model::time::seconds_text;
+use pack::{VerifyOptions, VerifyReport};
+use serde_json::{Value, json};
+use std::path::Path;
+
+pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) -> Result<Exit, Failure> {
+    match command {
+        PackCommand::Create { from, to, framework, output } => {
+            let from = from.map(|text| first_instant(&text, &settings)).transpose()?;
+            let to = to.map(|text| super::evaluate::instant(&text, &settings)).transpose()?;
+            if let (Some(from), Some(to)) = (from, to)
+                && from > to
+            {
+                return Err(Failure::usage("the period ends before it begins", "swap --from and --to"));
+            }
+            if output.exists() {
+                return Err(Failure::usage(
+                    format!("{} exists already", output.display()),
+                    "a pack is never overwritten: name another file",
+                ));
+            }
+            let checks = line::load_checks(Some(&settings))?;
+            let line = super::open(settings)?;
+            let target = if global.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+            let bar = ProgressBar::with_draw_target(None, target);
+            let request = PackRequest { from, to, framework, output: output.clone() };
+            let packed = line.pack(&checks, &request, &mut |progress| {
+                bar.set_length(progress.total);
+                bar.set_position(progress.done);
+            });
+            bar.finish_and_clear();
+            let packed = packed?;
+            match global.format {
+                Format::Json => print::json(&json!({
+                    "schema": "evidenced/pack/v1", "pack": output, "files": packed.files,
+                    "manifest_sha256": packed.manifest_sha256, "log_index": packed.log_index,
+                }))?,
+                Format::Table => print::text_line(&format!(
+                    "{} ({} files), export sealed as entry {}\nverify it with\n  evidenced verify {}",
+                    output.display(),
+                    packed.files,
+                    packed.log_index,
+                    output.display()
+                ))?,
+            }
+            Ok(Exit::Done)
+        }
+        PackCommand::List => list(&settings, global),
+    }
+}
+
+/// The exports the log knows of.
+fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
+    let reader = line::reader(settings)?;
+    let size = reader.checkpoint()?.size();
+    let exports: Vec<(u64, model::Timestamp, model::Digest)> = reader
+        .entries(0..size)?
+        .into_iter()
+        .filter_map(|stored| match stored.entry.body {
+            Body::Export { pack } => Some((stored.index, stored.entry.at, pack)),
+            _ => None,
+        })
+        .collect();
+    match global.format {
+        Format::Json => {
+            let packs: Vec<Value> = exports
+                .iter()
+                .map(|(index, at, pack)| json!({"log_index": index, "exported_at": at, "manifest_sha256": pack}))
+                .collect();
+            print::json(&json!({"schema": "evidenced/packs/v1", "packs": packs}))?;
+        }
+        Format::Table => print::table(
+            ["ENTRY", "EXPORTED", "MANIFEST SHA-256"],
+            exports.into_iter().map(|(index, at, pack)| [index.to_string(), seconds_text(at), pack.to_string()]).collect(),
+        )?,
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn verify(
+    path: &Path,
+    checkpoint: Option<&Path>,
+    key: Option<&str>,
+    global: &Global,
+) -> Result<Exit, Failure> {
+    if !path.exists() {
+        return Err(Failure::usage(format!("there is no {}", path.display()), "name a pack: a ZIP file or a folder"));
+    }
+    let pinned_checkpoint = checkpoint
+        .map(std::fs::read_to_string)
+        .transpose()
+        .map_err(|error| Failure::usage(format!("the pinned checkpoint cannot be read: {error}"), "name a text file"))?;
+    let expected_key = key
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| Failure::usage(format!("the key is unreadable: {error}"), "copy the whole line name+hex+base64"))?;
+    let report = pack::verify(path, &VerifyOptions { pinned_checkpoint, expected_key })
+        .map_err(|error| Failure { exit: Exit::Usage, message: error.to_string(), help: None })?;
+    match global.format {
+        Format::Json => {
+            let problems: Vec<Value> =
+                report.problems.iter().map(|problem| json!({"path": problem.path, "problem": problem.problem})).collect();
+            print::json(&json!({
+                "schema": "evidenced/verify/v1", "verified": report.verified, "proven": report.proven,
+                "not_proven": report.not_proven, "problems": problems,
+            }))?;
+        }
+        Format::Table => print::text_line(&summary(&report))?,
+    }
+    Ok(if report.verified { Exit::Done } else { Exit::Failed })
+}
+
+/// A verification in plain words.
+pub(crate) fn summary(report: &VerifyReport) -> String {
+    let mut text = if report.verified { "VERIFIED" } else { "NOT VERIFIED" }.to_owned();
+    for proven in &report.proven {
+        text += &format!("\n  proven      {proven}");
+    }
+    for not_proven in &report.not_proven {
+        text += &format!("\n  not proven  {not_proven}");
+    }
+    for problem in &report.problems {
+        text += &format!("\n  PROBLEM     {}: {}", print::safe(&problem.path), print::safe(&problem.problem));
+    }
+    text
+}
+
+/// Like [`super::evaluate::instant`], but a date means the beginning of that day.
+fn first_instant(text: &str, settings: &Settings) -> Result<model::Timestamp, Failure> {
+    match text.parse::<jiff::civil::Date>() {
+        Ok(date) => date
+            .to_zoned(settings.organisation.timezone.clone())
+            .map(|zoned| zoned.timestamp())
+            .map_err(|error| Failure::usage(format!("`{text}` has no beginning: {error}"), "name another day")),
+        Err(_) => super::evaluate::instant(text, settings),
+    }
+}

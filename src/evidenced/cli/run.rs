@@ -1,0 +1,46 @@
+//! `evidenced run`: the daemon.
+
+use super::exit::{Exit, Failure};
+use crate::daemon::{self, WallClock};
+use crate::line::{self, KeptLine};
+use crate::settings::Settings;
+use crate::web;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
+    let checks = line::load_checks(Some(&settings))?;
+    let listener = match settings.serve.listen {
+        Some(listen) => Some(web::bind(listen).await?),
+        None => None,
+    };
+    let jobs = line::jobs(&settings);
+    let file = settings.file.clone();
+    let line = super::open(settings)?;
+    line.note_configuration()?;
+    let page = listener.map(|listener| {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        tracing::info!(address, "page served");
+        let serving = tokio::spawn(web::serve(listener, line.settings(), async {
+            // a dropped sender stops the page as well
+            let _ = stopped.await;
+        }));
+        (stop, serving)
+    });
+    tracing::info!(configuration = %file.display(), sources = jobs.len(), "keeping schedules");
+    let events = daemon::signals().map_err(Failure::store)?;
+    let kept = Arc::new(KeptLine::new(line, checks));
+    let outcome = daemon::keep(kept, &WallClock::default(), jobs, events).await;
+    if let Some((stop, serving)) = page {
+        drop(stop);
+        // a page that ended badly must not hide how the daemon ended
+        let _ = serving.await;
+    }
+    outcome.map_err(|error| match error.downcast::<Failure>() {
+        Ok(failure) => failure,
+        Err(error) => Failure::store(format!("{error:#}")),
+    })?;
+    tracing::info!("stopped");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,173 @@
+//! check -> finding: evaluates over sealed snapshots, seals every evaluation and the findings that follow.
+
+use super::inputs::inputs;
+use super::{Line, now};
+use crate::cli::exit::{Exit, Failure};
+use crate::settings::Settings;
+use evaluate::{Catalogues, Check, CheckSet, CollectorTables, Diagnostic, EvaluateError, Worker};
+use model::{Evaluation, Timestamp};
+use std::path::PathBuf;
+use store::{Document, Draft};
+use workflow::{Finding, FindingEvent, FindingText};
+
+/// An evaluation and where it is sealed.
+pub(crate) struct Checked {
+    pub(crate) as_of: Timestamp,
+    pub(crate) evaluations: Vec<(u64, Evaluation)>,
+    pub(crate) events: Vec<FindingEvent>,
+}
+
+impl Line {
+    /// Evaluates `names` (all checks when empty) as of `as_of`, seals the results and the findings that follow.
+    ///
+    /// Findings move only with the present: an evaluation of the past (`--as-of`) is sealed and changes none.
+    pub(crate) fn check(&self, checks: &CheckSet, names: &[String], as_of: Option<Timestamp>) -> Result<Checked, Failure> {
+        let at = now();
+        let instant = model::time::seconds_up(as_of.unwrap_or(at));
+        let settings = self.settings();
+        let reader = self.reader()?;
+        let inputs = inputs(&settings, &reader, instant)?;
+        let chosen = select(checks, names)?;
+        let evaluated = evaluate::evaluate(&worker()?, &chosen, &settings.checks.parameters, &inputs)
+            .map_err(|error| evaluation_failure(&error))?;
+
+        let sealed_map = match reader.last_of_series("identity_map")? {
+            Some(last) => reader.opening(last.index)?.map(|opening| opening.sha256()),
+            None => None,
+        };
+        let mut drafts = Vec::with_capacity(evaluated.evaluations.len() + 1);
+        // a map is sealed when it changed; none was made when the inputs could not be mapped at all
+        let links = evaluated.identity_map.as_ref().map(model::Table::to_lines).transpose()?;
+        if let Some(links) = links.filter(|links| sealed_map != Some(model::Digest::of(links))) {
+            drafts.push(Draft {
+                body: ledger::Body::IdentityMap,
+                series: "identity_map".to_owned(),
+                document: Some(Document { bytes: links, media_type: "application/x-ndjson".to_owned() }),
+            });
+        }
+        let maps = drafts.len();
+        for evaluation in &evaluated.evaluations {
+            drafts.push(Draft {
+                body: ledger::Body::Evaluation { check: evaluation.check.clone(), outcome: evaluation.outcome },
+                series: format!("check/{}", evaluation.check),
+                document: Some(Document {
+                    bytes: model::canonical_json(evaluation)?,
+                    media_type: Evaluation::MEDIA_TYPE.to_owned(),
+                }),
+            });
+        }
+        let appended = self.store().append(at, drafts)?;
+        let evaluations: Vec<(u64, Evaluation)> =
+            appended.iter().skip(maps).map(|entry| entry.index).zip(evaluated.evaluations).collect();
+
+        let events = if as_of.is_none() { self.follow(&chosen, &evaluations)? } else { Vec::new() };
+        Ok(Checked { as_of: instant, evaluations, events })
+    }
+
+    /// Seals the finding events that follow from `evaluations`.
+    fn follow(&self, checks: &[&Check], evaluations: &[(u64, Evaluation)]) -> Result<Vec<FindingEvent>, Failure> {
+        let known = findings(&self.reader()?)?;
+        let mut events = Vec::new();
+        for (index, evaluation) in evaluations {
+            let Some(check) = checks.iter().find(|check| check.name == evaluation.check) else { continue };
+            let of_check: Vec<Finding> = known.iter().filter(|finding| finding.check == check.name).cloned().collect();
+            events.extend(workflow::follow(&of_check, evaluation, *index, &text(check)));
+        }
+        let drafts = events
+            .iter()
+            .map(|event| {
+                Ok(Draft {
+                    body: ledger::Body::FindingEvent {
+                        finding: event.finding.id.clone(),
+                        event: event.event.as_str().to_owned(),
+                    },
+                    series: format!("finding/{}", event.finding.id),
+                    document: Some(Document {
+                        bytes: model::canonical_json(event)?,
+                        media_type: FindingEvent::MEDIA_TYPE.to_owned(),
+                    }),
+                })
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        if !drafts.is_empty() {
+            self.store().append(now(), drafts)?;
+        }
+        Ok(events)
+    }
+}
+
+/// The findings as the log leaves them, in the order they were raised.
+pub(crate) fn findings(reader: &store::Reader) -> Result<Vec<Finding>, Failure> {
+    let mut findings = Vec::new();
+    for row in reader.findings()? {
+        findings.push(
+            serde_json::from_value::<Finding>(row.body)
+                .map_err(|error| Failure::store(format!("finding {} cannot be read: {error}", row.id)))?,
+        );
+    }
+    findings.sort_by(|a, b| (a.raised_at, &a.id).cmp(&(b.raised_at, &b.id)));
+    Ok(findings)
+}
+
+/// Loads the built-in checks and those of `[checks] paths`, with the shipped catalogues.
+pub(crate) fn load_checks(settings: Option<&Settings>) -> Result<CheckSet, Failure> {
+    load_checks_from(settings.map(|settings| settings.checks.paths.as_slice()).unwrap_or_default())
+}
+
+/// Loads the built-in checks and those of `directories`.
+pub(crate) fn load_checks_from(directories: &[PathBuf]) -> Result<CheckSet, Failure> {
+    let catalogues = catalogues()?;
+    let tables: Vec<CollectorTables> = collectors::all()
+        .iter()
+        .map(|collector| {
+            let spec = collector.spec();
+            CollectorTables { id: spec.id.clone(), tables: spec.tables.clone() }
+        })
+        .collect();
+    CheckSet::load(directories, &catalogues, &tables).map_err(|problems| diagnosed(&problems))
+}
+
+/// The shipped control catalogues.
+pub(crate) fn catalogues() -> Result<Catalogues, Failure> {
+    Catalogues::builtin().map_err(|problems| diagnosed(&problems))
+}
+
+fn diagnosed(problems: &[Diagnostic]) -> Failure {
+    let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    Failure { exit: Exit::Usage, message, help: None }
+}
+
+/// The worker: this program's own hidden subcommand in a process of its own.
+pub(crate) fn worker() -> Result<Worker, Failure> {
+    let program = std::env::current_exe().map_err(Failure::store)?;
+    Ok(Worker::new(program, vec!["worker".to_owned()]))
+}
+
+/// What stops an evaluation as a whole: a bad parameter, a bad query, a database that cannot be written.
+pub(crate) fn evaluation_failure(error: &EvaluateError) -> Failure {
+    Failure { exit: Exit::Usage, message: error.to_string(), help: error.help().map(str::to_owned) }
+}
+
+fn select<'a>(checks: &'a CheckSet, names: &[String]) -> Result<Vec<&'a Check>, Failure> {
+    if names.is_empty() {
+        return Ok(checks.checks().iter().collect());
+    }
+    names
+        .iter()
+        .map(|name| {
+            checks.checks().iter().find(|check| &check.name == name).ok_or_else(|| {
+                Failure::usage(format!("there is no check `{name}`"), "`evidenced checks list` shows them")
+            })
+        })
+        .collect()
+}
+
+fn text(check: &Check) -> FindingText {
+    FindingText {
+        title: check.title.clone(),
+        severity: check.severity.as_str().to_owned(),
+        criteria: check.finding.criteria.clone(),
+        impact: check.finding.impact.clone(),
+        action: check.finding.action.clone(),
+    }
+}

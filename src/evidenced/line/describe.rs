@@ -1,0 +1,213 @@
+//! Turns a capture into the manifest that is sealed: what was asked, what answered, what it is worth.
+//!
+//! Pure: no clock, no store, no network. Never judges a control.
+
+use crate::settings::Source;
+use bytes::Bytes;
+use model::{
+    CanonicalError, Capture, ClockState, CollectorSpec, Completeness, CompletenessRecord, Digest, ErrorRecord,
+    ExchangeRecord, Manifest, Observation, Reason, ReasonCode, SnapshotStatus, TableRecord, Timestamp,
+};
+
+/// The circumstances of a run that are not in its capture.
+pub(crate) struct Run<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) spec: &'a CollectorSpec,
+    pub(crate) triggered_by: &'a str,
+    pub(crate) slot: Option<Timestamp>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) finished_at: Timestamp,
+    pub(crate) binary_sha256: Digest,
+    pub(crate) synchronised: Option<bool>,
+    /// Members counted by the last complete snapshot of this source.
+    pub(crate) last_counted: Option<u64>,
+}
+
+/// The manifest of `capture`, and every blob it names.
+pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec<(Digest, Bytes)>), CanonicalError> {
+    let mut blobs: Vec<(Digest, Bytes)> = Vec::with_capacity(capture.exchanges.len() + 8);
+    let mut exchanges = Vec::with_capacity(capture.exchanges.len());
+    for exchange in capture.exchanges {
+        blobs.push((exchange.record.sha256, exchange.body));
+        exchanges.push(exchange.record);
+    }
+
+    let mut errors = Vec::new();
+    let mut tables = Vec::new();
+    let (mut caller, mut observed_at, mut redactions) = (None, None, Vec::new());
+    let (status, completeness) = match capture.outcome {
+        Err(error) => {
+            let reason = Reason::new(ReasonCode::Failed, error.to_string());
+            errors.push(ErrorRecord { kind: error.kind().to_owned(), message: error.to_string(), help: error.help() });
+            (SnapshotStatus::Failed, completeness(None, Vec::new(), vec![reason]))
+        }
+        Ok(observation) => {
+            for table in &observation.tables {
+                let lines = table.to_lines()?;
+                let sha256 = Digest::of(&lines);
+                tables.push(TableRecord {
+                    name: table.spec().name.clone(),
+                    rows: table.rows().len() as u64,
+                    sha256,
+                    spec: table.spec().clone(),
+                });
+                blobs.push((sha256, lines.into()));
+            }
+            caller = observation.caller.clone();
+            observed_at = observation.observed_at;
+            redactions.clone_from(&observation.redactions);
+            worth(observation, run)
+        }
+    };
+
+    let settings_sha256 = Digest::of(&model::canonical_json(&run.source.settings)?);
+    let id_seed = format!("{}\n{}\n{settings_sha256}", run.source.name, run.started_at);
+    let id = format!(
+        "{}-{}-{}",
+        run.started_at.strftime("%Y%m%dT%H%M%SZ"),
+        run.source.name,
+        &Digest::of(id_seed.as_bytes()).to_string()[..8]
+    );
+    let manifest = Manifest {
+        schema: Manifest::SCHEMA.to_owned(),
+        id,
+        source: run.source.name.clone(),
+        collector: run.spec.id.clone(),
+        collector_version: run.spec.version.clone(),
+        population: run.spec.population.clone(),
+        sample: run.source.sample,
+        triggered_by: run.triggered_by.to_owned(),
+        slot: run.slot,
+        started_at: run.started_at,
+        finished_at: run.finished_at,
+        observed_at,
+        caller,
+        clock: ClockState { skew_seconds: skew(&exchanges), synchronised: run.synchronised },
+        exchanges,
+        tables,
+        completeness,
+        status,
+        errors,
+        redactions,
+        settings: run.source.settings.clone(),
+        settings_sha256,
+        binary_sha256: run.binary_sha256,
+    };
+    Ok((manifest, blobs))
+}
+
+/// Status and completeness statement of an observation: what the collector says, then whether it is plausible.
+fn worth(observation: Observation, run: &Run<'_>) -> (SnapshotStatus, CompletenessRecord) {
+    let counted = observation.counts.first().map(|count| count.counted);
+    match observation.completeness {
+        Completeness::Incomplete { reasons } => {
+            (SnapshotStatus::Incomplete, completeness(None, observation.counts, reasons))
+        }
+        Completeness::Complete { basis } => {
+            let doubts = doubts(counted.unwrap_or(0), run);
+            let status = if doubts.is_empty() { SnapshotStatus::Complete } else { SnapshotStatus::Suspect };
+            (status, completeness(Some(basis), observation.counts, doubts))
+        }
+    }
+}
+
+/// Why a complete population is implausible.
+fn doubts(counted: u64, run: &Run<'_>) -> Vec<Reason> {
+    let guard = u64::from(run.source.drop_guard_percent);
+    if counted == 0 {
+        if run.source.expect_empty {
+            return Vec::new();
+        }
+        let message = "the population is empty; set `expect_empty = true` on the source if that is right, or confirm \
+                       this snapshot with `evidenced snapshots confirm`";
+        return vec![Reason::new(ReasonCode::Empty, message)];
+    }
+    match run.last_counted {
+        Some(last) if last > counted && (last - counted) * 100 > last * guard => {
+            let message = format!(
+                "{counted} members where the last complete snapshot had {last}: a drop of more than {guard} %; confirm \
+                 this snapshot with `evidenced snapshots confirm` if it is right"
+            );
+            vec![Reason::new(ReasonCode::Drop, message)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn completeness(basis: Option<String>, counts: Vec<model::Count>, reasons: Vec<Reason>) -> CompletenessRecord {
+    let first = counts.first();
+    let counted = first.map_or(0, |count| count.counted);
+    let declared = first.and_then(|count| count.declared);
+    let difference = declared.map(|declared| declared.cast_signed() - counted.cast_signed());
+    CompletenessRecord { basis, declared, counted, difference, counts, reasons }
+}
+
+/// Host time minus the source's `Date`: the largest seen, in whole seconds.
+fn skew(exchanges: &[ExchangeRecord]) -> Option<i64> {
+    exchanges
+        .iter()
+        .filter_map(|exchange| {
+            let date = exchange.headers.get("date")?;
+            let date = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+            Some(exchange.finished_at.as_second() - date.as_second())
+        })
+        .max_by_key(|seconds| seconds.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn source(drop_guard_percent: u8, expect_empty: bool) -> Source {
+        Source {
+            name: "aws".into(),
+            collector: "aws_iam".into(),
+            schedule: None,
+            max_age: SignedDuration::from_hours(24),
+            expect_empty,
+            drop_guard_percent,
+            sample: false,
+            settings: serde_json::json!({"account_id": "123456789012"}),
+            secrets: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn status(counted: u64, last: Option<u64>, source: &Source) -> SnapshotStatus {
+        let spec = collectors::find("hr_file").unwrap().spec();
+        let run = Run {
+            source,
+            spec,
+            triggered_by: "user",
+            slot: None,
+            started_at: Timestamp::UNIX_EPOCH,
+            finished_at: Timestamp::UNIX_EPOCH,
+            binary_sha256: Digest::of(b""),
+            synchronised: None,
+            last_counted: last,
+        };
+        let observation = Observation {
+            tables: vec![],
+            completeness: Completeness::Complete { basis: "single document".into() },
+            counts: vec![model::Count { table: "t".into(), counted, declared: None, declared_by: None }],
+            caller: None,
+            observed_at: None,
+            redactions: vec![],
+        };
+        let capture = Capture { exchanges: vec![], outcome: Ok(observation) };
+        describe(capture, &run).unwrap().0.status
+    }
+
+    #[test]
+    fn an_empty_population_is_suspect_unless_expected() {
+        assert_eq!(status(0, None, &source(30, false)), SnapshotStatus::Suspect);
+        assert_eq!(status(0, None, &source(30, true)), SnapshotStatus::Complete);
+    }
+
+    #[test]
+    fn a_drop_beyond_the_guard_is_suspect_and_at_the_guard_is_not() {
+        assert_eq!(status(70, Some(100), &source(30, false)), SnapshotStatus::Complete);
+        assert_eq!(status(69, Some(100), &source(30, false)), SnapshotStatus::Suspect);
+        assert_eq!(status(500, Some(100), &source(30, false)), SnapshotStatus::Complete);
+    }
+}

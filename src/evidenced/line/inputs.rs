@@ -1,0 +1,102 @@
+//! What the checks are given: the latest sealed snapshot of each configured source as of an instant.
+
+use crate::cli::exit::Failure;
+use crate::settings::Settings;
+use evaluate::{Inputs, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
+use ledger::Sealed;
+use jiff::SignedDuration;
+use model::time::duration_text;
+use model::{Manifest, SnapshotStatus, Table, Timestamp};
+use store::{Reader, SnapshotFilter};
+
+/// Reads the inputs of every check as of `as_of`. Only sealed, proven snapshots get here.
+pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> Result<Inputs, Failure> {
+    let mut sources = Vec::new();
+    let mut snapshots = Vec::new();
+    let mut slots = Vec::new();
+    for source in &settings.sources {
+        let Some(collector) = collectors::find(&source.collector) else { continue };
+        let snapshot = reader.latest_snapshot(&source.name, as_of)?;
+        sources.push(SourceInput {
+            name: source.name.clone(),
+            collector: source.collector.clone(),
+            mapping_sql: collector.mapping().to_owned(),
+            provides: collector.spec().provides.clone(),
+            specs: collector.spec().tables.clone(),
+            required: true,
+            max_age: source.max_age,
+            expect_empty: source.expect_empty,
+            snapshot: snapshot.map(|sealed| snapshot_input(reader, &sealed)).transpose()?,
+        });
+        let filter = SnapshotFilter { source: Some(source.name.clone()), as_of: Some(as_of), ..SnapshotFilter::default() };
+        for row in reader.snapshots(&filter)? {
+            snapshots.push(SnapshotRow {
+                snapshot: row.id,
+                source: row.source,
+                collector: row.collector,
+                status: row.status,
+                started_at: row.started_at,
+                finished_at: row.finished_at,
+                observed_at: row.observed_at,
+                slot: row.slot,
+            });
+        }
+        for row in reader.slots(Some(&source.name), None, Some(as_of))? {
+            slots.push(SlotRow {
+                source: row.source,
+                due_at: row.due_at,
+                outcome: row.outcome,
+                reason: row.reason,
+                snapshot: row.snapshot,
+            });
+        }
+    }
+    Ok(Inputs {
+        as_of,
+        timezone: settings.organisation.timezone.clone(),
+        domains: settings.organisation.domains.clone(),
+        fold_local_part: settings.organisation.fold_local_part,
+        sources,
+        snapshots,
+        slots,
+        links: settings.links.iter().map(Into::into).collect(),
+        accounts: settings.accounts.iter().map(Into::into).collect(),
+    })
+}
+
+fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<SnapshotInput, Failure> {
+    let manifest = sealed.value();
+    let mut tables = Vec::with_capacity(manifest.tables.len());
+    for record in &manifest.tables {
+        let lines = reader.blob(&record.sha256)?;
+        tables.push(Table::from_lines(record.spec.clone(), &lines).map_err(|error| {
+            Failure::store(format!("snapshot {}: sealed table {} cannot be read: {error}", manifest.id, record.name))
+        })?);
+    }
+    Ok(SnapshotInput {
+        id: manifest.id.clone(),
+        manifest_sha256: sealed.document_sha256(),
+        status: manifest.status,
+        started_at: manifest.started_at,
+        finished_at: manifest.finished_at,
+        observed_at: manifest.observed_at,
+        slot: manifest.slot,
+        reasons: manifest.completeness.reasons.iter().map(|reason| reason.message.clone()).collect(),
+        tables,
+        confirmed: reader.confirmation(&manifest.id)?.is_some(),
+    })
+}
+
+/// How the evidence of a snapshot stands at `now`, in a word, and why it is not complete and fresh.
+pub(crate) fn freshness(manifest: &Manifest, max_age: SignedDuration, now: Timestamp) -> (String, Vec<String>) {
+    let why: Vec<String> = manifest.completeness.reasons.iter().map(|reason| reason.message.clone()).collect();
+    if manifest.status != SnapshotStatus::Complete {
+        return (manifest.status.as_str().to_owned(), why);
+    }
+    let seen = manifest.observed_at.map_or(manifest.finished_at, |observed| observed.min(manifest.finished_at));
+    if now.duration_since(seen) > max_age {
+        let age = duration_text(now.duration_since(seen));
+        return ("stale".to_owned(), vec![format!("{age} old, allowed {}", duration_text(max_age))]);
+    }
+    ("complete".to_owned(), why)
+}

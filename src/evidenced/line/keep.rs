@@ -1,0 +1,113 @@
+//! schedule: the line as the daemon's loop sees it.
+
+use super::{Line, Trigger, load_checks, now};
+use crate::daemon::{self, Job, Unrun, UnrunOutcome};
+use crate::settings::{self, Settings};
+use egress::NoProgress;
+use evaluate::CheckSet;
+use jiff::Timestamp;
+use ledger::{Body, SlotOutcome};
+use std::sync::{Arc, PoisonError, RwLock};
+use store::{Document, Draft};
+
+/// A line that keeps schedules, and whose configuration can be read again.
+pub(crate) struct KeptLine {
+    line: Line,
+    checks: RwLock<Arc<CheckSet>>,
+}
+
+impl KeptLine {
+    /// Keeps `line`, evaluating `checks` after every collection.
+    pub(crate) fn new(line: Line, checks: CheckSet) -> Self {
+        Self { line, checks: RwLock::new(Arc::new(checks)) }
+    }
+
+    fn checks(&self) -> Arc<CheckSet> {
+        Arc::clone(&self.checks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The sources of `settings` that have a schedule.
+pub(crate) fn jobs(settings: &Settings) -> Vec<Job> {
+    settings
+        .sources
+        .iter()
+        .filter_map(|source| Some(Job { source: source.name.clone(), schedule: source.schedule.clone()? }))
+        .collect()
+}
+
+impl daemon::Line for KeptLine {
+    async fn run(&self, source: &str, slot: Timestamp) -> anyhow::Result<()> {
+        let settings = self.line.settings();
+        let Some(source) = settings.sources.iter().find(|configured| configured.name == source) else {
+            return Ok(());
+        };
+        let sealed = self.line.collect(source, Trigger::Slot(slot), Arc::new(NoProgress)).await?;
+        let manifest = sealed.value();
+        tracing::info!(
+            source = manifest.source,
+            snapshot = manifest.id,
+            status = manifest.status.as_str(),
+            counted = manifest.completeness.counted,
+            entry = sealed.index(),
+            "snapshot sealed"
+        );
+        let checks = self.checks();
+        let checked = tokio::task::block_in_place(|| self.line.check(&checks, &[], None))?;
+        for event in &checked.events {
+            tracing::info!(finding = event.finding.id, event = event.event.as_str(), "finding changed");
+        }
+        Ok(())
+    }
+
+    fn record(&self, source: &str, unrun: &Unrun) -> anyhow::Result<()> {
+        let outcome = match unrun.outcome {
+            UnrunOutcome::Missed => SlotOutcome::Missed,
+            UnrunOutcome::Skipped => SlotOutcome::Skipped,
+        };
+        let document = model::canonical_json(&serde_json::json!({
+            "schema": "evidenced/slot/v1", "source": source, "due_at": unrun.due_at, "first_due_at": unrun.first,
+            "count": unrun.count, "outcome": unrun.outcome.as_str(), "reason": unrun.reason,
+        }))?;
+        let draft = Draft {
+            body: Body::Slot { source: source.to_owned(), due_at: unrun.due_at, outcome },
+            series: format!("slot/{source}"),
+            document: Some(Document { bytes: document, media_type: "application/vnd.evidenced.slot+json".to_owned() }),
+        };
+        self.line.store().append(now(), vec![draft])?;
+        Ok(())
+    }
+
+    fn cursor(&self, source: &str, until: Timestamp) -> anyhow::Result<Option<Timestamp>> {
+        let slots = self.line.reader()?.slots(Some(source), None, Some(until))?;
+        Ok(slots.last().map(|slot| slot.due_at))
+    }
+
+    fn reload(&self) -> Option<Vec<Job>> {
+        let before = self.line.settings();
+        let specs: Vec<_> = collectors::all().iter().map(|collector| collector.spec()).collect();
+        let settings = match settings::load(&before.file, &before.overrides, &specs) {
+            Ok(settings) => settings,
+            Err(problems) => {
+                for problem in problems {
+                    tracing::error!(%problem, "configuration problem");
+                }
+                return None;
+            }
+        };
+        let checks = match load_checks(Some(&settings)) {
+            Ok(checks) => checks,
+            Err(failure) => {
+                tracing::error!(problem = %failure.message, "check problem");
+                return None;
+            }
+        };
+        let jobs = jobs(&settings);
+        if let Err(failure) = self.line.adopt(settings) {
+            tracing::error!(problem = %failure.message, "configuration not adopted");
+            return None;
+        }
+        *self.checks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(checks);
+        Some(jobs)
+    }
+}

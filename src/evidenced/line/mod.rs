@@ -1,0 +1,165 @@
+//! The one line: schedule -> collect -> snapshot -> seal -> normalise -> check -> finding -> pack.
+//!
+//! This is where the rooms are joined. Each stage lives in its own crate; here a sealed thing of one stage is handed
+//! to the next. Nothing here prints.
+
+mod check;
+mod collect;
+mod derive;
+mod describe;
+mod inputs;
+mod keep;
+pub(crate) mod overview;
+mod packing;
+
+pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_from, worker};
+pub(crate) use collect::{Trigger, capture};
+pub(crate) use derive::rederive;
+pub(crate) use inputs::inputs;
+pub(crate) use keep::{KeptLine, jobs};
+pub(crate) use packing::PackRequest;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::settings::{SecretRef, Settings};
+use model::{Digest, Timestamp};
+use secrecy::ExposeSecret;
+use std::path::PathBuf;
+use ledger::Body;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use store::{Draft, Reader, Store, StoreError, StorePaths};
+
+/// What is written into every entry: `evidenced/0.1.0`.
+pub(crate) const TOOL: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
+
+/// The line over one configuration and one open store.
+pub(crate) struct Line {
+    settings: RwLock<Arc<Settings>>,
+    store: Mutex<Store>,
+}
+
+/// The present instant, cut to milliseconds: the only clock of the line.
+pub(crate) fn now() -> Timestamp {
+    model::time::to_millis(Timestamp::now())
+}
+
+impl Line {
+    /// Opens the store for writing. It must exist: only `init` and `demo` make one.
+    pub(crate) fn open(settings: Settings) -> Result<Self, Failure> {
+        let store = Store::open(&paths(&settings), &signing_key(&settings)?, now(), TOOL)?;
+        Ok(Self::over(settings, store))
+    }
+
+    /// Makes an empty store for `settings`.
+    pub(crate) fn init(settings: Settings) -> Result<Self, Failure> {
+        let store = Store::init(&paths(&settings), &signing_key(&settings)?, now(), TOOL)?;
+        Ok(Self::over(settings, store))
+    }
+
+    fn over(settings: Settings, store: Store) -> Self {
+        Self { settings: RwLock::new(Arc::new(settings)), store: Mutex::new(store) }
+    }
+
+    /// The configuration as it stands.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes up a configuration that was read again, and notes it in the log. Another log or store is refused.
+    fn adopt(&self, settings: Settings) -> Result<(), Failure> {
+        let before = self.settings();
+        if (&before.log.origin, &before.store.dir) != (&settings.log.origin, &settings.store.dir) {
+            return Err(Failure::usage(
+                "the log or the store changed, which a running daemon cannot follow",
+                "restart the daemon",
+            ));
+        }
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.note_configuration()
+    }
+
+    /// Seals which configuration is in force, if it is not the one noted last.
+    pub(crate) fn note_configuration(&self) -> Result<(), Failure> {
+        let digest = self.settings().digest;
+        let last = self.reader()?.last_of_series("configuration")?;
+        if matches!(last.map(|last| last.entry.body.clone()), Some(Body::Configuration { digest: noted }) if noted == digest) {
+            return Ok(());
+        }
+        let draft = Draft { body: Body::Configuration { digest }, series: "configuration".to_owned(), document: None };
+        self.store().append(now(), vec![draft])?;
+        Ok(())
+    }
+
+    /// The one writer. A panic while it was held leaves the store as its last transaction left it.
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reader over the same store.
+    pub(crate) fn reader(&self) -> Result<Reader, Failure> {
+        reader(&self.settings())
+    }
+}
+
+/// Opens the store of `settings` for reading; works beside a running daemon.
+pub(crate) fn reader(settings: &Settings) -> Result<Reader, Failure> {
+    Ok(Reader::open(&paths(settings), signing_key(settings)?.verifier())?)
+}
+
+/// Where the store of `settings` is.
+pub(crate) fn paths(settings: &Settings) -> StorePaths {
+    StorePaths { dir: settings.store.dir.clone(), blobs: settings.store.blobs.clone() }
+}
+
+/// The log's signing key, named as the configured origin.
+pub(crate) fn signing_key(settings: &Settings) -> Result<ledger::SigningKey, Failure> {
+    let text = settings.log.key.resolve().map_err(|problem| Failure {
+        exit: Exit::Usage,
+        message: format!("the log's key cannot be read: {problem}"),
+        help: Some("`evidenced init` makes one; point `[log] key` at it".to_owned()),
+    })?;
+    let key = ledger::SigningKey::from_text(text.expose_secret().trim())
+        .map_err(|error| Failure::usage(format!("the log's key is unusable: {error}"), key_help(&settings.log.key)))?;
+    if key.name() == settings.log.origin {
+        return Ok(key);
+    }
+    Err(Failure::usage(
+        format!("the key is for the log `{}`, the configuration says `{}`", key.name(), settings.log.origin),
+        "set `[log] origin` to the name the store was made with",
+    ))
+}
+
+fn key_help(key: &SecretRef) -> String {
+    match key {
+        SecretRef::Env(name) => format!("set {name} to the one line that `evidenced init` wrote to its key file"),
+        SecretRef::File(path) => format!("{} must hold the one line `evidenced init` wrote", path.display()),
+    }
+}
+
+/// SHA-256 of the running program, computed once.
+fn binary_sha256() -> Result<Digest, Failure> {
+    static BINARY: OnceLock<Digest> = OnceLock::new();
+    if let Some(digest) = BINARY.get() {
+        return Ok(*digest);
+    }
+    let program: PathBuf = std::env::current_exe().map_err(Failure::store)?;
+    let bytes = std::fs::read(&program)
+        .map_err(|error| Failure::store(format!("cannot read the running program {}: {error}", program.display())))?;
+    Ok(*BINARY.get_or_init(|| Digest::of(&bytes)))
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::Busy { .. } => Exit::Busy,
+            StoreError::NotAStore { .. } => Exit::Usage,
+            _ => Exit::Store,
+        };
+        Self { exit, message: error.to_string(), help: error.help() }
+    }
+}
+
+impl From<model::CanonicalError> for Failure {
+    fn from(error: model::CanonicalError) -> Self {
+        Self::store(error)
+    }
+}

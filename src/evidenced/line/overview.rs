@@ -1,0 +1,197 @@
+//! What lists and pages show: sources with their freshness, checks and controls with their last outcome. Reads only.
+
+use super::inputs::freshness;
+use crate::cli::exit::Failure;
+use crate::settings::Settings;
+use evaluate::{CheckSet, Coverage};
+use model::{Evaluation, Outcome, Timestamp};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use store::Reader;
+use workflow::{Finding, State};
+
+/// A configured source and the state of its evidence.
+#[derive(Debug, Serialize)]
+pub(crate) struct SourceRow {
+    pub(crate) name: String,
+    pub(crate) collector: String,
+    pub(crate) sample: bool,
+    /// `complete`, `incomplete`, `suspect`, `failed`, `stale`, `never collected`.
+    pub(crate) evidence: String,
+    /// Why it is not complete and fresh.
+    pub(crate) why: Vec<String>,
+    pub(crate) last_snapshot: Option<String>,
+    pub(crate) last_complete: Option<Timestamp>,
+    pub(crate) members: Option<u64>,
+    pub(crate) next_run: Option<Timestamp>,
+}
+
+/// Every configured source as of `now`.
+pub(crate) fn sources(settings: &Settings, reader: &Reader, now: Timestamp) -> Result<Vec<SourceRow>, Failure> {
+    let mut rows = Vec::new();
+    for source in &settings.sources {
+        let latest = reader.latest_snapshot(&source.name, now)?;
+        let complete = reader.last_complete_snapshot(&source.name, now)?;
+        let (evidence, why) = match &latest {
+            None => ("never collected".to_owned(), vec!["no snapshot is in the log".to_owned()]),
+            Some(sealed) => freshness(sealed.value(), source.max_age, now),
+        };
+        rows.push(SourceRow {
+            name: source.name.clone(),
+            collector: source.collector.clone(),
+            sample: source.sample,
+            evidence,
+            why,
+            last_snapshot: latest.as_ref().map(|sealed| sealed.value().id.clone()),
+            last_complete: complete.map(|sealed| sealed.value().finished_at),
+            members: latest.as_ref().map(|sealed| sealed.value().completeness.counted),
+            next_run: source.schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
+        });
+    }
+    Ok(rows)
+}
+
+/// A loaded check and its last evaluation.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckRow {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) controls: Vec<String>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) as_of: Option<Timestamp>,
+    pub(crate) failing: u64,
+    pub(crate) why: Vec<String>,
+    pub(crate) log_index: Option<u64>,
+}
+
+/// Every loaded check, by name.
+pub(crate) fn checks(checks: &CheckSet, reader: &Reader) -> Result<Vec<CheckRow>, Failure> {
+    let mut rows = Vec::new();
+    for check in checks.checks() {
+        let last = latest_evaluation(reader, &check.name)?;
+        let evaluation = last.as_ref().map(ledger::Sealed::value);
+        rows.push(CheckRow {
+            name: check.name.clone(),
+            title: check.title.clone(),
+            controls: check.controls.clone(),
+            outcome: evaluation.map(|evaluation| evaluation.outcome),
+            as_of: evaluation.map(|evaluation| evaluation.as_of),
+            failing: evaluation.map_or(0, |evaluation| evaluation.verdicts.fail),
+            why: evaluation.map(|evaluation| evaluation.why.clone()).unwrap_or_default(),
+            log_index: last.as_ref().map(ledger::Sealed::index),
+        });
+    }
+    Ok(rows)
+}
+
+/// The last sealed evaluation of `check`.
+pub(crate) fn latest_evaluation(reader: &Reader, check: &str) -> Result<Option<ledger::Sealed<Evaluation>>, Failure> {
+    let row = reader.evaluations(Some(check), Some(1))?.into_iter().next();
+    Ok(row.map(|row| reader.evaluation(row.log_index)).transpose()?)
+}
+
+/// A control and what its checks say.
+#[derive(Debug, Serialize)]
+pub(crate) struct ControlRow {
+    /// `iso27001:2022/A.5.18`.
+    pub(crate) id: String,
+    pub(crate) title: String,
+    /// `pass`, `fail`, `inconclusive`, `manual evidence`, `review`.
+    pub(crate) outcome: String,
+    pub(crate) checks: Vec<String>,
+}
+
+/// Every control of the shipped catalogues.
+pub(crate) fn controls(set: &CheckSet, reader: &Reader) -> Result<Vec<ControlRow>, Failure> {
+    let outcomes: BTreeMap<String, Option<Outcome>> =
+        checks(set, reader)?.into_iter().map(|row| (row.name, row.outcome)).collect();
+    let mut rows = Vec::new();
+    let catalogues = super::check::catalogues()?;
+    let all = catalogues.frameworks().iter().flat_map(|framework| {
+        framework.controls.iter().map(|control| (format!("{}/{}", framework.framework, control.id), control))
+    });
+    for (id, control) in all {
+        let names: Vec<String> =
+            set.checks().iter().filter(|check| check.controls.contains(&id)).map(|check| check.name.clone()).collect();
+        let found: Vec<Option<Outcome>> = names.iter().filter_map(|name| outcomes.get(name).copied()).collect();
+        rows.push(ControlRow { outcome: roll_up(&found, control.coverage).to_owned(), title: control.title.clone(), checks: names, id });
+    }
+    Ok(rows)
+}
+
+/// Any fail fails; all pass passes; no check is never green; anything else is inconclusive.
+pub(crate) fn roll_up(outcomes: &[Option<Outcome>], coverage: Coverage) -> &'static str {
+    if outcomes.is_empty() {
+        return if coverage == Coverage::Review { "review" } else { "manual evidence" };
+    }
+    if outcomes.contains(&Some(Outcome::Fail)) {
+        "fail"
+    } else if outcomes.iter().all(|outcome| *outcome == Some(Outcome::Pass)) {
+        "pass"
+    } else {
+        "inconclusive"
+    }
+}
+
+/// The word for a finding's state.
+pub(crate) const fn state(finding: &Finding) -> &'static str {
+    match finding.state {
+        State::Draft => "draft",
+        State::Resolved => "resolved",
+    }
+}
+
+/// A finding whole, for people.
+pub(crate) fn finding_text(finding: &Finding) -> String {
+    let mut text = String::new();
+    let time = model::time::seconds_text;
+    // writing to a String cannot fail
+    let _ = write!(
+        text,
+        "{} ({}), proposed class {}\n{}\n\ncriteria   {}\ncondition  {}\nimpact     {}\naction     {}\ncontrols   {}\nraised     {}\n",
+        finding.id,
+        state(finding),
+        finding.proposed_class,
+        finding.title,
+        finding.criteria,
+        finding.condition,
+        finding.impact,
+        finding.action,
+        finding.controls.join(" "),
+        time(finding.raised_at),
+    );
+    if let Some(before) = &finding.repeat_of {
+        let _ = writeln!(text, "repeats    {before}");
+    }
+    for item in &finding.items {
+        let _ = write!(
+            text,
+            "\n{}\n  {}\n  first seen {}, last seen {}, {}",
+            crate::cli::print::safe(&item.subject),
+            crate::cli::print::safe(&item.reason),
+            time(item.first_seen),
+            time(item.last_seen),
+            item.resolved_at.map_or_else(|| "open".to_owned(), |at| format!("resolved {}", time(at))),
+        );
+        let shown_by = if item.resolved_at.is_some() { &item.resolved_on } else { &item.failed_on };
+        let _ = write!(text, "\n  shown by {}", shown_by.join(", "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_passes_only_when_every_check_passes() {
+        use Outcome::{Fail, Inconclusive, NotApplicable, Pass};
+        assert_eq!(roll_up(&[Some(Pass), Some(Pass)], Coverage::Check), "pass");
+        assert_eq!(roll_up(&[Some(Pass), Some(Fail), Some(Inconclusive)], Coverage::Check), "fail");
+        assert_eq!(roll_up(&[Some(Pass), Some(NotApplicable)], Coverage::Check), "inconclusive");
+        assert_eq!(roll_up(&[Some(Pass), None], Coverage::Check), "inconclusive");
+        assert_eq!(roll_up(&[], Coverage::Check), "manual evidence");
+        assert_eq!(roll_up(&[], Coverage::Review), "review");
+    }
+}

@@ -1,0 +1,195 @@
+//! pack: a frozen slice of the log for an auditor, with everything it rests on.
+
+use super::inputs::inputs;
+use super::{Line, TOOL, now, signing_key};
+use crate::cli::exit::{Exit, Failure};
+use super::check::evaluation_failure;
+use evaluate::{Catalogues, Check, CheckSet, Coverage};
+use ledger::{Body, Entry};
+use model::{Digest, Evaluation, Timestamp};
+use pack::{CheckFile, Control, Database, Form, Framework, Plan, Slot, Source, SourceError};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use store::{Draft, Reader, SnapshotFilter};
+
+/// What an auditor asks for.
+#[derive(Debug)]
+pub(crate) struct PackRequest {
+    /// First instant; none: the oldest snapshot.
+    pub(crate) from: Option<Timestamp>,
+    /// Last instant; none: now.
+    pub(crate) to: Option<Timestamp>,
+    /// Only checks of this framework.
+    pub(crate) framework: Option<String>,
+    /// File or folder to write.
+    pub(crate) output: PathBuf,
+}
+
+/// A written pack.
+pub(crate) struct Packed {
+    pub(crate) files: u64,
+    pub(crate) manifest_sha256: Digest,
+    pub(crate) log_index: u64,
+}
+
+impl Line {
+    /// Evaluates as of the end of the period, writes the pack, and seals that it was exported.
+    pub(crate) fn pack(&self, checks: &CheckSet, request: &PackRequest, progress: &mut dyn FnMut(pack::Progress<'_>)) -> Result<Packed, Failure> {
+        let settings = self.settings();
+        let frameworks = super::check::catalogues()?;
+        let framework = request.framework.as_deref().map(|id| framework(&frameworks, id)).transpose()?;
+        let chosen: Vec<String> = checks
+            .checks()
+            .iter()
+            .filter(|check| framework.as_ref().is_none_or(|framework| covers(&check.controls, &framework.id)))
+            .map(|check| check.name.clone())
+            .collect();
+        let to = request.to.unwrap_or_else(now).min(now());
+        let checked = self.check(checks, &chosen, request.to.map(|_| to))?;
+        let to = checked.as_of.max(to);
+
+        let store_reader = self.reader()?;
+        let oldest = store_reader.snapshots(&SnapshotFilter::default())?.last().map(|row| row.started_at);
+        let from = request.from.or(oldest).unwrap_or(to);
+        let folder = tempfile::tempdir().map_err(Failure::store)?;
+        let database = folder.path().join("evidence.sqlite");
+        let of_pack: Vec<&Check> = checks.checks().iter().filter(|check| chosen.contains(&check.name)).collect();
+        let inputs = inputs(&settings, &store_reader, checked.as_of)?;
+        evaluate::write_database(&inputs, &of_pack, &settings.checks.parameters, &database)
+            .map_err(|error| evaluation_failure(&error))?;
+        let plan = Plan {
+            organisation: settings.organisation.name.clone(),
+            from,
+            to,
+            log_key: signing_key(&settings)?.verifier().clone(),
+            checkpoint: store_reader.checkpoint()?.text().to_owned(),
+            items: items(&store_reader, from, to, &checked.evaluations)?,
+            checks: checks
+                .checks()
+                .iter()
+                .filter(|check| chosen.contains(&check.name))
+                .map(|check| CheckFile {
+                    name: check.name.clone(),
+                    title: check.title.clone(),
+                    file: check.text.clone().into_bytes(),
+                })
+                .collect(),
+            framework,
+            slots: store_reader
+                .slots(None, Some(from), Some(to))?
+                .into_iter()
+                .map(|row| Slot {
+                    source: row.source,
+                    due_at: row.due_at,
+                    outcome: row.outcome,
+                    reason: row.reason,
+                    snapshot: row.snapshot,
+                })
+                .collect(),
+            exclusions: Vec::new(),
+            database: Some(Database { path: database, as_of: checked.as_of }),
+            created_at: now(),
+            tool: TOOL.to_owned(),
+        };
+        let form = if request.output.extension().is_some_and(|extension| extension == "zip") { Form::Archive } else { Form::Folder };
+        let key = signing_key(&settings)?;
+        let written = pack::write(&plan, &Shelf { reader: &store_reader }, &key, &request.output, form, progress).map_err(|error| {
+            let exit = if error.is_disk() { Exit::Store } else { Exit::Usage };
+            Failure { exit, message: error.to_string(), help: Some("nothing was left under the pack's name; mend and create it again".to_owned()) }
+        })?;
+        let draft = Draft {
+            body: Body::Export { pack: written.manifest_sha256 },
+            series: "export".to_owned(),
+            document: None,
+        };
+        let appended = self.store().append(now(), vec![draft])?;
+        let log_index = appended.first().map(|entry| entry.index).unwrap_or_default();
+        Ok(Packed { files: written.files, manifest_sha256: written.manifest_sha256, log_index })
+    }
+}
+
+/// The log positions of the documents that belong to the period: every snapshot, evaluation and finding event in it,
+/// the evaluations just made for its end, every snapshot those rest on, and the identity maps.
+fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluation)]) -> Result<Vec<u64>, Failure> {
+    let within = |at: Timestamp| from <= at && at <= to;
+    let mut items: BTreeSet<u64> = last.iter().map(|(index, _)| *index).collect();
+    let inputs: BTreeSet<&str> =
+        last.iter().flat_map(|(_, evaluation)| &evaluation.inputs).filter_map(|input| input.snapshot.as_deref()).collect();
+    for row in reader.snapshots(&SnapshotFilter::default())? {
+        if within(row.finished_at) || inputs.contains(row.id.as_str()) {
+            items.insert(row.log_index);
+        }
+    }
+    for row in reader.evaluations(None, None)? {
+        if within(row.as_of) {
+            items.insert(row.log_index);
+        }
+    }
+    let size = reader.checkpoint()?.size();
+    let last_evaluation = items.last().copied().unwrap_or_default();
+    for stored in reader.entries(0..size)? {
+        let entry: &Entry = &stored.entry;
+        let wanted = match &entry.body {
+            Body::IdentityMap => stored.index <= last_evaluation,
+            Body::FindingEvent { .. } | Body::Confirmation { .. } => within(entry.at) || stored.index > last_evaluation,
+            _ => false,
+        };
+        if wanted {
+            items.insert(stored.index);
+        }
+    }
+    Ok(items.into_iter().collect())
+}
+
+/// The word the catalogues use.
+const fn coverage(coverage: Coverage) -> &'static str {
+    match coverage {
+        Coverage::Check => "check",
+        Coverage::Manual => "manual",
+        Coverage::Review => "review",
+    }
+}
+
+fn covers(controls: &[String], framework: &str) -> bool {
+    controls.iter().any(|control| control.split_once('/').is_some_and(|(of, _)| of == framework))
+}
+
+fn framework(catalogues: &Catalogues, id: &str) -> Result<Framework, Failure> {
+    let Some(found) = catalogues.frameworks().iter().find(|framework| framework.framework == id) else {
+        let known: Vec<_> = catalogues.frameworks().iter().map(|framework| framework.framework.as_str()).collect();
+        return Err(Failure::usage(format!("there is no framework `{id}`"), format!("known: {}", known.join(", "))));
+    };
+    Ok(Framework {
+        id: found.framework.clone(),
+        title: found.title.clone(),
+        controls: found
+            .controls
+            .iter()
+            .map(|control| Control { id: control.id.clone(), title: control.title.clone(), coverage: coverage(control.coverage).to_owned() })
+            .collect(),
+    })
+}
+
+/// Hands the store's sealed bytes to the pack, one at a time.
+struct Shelf<'a> {
+    reader: &'a Reader,
+}
+
+impl Source for Shelf<'_> {
+    fn entry(&self, index: u64) -> Result<Vec<u8>, SourceError> {
+        Ok(self.reader.entry(index)?.entry.bytes().to_vec())
+    }
+
+    fn opening(&self, index: u64) -> Result<String, SourceError> {
+        let opening = self.reader.opening(index)?.ok_or_else(|| format!("entry {index} commits to no document"))?;
+        Ok(opening.to_string())
+    }
+
+    fn document(&self, index: u64) -> Result<Vec<u8>, SourceError> {
+        Ok(self.reader.document(index)?.ok_or_else(|| format!("entry {index} has no document"))?)
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Vec<u8>, SourceError> {
+        Ok(self.reader.blob(digest)?)
+    }
+}

@@ -1,0 +1,160 @@
+//! The pages themselves: read the store, fill a compile-time template.
+
+use crate::cli::exit::Failure;
+use crate::line::{self, overview};
+use crate::settings::Settings;
+use askama::Template;
+use model::time::seconds_text;
+use model::{Evaluation, Manifest, Timestamp, Verdict};
+use store::{SnapshotFilter, SnapshotRow};
+use workflow::Finding;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview<'a> {
+    organisation: &'a str,
+    origin: &'a str,
+    size: u64,
+    now: Timestamp,
+    sources: Vec<overview::SourceRow>,
+    checks: Vec<overview::CheckRow>,
+    findings: Vec<Finding>,
+    snapshots: Vec<SnapshotRow>,
+}
+
+#[derive(Template)]
+#[template(path = "snapshot.html")]
+struct Snapshot<'a> {
+    manifest: &'a Manifest,
+    index: u64,
+    sealed_at: Timestamp,
+    sha256: String,
+    proof: String,
+}
+
+#[derive(Template)]
+#[template(path = "check.html")]
+struct CheckPage<'a> {
+    title: &'a str,
+    name: &'a str,
+    controls: &'a [String],
+    population: &'a str,
+    sql: &'a str,
+    evaluation: Option<(&'a Evaluation, u64)>,
+}
+
+#[derive(Template)]
+#[template(path = "finding.html")]
+struct FindingPage<'a> {
+    finding: &'a Finding,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    title: &'a str,
+    text: &'a str,
+}
+
+/// Snapshots shown on the overview.
+const SHOWN: usize = 50;
+
+pub(super) fn overview(settings: &Settings) -> Result<String, Failure> {
+    let reader = line::reader(settings)?;
+    let now = line::now();
+    let mut findings = line::findings(&reader)?;
+    findings.reverse();
+    let mut snapshots = reader.snapshots(&SnapshotFilter::default())?;
+    snapshots.truncate(SHOWN);
+    render(&Overview {
+        organisation: &settings.organisation.name,
+        origin: &settings.log.origin,
+        size: reader.checkpoint()?.size(),
+        now,
+        sources: overview::sources(settings, &reader, now)?,
+        checks: overview::checks(&line::load_checks(Some(settings))?, &reader)?,
+        findings,
+        snapshots,
+    })
+}
+
+pub(super) fn snapshot(settings: &Settings, id: &str) -> Result<Option<String>, Failure> {
+    let reader = line::reader(settings)?;
+    let Some(sealed) = reader.snapshot(id)? else { return Ok(None) };
+    render(&Snapshot {
+        manifest: sealed.value(),
+        index: sealed.index(),
+        sealed_at: sealed.entry().at,
+        sha256: sealed.document_sha256().to_string(),
+        proof: reader.proof_file(sealed.index())?,
+    })
+    .map(Some)
+}
+
+pub(super) fn check(settings: &Settings, name: &str) -> Result<Option<String>, Failure> {
+    let checks = line::load_checks(Some(settings))?;
+    let Some(check) = checks.checks().iter().find(|check| check.name == name) else { return Ok(None) };
+    let last = overview::latest_evaluation(&line::reader(settings)?, name)?;
+    render(&CheckPage {
+        title: &check.title,
+        name: &check.name,
+        controls: &check.controls,
+        population: &check.population,
+        sql: &check.text,
+        evaluation: last.as_ref().map(|sealed| (sealed.value(), sealed.index())),
+    })
+    .map(Some)
+}
+
+pub(super) fn finding(settings: &Settings, id: &str) -> Result<Option<String>, Failure> {
+    let findings = line::findings(&line::reader(settings)?)?;
+    findings.iter().find(|finding| finding.id == id).map(|finding| render(&FindingPage { finding })).transpose()
+}
+
+/// The page for what is not there.
+pub(super) fn missing(what: &str) -> String {
+    message("Not found", &format!("There is no such {what}."))
+}
+
+/// The page for what went wrong.
+pub(super) fn broken(problem: &str) -> String {
+    message("The store could not be read", problem)
+}
+
+fn message(title: &str, text: &str) -> String {
+    Message { title, text }.render().unwrap_or_else(|_| title.to_owned())
+}
+
+fn render(template: &impl Template) -> Result<String, Failure> {
+    template.render().map_err(Failure::store)
+}
+
+fn when(instant: &Timestamp) -> String {
+    seconds_text(*instant)
+}
+
+fn maybe(instant: Option<&Timestamp>) -> String {
+    instant.map_or_else(|| "never".to_owned(), when)
+}
+
+/// `not_applicable` as people write it.
+fn words(word: &str) -> String {
+    word.replace('_', " ")
+}
+
+/// `never collected` as a class name.
+fn class(words: &str) -> String {
+    words.replace(' ', "-")
+}
+
+/// Failing members first, then unknown, then the rest.
+fn ranked(evaluation: &Evaluation) -> Vec<&model::Member> {
+    let mut members: Vec<&model::Member> = evaluation.members.iter().collect();
+    members.sort_by_key(|member| match member.verdict {
+        Verdict::Fail => 0,
+        Verdict::Unknown => 1,
+        Verdict::Pass => 2,
+        Verdict::NotApplicable => 3,
+    });
+    members
+}
