@@ -32,9 +32,9 @@ pub struct Document {
     pub media_type: String,
 }
 
-/// An entry that is sealed.
+/// An entry and where it stands.
 #[derive(Debug, Clone)]
-pub struct Appended {
+pub struct LogEntry {
     /// Position in the log, from 0.
     pub index: u64,
     /// The entry.
@@ -43,7 +43,7 @@ pub struct Appended {
 
 /// A batch ready for the commit protocol.
 pub(crate) struct Prepared {
-    pub(crate) entries: Vec<Appended>,
+    pub(crate) entries: Vec<LogEntry>,
     pub(crate) changes: Vec<Change>,
     /// Documents by digest.
     pub(crate) documents: Vec<(Digest, Vec<u8>)>,
@@ -99,7 +99,7 @@ pub(crate) fn prepare(
             prepared.openings.push((opening.commit(), opening.to_string().into_bytes()));
             prepared.documents.push((opening.sha256(), document));
         }
-        prepared.entries.push(Appended { index, entry });
+        prepared.entries.push(LogEntry { index, entry });
     }
     refuse_conflicts(connection, origin.database, &prepared.changes)?;
     Ok(prepared)

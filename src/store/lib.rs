@@ -24,11 +24,11 @@ mod writer_lock;
 #[cfg(test)]
 mod behaviour;
 
-pub use commit::{Appended, Document, Draft};
+pub use commit::{Document, Draft, LogEntry};
 pub use error::StoreError;
 pub use fsck::{FsckProgress, FsckReport, FsckStage, Problem, fsck};
 pub use paths::StorePaths;
-pub use reader::{LogEntry, Reader};
+pub use reader::Reader;
 pub use rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
 pub use store::{Store, snapshot_series};
 pub use tables::SnapshotFilter;

@@ -1,6 +1,7 @@
 //! Where everything of a store lies.
 
 use crate::database::Identity;
+use crate::error::StoreError;
 use std::path::{Path, PathBuf};
 
 /// `EVDS`, version 1 of `schema.sql`.
@@ -28,6 +29,17 @@ impl StorePaths {
     /// Whether there is a store.
     pub fn exists(&self) -> bool {
         self.database().is_file()
+    }
+
+    /// Fails where there is no store, and where one has lost its database.
+    pub(crate) fn require(&self) -> Result<(), StoreError> {
+        if self.exists() {
+            Ok(())
+        } else if self.checkpoint().exists() {
+            Err(StoreError::damaged(&self.database(), "the file is missing, and a log was published from it"))
+        } else {
+            Err(StoreError::NotAStore { dir: self.dir.clone() })
+        }
     }
 
     /// Log entries, tree and projections.

@@ -3,6 +3,7 @@
 //! Documents come out sealed: proven against the published checkpoint, their digests verified on the way.
 
 use crate::blobs::{Blobs, Form, read_capped};
+use crate::commit::LogEntry;
 use crate::error::StoreError;
 use crate::paths::StorePaths;
 use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
@@ -33,22 +34,11 @@ struct Shared {
     checkpoint: Mutex<Option<(Vec<u8>, SignedCheckpoint)>>,
 }
 
-/// An entry and where it stands.
-#[derive(Debug, Clone)]
-pub struct LogEntry {
-    /// Position in the log, from 0.
-    pub index: u64,
-    /// The entry.
-    pub entry: Entry,
-}
-
 impl Reader {
     /// Opens the store in `paths` to read; `key` is the log's.
     pub fn open(paths: &StorePaths, key: &VerifierKey) -> Result<Self, StoreError> {
+        paths.require()?;
         let reader = Self::new(paths, key);
-        if !paths.database().is_file() {
-            return Err(StoreError::NotAStore { dir: paths.dir.clone() });
-        }
         reader.read("open", |_| Ok(()))?;
         Ok(reader)
     }

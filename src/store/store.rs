@@ -4,7 +4,7 @@
 //! It never changes or removes evidence, and after a failure of unknown outcome it writes no more.
 
 use crate::blobs::{Blobs, Form};
-use crate::commit::{self, Appended, Document, Draft, Origin, Prepared};
+use crate::commit::{self, Document, Draft, LogEntry, Origin, Prepared};
 use crate::database::{self, Mode};
 use crate::error::StoreError;
 use crate::paths::{IDENTITY, SCHEMA, StorePaths};
@@ -58,16 +58,12 @@ impl Store {
     /// Makes a store and begins its log with a genesis entry. What an `init` that was killed left behind is cleared first.
     pub fn init(paths: &StorePaths, key: &SigningKey, now: Timestamp, tool: &str) -> Result<Self, StoreError> {
         database::assert_sqlite()?;
-        if paths.exists() {
-            return Err(StoreError::Exists { dir: paths.dir.clone() });
-        }
+        refuse_existing(paths)?;
         for dir in [&paths.dir, &paths.blobs, &paths.openings(), &paths.log()] {
             durable::create_dirs(dir)?;
         }
         let lock = WriterLock::take(&paths.dir, now)?;
-        if paths.exists() {
-            return Err(StoreError::Exists { dir: paths.dir.clone() });
-        }
+        refuse_existing(paths)?;
         let begun = paths.dir.join("evidence.sqlite.new");
         for stem in [&begun, &paths.dir.join(signed::FILE)] {
             for suffix in ["", "-wal", "-shm", "-journal"] {
@@ -98,9 +94,7 @@ impl Store {
     /// Opens a store to write, and completes what a stop left between acknowledging and publishing.
     pub fn open(paths: &StorePaths, key: &SigningKey, now: Timestamp, tool: &str) -> Result<Self, StoreError> {
         database::assert_sqlite()?;
-        if !paths.exists() {
-            return Err(StoreError::NotAStore { dir: paths.dir.clone() });
-        }
+        paths.require()?;
         let lock = WriterLock::take(&paths.dir, now)?;
         Self::open_locked(paths, key, tool, lock)
     }
@@ -166,7 +160,7 @@ impl Store {
     }
 
     /// Seals `drafts` in their order, all or none. They are durable and published when this returns.
-    pub fn append(&mut self, now: Timestamp, drafts: Vec<Draft>) -> Result<Vec<Appended>, StoreError> {
+    pub fn append(&mut self, now: Timestamp, drafts: Vec<Draft>) -> Result<Vec<LogEntry>, StoreError> {
         self.append_with::<Vec<u8>>(now, drafts, &[])
     }
 
@@ -201,7 +195,7 @@ impl Store {
         now: Timestamp,
         drafts: Vec<Draft>,
         blobs: &[(Digest, B)],
-    ) -> Result<Vec<Appended>, StoreError> {
+    ) -> Result<Vec<LogEntry>, StoreError> {
         self.refuse_poisoned()?;
         if drafts.is_empty() {
             return Ok(Vec::new());
@@ -307,6 +301,11 @@ impl Store {
         self.databases.as_ref().ok_or_else(closed)
     }
 
+    #[cfg(test)]
+    pub(crate) fn evidence(&self) -> &Connection {
+        &self.databases.as_ref().unwrap().evidence
+    }
+
     fn refuse_poisoned(&self) -> Result<(), StoreError> {
         self.poison.as_ref().map_or(Ok(()), |cause| Err(StoreError::Poisoned { cause: cause.clone() }))
     }
@@ -372,6 +371,15 @@ impl Drop for Store {
     }
 }
 
+/// A log is begun once: where one was published or signed, a missing database is damage and not a fresh start.
+fn refuse_existing(paths: &StorePaths) -> Result<(), StoreError> {
+    match paths.require() {
+        Ok(()) => Err(StoreError::Exists { dir: paths.dir.clone() }),
+        Err(StoreError::NotAStore { .. }) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
 fn closed() -> StoreError {
     StoreError::Poisoned { cause: "the store is closed".to_owned() }
 }
@@ -415,7 +423,7 @@ fn write_rows(
 ) -> Result<(), StoreError> {
     let failed = |error| StoreError::database("append to the log", path, error);
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
-    for Appended { index, entry } in &prepared.entries {
+    for LogEntry { index, entry } in &prepared.entries {
         tables::insert_entry(&transaction, *index, entry).map_err(failed)?;
         let nodes = frontier.push(entry.leaf()).map_err(|error| StoreError::damaged(path, error.to_string()))?;
         for node in &nodes {

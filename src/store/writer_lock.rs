@@ -37,12 +37,32 @@ impl WriterLock {
         Ok(Self { file })
     }
 
-    /// Takes the lock of an existing file without leaving a note, for a reader that wants the store to hold still; none when it is held.
-    pub(crate) fn hold_still(dir: &Path) -> Option<Self> {
-        let file = File::open(dir.join(FILE)).ok()?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
-        Some(Self { file })
+    /// Keeps writers out without leaving a note, for a reader that wants the store to hold still.
+    pub(crate) fn hold_still(dir: &Path) -> Still {
+        let file = match File::open(dir.join(FILE)) {
+            Ok(file) => file,
+            // no writer has come since the file was lost
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Still::Unlocked,
+            Err(_) => return Still::Written,
+        };
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Still::Locked { _lock: Self { file } },
+            Err(_) => Still::Written,
+        }
     }
+}
+
+/// Whether a store holds still.
+pub(crate) enum Still {
+    /// As long as this is kept.
+    Locked {
+        /// Released when dropped.
+        _lock: WriterLock,
+    },
+    /// It has no lock file, so there is no writer now.
+    Unlocked,
+    /// A writer is at work, or it cannot be told.
+    Written,
 }
 
 impl Drop for WriterLock {
@@ -78,9 +98,13 @@ mod tests {
         let error = WriterLock::take(dir.path(), now).unwrap_err();
         let expected = format!("in use by process {} since 2026-01-01T00:00:05Z", std::process::id());
         assert!(error.to_string().ends_with(&expected), "{error}");
-        assert!(WriterLock::hold_still(dir.path()).is_none());
+        assert!(matches!(WriterLock::hold_still(dir.path()), Still::Written));
         drop(first);
         assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), b"");
+        let still = WriterLock::hold_still(dir.path());
+        assert!(matches!(still, Still::Locked { .. }));
+        WriterLock::take(dir.path(), now).unwrap_err();
+        drop(still);
         WriterLock::take(dir.path(), now).unwrap();
     }
 }

@@ -138,6 +138,72 @@ fn a_lost_lock_database_is_refused() {
 }
 
 #[test]
+fn a_lost_evidence_database_is_neither_a_missing_store_nor_a_fresh_start() {
+    let scene = Scene::filled();
+    fs::remove_file(scene.paths.database()).unwrap();
+    assert!(matches!(refused_unwritten(&scene), StoreError::Damaged { .. }));
+    let before = files(&scene.paths.dir);
+    let error = Store::init(&scene.paths, &key(), at(0), TOOL).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert_eq!(files(&scene.paths.dir), before);
+}
+
+#[test]
+fn a_full_disk_seals_nothing_and_can_be_mended() {
+    let scene = Scene::bare();
+    let mut store = scene.init();
+    // as SQLite says it when the file system has no room
+    let pages: i64 = store.evidence().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.evidence().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    let many = || (0..200).map(|n| missed("a", n)).collect();
+    let error = store.append(at(1), many()).unwrap_err();
+    assert!(matches!(&error, StoreError::DiskFull { path, .. } if *path == scene.paths.database()), "{error}");
+    assert!(!error.is_fail_stop());
+    assert_eq!(store.reader().checkpoint().unwrap().size(), 1);
+
+    store.evidence().pragma_update_and_check(None, "max_page_count", 1_000_000, |_| Ok(())).unwrap();
+    assert_eq!(store.append(at(2), many()).unwrap().len(), 200);
+    drop(store);
+    assert_eq!(super::fsck::check(&scene).problems, []);
+}
+
+#[test]
+fn no_room_for_a_file_is_told_with_what_where_and_how_much_is_free() {
+    for errno in [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT] {
+        let error = StoreError::io("write", Path::new("/nowhere/blobs/x"), errno.into());
+        let StoreError::DiskFull { free_bytes, .. } = &error else { panic!("{error}") };
+        assert!(*free_bytes > 0);
+        assert!(error.to_string().contains("could not write /nowhere/blobs/x"), "{error}");
+        assert!(error.help().unwrap().contains("free space"));
+    }
+    let error = StoreError::io("sync", Path::new("x"), rustix::io::Errno::IO.into());
+    assert!(error.is_fail_stop());
+}
+
+#[test]
+fn after_a_failure_of_unknown_outcome_nothing_more_is_written() {
+    let scene = Scene::bare();
+    let mut store = scene.init();
+    // the first write of the batch meets a file where a folder has to be
+    fs::remove_dir_all(&scene.paths.blobs).unwrap();
+    fs::write(&scene.paths.blobs, "").unwrap();
+    let error = store.append(at(1), vec![missed("a", 1)]).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    fs::remove_file(&scene.paths.blobs).unwrap();
+    let error = store.append(at(1), vec![missed("a", 1)]).unwrap_err();
+    assert!(matches!(error, StoreError::Poisoned { .. }), "{error}");
+    assert!(!scene.paths.blobs.exists());
+}
+
+#[test]
+fn the_writer_can_be_handed_over_and_readers_shared() {
+    fn sent<T: Send>() {}
+    fn shared<T: Send + Sync + Clone>() {}
+    sent::<Store>();
+    shared::<Reader>();
+}
+
+#[test]
 fn a_tile_that_differs_stops_the_writer_for_good() {
     let scene = Scene::bare();
     let mut store = scene.init();

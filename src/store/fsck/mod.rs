@@ -12,7 +12,7 @@ use crate::database;
 use crate::error::StoreError;
 use crate::paths::{IDENTITY, SCHEMA, StorePaths};
 use crate::signed;
-use crate::writer_lock::WriterLock;
+use crate::writer_lock::{Still, WriterLock};
 use ledger::{SignedCheckpoint, VerifierKey};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -108,17 +108,17 @@ struct Scene<'a> {
 /// reading the database files by themselves drops the locks SQLite holds for that process.
 pub fn fsck(paths: &StorePaths, key: &VerifierKey, progress: FsckProgress<'_>) -> Result<FsckReport, StoreError> {
     database::assert_sqlite()?;
-    if !paths.exists() {
-        return Err(StoreError::NotAStore { dir: paths.dir.clone() });
+    if let Err(error @ StoreError::NotAStore { .. }) = paths.require() {
+        return Err(error);
     }
-    let held = WriterLock::hold_still(&paths.dir);
+    let still = WriterLock::hold_still(&paths.dir);
     let scene = Scene {
         paths,
         key,
         blobs: Blobs::new(paths.blobs.clone(), Form::Zstd),
         openings: Blobs::new(paths.openings(), Form::Plain),
         progress,
-        still: held.is_some(),
+        still: !matches!(still, Still::Written),
     };
     let mut report = FsckReport::default();
     if scene.still {
@@ -150,6 +150,7 @@ struct Checkpoints {
 }
 
 fn open(scene: &Scene<'_>) -> Result<Connection, StoreError> {
+    scene.paths.require()?;
     let path = scene.paths.database();
     let connection = database::open_reader(&path, IDENTITY)?;
     // one transaction: what a writer adds meanwhile is not seen
