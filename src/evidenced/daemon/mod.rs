@@ -3,13 +3,13 @@
 //! It looks at the wall clock once a second instead of setting timers, because timers stop while a machine sleeps and
 //! know nothing of a clock that was set. It never collects, seals or writes: that is the [`Line`]'s.
 
-pub(crate) mod clock;
+mod clock;
 mod keeper;
-pub(crate) mod plan;
-pub(crate) mod schedule;
+mod plan;
+mod schedule;
 mod signals;
 
-pub(crate) use clock::{Clock, WallClock};
+pub(crate) use clock::WallClock;
 pub(crate) use keeper::{Event, Job, Line, Unrun, UnrunOutcome, keep};
-pub(crate) use schedule::{Schedule, ScheduleError};
+pub(crate) use schedule::Schedule;
 pub(crate) use signals::signals;

@@ -99,16 +99,6 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The expression as written, blanks normalised.
-    pub(crate) fn expression(&self) -> &str {
-        &self.expression
-    }
-
-    /// The zone it is read in.
-    pub(crate) const fn zone(&self) -> &TimeZone {
-        &self.zone
-    }
-
     /// The first slot later than `after`; none within forty years only at the end of the calendar.
     pub(crate) fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let start = self.local_date(after).yesterday().unwrap_or(Date::MIN);

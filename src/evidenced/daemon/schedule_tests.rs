@@ -17,10 +17,7 @@ fn local(schedule: &Schedule, from: &str, to: &str) -> Vec<String> {
     let due = schedule.due_between(at(from), at(to), 10_000);
     assert_eq!(due.count, due.newest.len() as u64, "the count and the list agree");
     assert_eq!(due.first, due.newest.first().copied());
-    due.newest
-        .iter()
-        .map(|slot| slot.to_zoned(schedule.zone().clone()).strftime("%m-%d %H:%M%:z").to_string())
-        .collect()
+    due.newest.iter().map(|slot| slot.to_zoned(schedule.zone.clone()).strftime("%m-%d %H:%M%:z").to_string()).collect()
 }
 
 #[test]
@@ -300,7 +297,7 @@ fn shorthands_and_month_names_are_read() {
         schedule("0 0 29 feb *", "UTC").next_after(at("2097-01-01T00:00:00Z")),
         Some(at("2104-02-29T00:00:00Z"))
     );
-    assert_eq!(schedule("  0   6 * *  * ", "UTC").expression(), "0 6 * * *");
+    assert_eq!(schedule("  0   6 * *  * ", "UTC").expression, "0 6 * * *");
 }
 
 #[test]

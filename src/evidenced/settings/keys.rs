@@ -71,7 +71,9 @@ pub(super) enum Times {
 /// One section.
 pub(super) struct Section {
     pub(super) name: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the generated files say it"))]
     pub(super) times: Times,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the generated files say it"))]
     pub(super) help: &'static str,
     pub(super) keys: &'static [Key],
 }

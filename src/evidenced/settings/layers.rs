@@ -16,12 +16,25 @@ const SEPARATOR: &str = "__";
 /// A key given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Override {
-    /// The flag as the user typed it, for messages: `--listen`.
+    /// The flag as the user typed it, for messages: `--set serve.listen=…`.
     pub(crate) flag: String,
     /// The key: `serve.listen`.
     pub(crate) key: String,
     /// Its value as text.
     pub(crate) value: String,
+}
+
+impl Override {
+    /// Reads `section.key=value`, the value of `--set`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (key, value) = text.split_once('=').ok_or("write it as `section.key=value`")?;
+        let key = key.trim();
+        if !key.contains('.') {
+            return Err(format!("`{key}` names no key in a section; write it as `section.key=value`"));
+        }
+        // the value may be anything, also something not to be repeated in messages
+        Ok(Self { flag: format!("--set {key}=…"), key: key.to_owned(), value: value.to_owned() })
+    }
 }
 
 /// The merged configuration and where each of its values comes from.
@@ -187,6 +200,14 @@ mod tests {
         assert_eq!(layers.root["sources"]["aws-prod"]["max_age"], "1h");
         assert_eq!(layers.root["sources"].as_object().unwrap().len(), 1);
         assert!(layers.root.get("log").is_none(), "EVIDENCED_LOG belongs to the command line");
+    }
+
+    #[test]
+    fn a_flag_is_a_key_in_a_section_and_a_value() {
+        let given = Override::parse("serve.listen = 127.0.0.1:1=2").unwrap();
+        assert_eq!((given.key.as_str(), given.value.as_str()), ("serve.listen", " 127.0.0.1:1=2"));
+        assert!(Override::parse("serve.listen").is_err());
+        assert!(Override::parse("listen=1").is_err());
     }
 
     #[test]

@@ -66,8 +66,7 @@ pub(super) fn load_in(
     let problems = reading.into_problems();
     match draft {
         Some(draft) if problems.is_empty() => Ok(Settings {
-            file: absolute.clone(),
-            base: base.clone(),
+            file: absolute,
             organisation: draft.organisation,
             store: draft.store,
             log: draft.log,
@@ -76,6 +75,7 @@ pub(super) fn load_in(
             accounts: draft.accounts,
             links: draft.links,
             serve: draft.serve,
+            overrides: overrides.to_vec(),
             digest: Digest::of(&bytes),
         }),
         _ => Err(problems),

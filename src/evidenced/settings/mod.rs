@@ -19,11 +19,12 @@ mod suggest;
 
 pub(crate) use layers::Override;
 pub(crate) use load::{load, load_without_secrets};
-pub(crate) use problem::{Place, Problem};
+pub(crate) use problem::Problem;
 pub(crate) use reference::{REFERENCE, SCHEMA};
 pub(crate) use register::{ApprovedLink, RegisteredAccount};
-pub(crate) use secret::{SecretError, SecretRef};
+pub(crate) use secret::SecretRef;
 pub(crate) use starter::starter;
+pub(crate) use suggest::did_you_mean;
 
 use crate::daemon::Schedule;
 use jiff::SignedDuration;
@@ -39,8 +40,6 @@ use std::path::PathBuf;
 pub(crate) struct Settings {
     /// The file it was read from, absolute.
     pub(crate) file: PathBuf,
-    /// The file's folder: relative paths start there.
-    pub(crate) base: PathBuf,
     /// Whose evidence it is.
     pub(crate) organisation: Organisation,
     /// Where it is kept.
@@ -57,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) links: Vec<ApprovedLink>,
     /// The pages.
     pub(crate) serve: Serve,
+    /// What flags changed in it; a reload applies them again.
+    pub(crate) overrides: Vec<Override>,
     /// SHA-256 of the file's bytes.
     pub(crate) digest: Digest,
 }

@@ -3,6 +3,7 @@
 use super::keys::{Absent, Key, SECTIONS, SOURCE, collector_keys};
 use super::layers::Variables;
 use super::load::load_in;
+use super::problem::Place;
 use super::*;
 use model::CollectorSpec;
 use std::collections::BTreeSet;

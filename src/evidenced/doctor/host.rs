@@ -1,0 +1,184 @@
+//! This host: configuration, key, store, disk, clock.
+
+use super::{Finding, Level};
+use crate::line;
+use crate::settings::{SecretRef, Settings, Source};
+use model::Timestamp;
+use model::time::duration_text;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+const GIBIBYTE: u64 = 1 << 30;
+/// Below this a collection may not fit any more.
+const DISK_FAIL_BYTES: u64 = GIBIBYTE / 2;
+/// Below this somebody should look soon.
+const DISK_WARN_BYTES: u64 = 5 * GIBIBYTE;
+/// More makes `observed_at` and `collected_at` tell different stories.
+const SKEW_WARN_SECONDS: i64 = 10;
+
+/// The configuration as loaded, and what in it cannot have been meant.
+pub(super) fn configuration(settings: &Settings) -> Vec<Finding> {
+    let area = "configuration";
+    let file = settings.file.display();
+    let mut findings = Vec::new();
+    match settings.sources.len() {
+        0 => findings.push(Finding::warn(area, format!("{file} names no source"), "add a `[sources.NAME]` section")),
+        count => findings
+            .push(Finding::ok(area, format!("{file}: {count} sources, zone {}", settings.organisation.timezone_name))),
+    }
+    findings.extend(settings.sources.iter().filter_map(always_stale));
+    findings
+}
+
+/// A source that is collected less often than its evidence stays fresh is stale half of the time.
+fn always_stale(source: &Source) -> Option<Finding> {
+    let schedule = source.schedule.as_ref()?;
+    let first = schedule.next_after(Timestamp::now())?;
+    let second = schedule.next_after(first)?;
+    let apart = second.duration_since(first);
+    (apart > source.max_age).then(|| {
+        Finding::warn(
+            &source.name,
+            format!(
+                "it is collected every {} but its evidence is stale after {}",
+                duration_text(apart),
+                duration_text(source.max_age)
+            ),
+            "collect it more often, or raise `max_age`",
+        )
+    })
+}
+
+/// The log's signing key: there, closed to others, the key of the configured origin.
+pub(super) fn key(settings: &Settings) -> Finding {
+    let area = "key";
+    let reference = &settings.log.key;
+    if let Err(failure) = line::signing_key(settings) {
+        return Finding { area: area.to_owned(), level: Level::Fail, message: failure.message, help: failure.help };
+    }
+    match reference {
+        SecretRef::Env(_) => Finding::warn(
+            area,
+            format!("the log's key is in the {reference}, which other programs of the same user can read"),
+            "put it into a file of mode 0600: `key = { file = \"…\" }`",
+        ),
+        SecretRef::File(path) => match std::fs::metadata(path).map(|metadata| metadata.mode() & 0o7777) {
+            Ok(mode @ (0o600 | 0o400)) => {
+                Finding::ok(area, format!("{reference} signs `{}`, mode {mode:04o}", settings.log.origin))
+            }
+            Ok(mode) => Finding::warn(
+                area,
+                format!("{reference} has mode {mode:04o}: its group can read it"),
+                format!("chmod 600 {reference}, unless a service manager hands it over"),
+            ),
+            Err(error) => Finding::fail(area, format!("{reference}: {error}"), "`evidenced init` makes one"),
+        },
+    }
+}
+
+/// The store: its log opens and verifies, its folders can be written.
+pub(super) fn store(settings: &Settings) -> Finding {
+    let area = "store";
+    let size = match line::reader(settings).and_then(|reader| Ok(reader.checkpoint()?.checkpoint().size)) {
+        Ok(size) => size,
+        Err(failure) => {
+            return Finding { area: area.to_owned(), level: Level::Fail, message: failure.message, help: failure.help };
+        }
+    };
+    for folder in [&settings.store.dir, &settings.store.blobs] {
+        if let Err(error) = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
+            return Finding::fail(
+                area,
+                format!("{} cannot be written: {error}", folder.display()),
+                "run evidenced as the user that owns the store",
+            );
+        }
+    }
+    Finding::ok(area, format!("{}: {size} log entries", settings.store.dir.display()))
+}
+
+/// Room on the store's disk.
+pub(super) fn disk(dir: &Path) -> Finding {
+    let area = "disk";
+    let help = "free some space, or move the store to a larger disk";
+    match rustix::fs::statvfs(dir) {
+        Err(error) => Finding::fail(area, format!("{}: {error}", dir.display()), "`evidenced init` makes the store"),
+        Ok(disk) => room(disk.f_bavail.saturating_mul(disk.f_frsize), help),
+    }
+}
+
+fn room(free: u64, help: &str) -> Finding {
+    let message = format!("{}.{} GiB free", free / GIBIBYTE, free % GIBIBYTE * 10 / GIBIBYTE);
+    match free {
+        0..DISK_FAIL_BYTES => Finding::fail("disk", message, help),
+        DISK_FAIL_BYTES..DISK_WARN_BYTES => Finding::warn("disk", message, help),
+        _ => Finding::ok("disk", message),
+    }
+}
+
+/// The clock, against what the sources say and what the time service says.
+pub(super) fn clock(skews: &[(String, i64)]) -> Finding {
+    judge_clock(skews, Path::new("/run/systemd/timesync/synchronized").exists())
+}
+
+fn judge_clock(skews: &[(String, i64)], synchronised: bool) -> Finding {
+    let area = "clock";
+    let help = "start a time service (systemd-timesyncd, chrony), then look again";
+    match (skews.iter().max_by_key(|(_, skew)| skew.abs()), synchronised) {
+        (Some((source, skew)), _) if skew.abs() > SKEW_WARN_SECONDS => {
+            let side = if *skew > 0 { "ahead of" } else { "behind" };
+            Finding::warn(area, format!("{} s {side} the clock of source `{source}`", skew.abs()), help)
+        }
+        (Some((source, skew)), _) => Finding::ok(area, format!("{} s from the clock of source `{source}`", skew.abs())),
+        (None, true) => Finding::ok(area, "the time service says that it is synchronised"),
+        (None, false) => Finding::warn(area, "nothing here tells whether it is synchronised", help),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::Schedule;
+    use jiff::SignedDuration;
+    use jiff::tz::TimeZone;
+
+    #[test]
+    fn a_full_disk_fails_and_a_filling_one_warns() {
+        assert_eq!(room(0, "").level, Level::Fail);
+        assert_eq!(room(GIBIBYTE / 2 - 1, "").level, Level::Fail);
+        assert_eq!(room(GIBIBYTE / 2, "").level, Level::Warn);
+        let enough = room(5 * GIBIBYTE + GIBIBYTE / 2, "");
+        assert_eq!((enough.level, enough.message.as_str()), (Level::Ok, "5.5 GiB free"));
+        assert_eq!(disk(Path::new("/no/such/folder")).level, Level::Fail);
+    }
+
+    #[test]
+    fn the_clock_is_judged_by_the_source_that_disagrees_most() {
+        let skews = |seconds: &[i64]| -> Vec<(String, i64)> {
+            seconds.iter().map(|skew| (format!("s{skew}"), *skew)).collect()
+        };
+        assert_eq!(judge_clock(&skews(&[0, -1, 2]), false).level, Level::Ok);
+        let behind = judge_clock(&skews(&[3, -40]), true);
+        assert_eq!((behind.level, behind.message.as_str()), (Level::Warn, "40 s behind the clock of source `s-40`"));
+        assert_eq!(judge_clock(&[], true).level, Level::Ok);
+        assert_eq!(judge_clock(&[], false).level, Level::Warn);
+    }
+
+    #[test]
+    fn a_source_collected_less_often_than_it_stays_fresh_is_named() {
+        let source = |schedule: &str, hours: i64| Source {
+            name: "hr".into(),
+            collector: "hr_file".into(),
+            schedule: Some(Schedule::parse(schedule, TimeZone::UTC).unwrap()),
+            max_age: SignedDuration::from_hours(hours),
+            expect_empty: false,
+            drop_guard_percent: 30,
+            sample: false,
+            settings: serde_json::json!({}),
+            secrets: std::collections::BTreeMap::new(),
+        };
+        assert_eq!(always_stale(&source("0 2 * * *", 24)), None);
+        let weekly = always_stale(&source("0 2 * * 1", 24)).unwrap();
+        assert_eq!(weekly.message, "it is collected every 7 d but its evidence is stale after 24 h");
+    }
+}
