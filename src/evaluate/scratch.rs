@@ -264,11 +264,16 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<Row>, Vec
     let mut insert = connection.prepare(
         "INSERT INTO registered_account (account_key, source, kind, owner, purpose) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for entry in people::register(&inputs.accounts, &accounts) {
-        set_kind.execute(params![entry.account_key, entry.kind])?;
-        for account in accounts.iter_mut().filter(|account| account.key == entry.account_key) {
-            account.kind.clone_from(&entry.kind);
+    let registered = people::register(&inputs.accounts, &accounts);
+    let kinds: BTreeMap<&str, &Option<String>> =
+        registered.iter().map(|entry| (entry.account_key.as_str(), &entry.kind)).collect();
+    for account in &mut accounts {
+        if let Some(kind) = kinds.get(account.key.as_str()) {
+            account.kind.clone_from(kind);
         }
+    }
+    for entry in &registered {
+        set_kind.execute(params![entry.account_key, entry.kind])?;
         insert.execute(params![entry.account_key, entry.source, entry.kind, entry.owner, entry.purpose])?;
     }
 

@@ -184,3 +184,16 @@ CREATE TABLE slot (
     reason TEXT,
     snapshot TEXT
 ) STRICT;
+
+-- Checks join by these keys ----------------------------------------------------------------------------------------
+
+CREATE INDEX person_by_key ON person (person_key);
+CREATE INDEX employment_by_person ON employment (person_key, spell);
+CREATE INDEX account_by_key ON account (account_key);
+CREATE INDEX entitlement_by_account ON entitlement (account_key);
+CREATE INDEX credential_by_account ON credential (account_key);
+CREATE INDEX backup_job_by_resource ON backup_job (source, resource);
+CREATE INDEX identity_link_by_account ON identity_link (account_key);
+CREATE INDEX identity_link_by_person ON identity_link (person_key);
+CREATE INDEX registered_account_by_account ON registered_account (account_key);
+CREATE INDEX snapshot_by_source ON snapshot (source, finished_at);

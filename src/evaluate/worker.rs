@@ -114,13 +114,15 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives up everything the work does not need, for ever.
-fn confine(memory_bytes: u64, cpu_seconds: u64) -> io::Result<()> {
+/// Gives up everything the work does not need, for ever: no further memory, no new descriptor and therefore no file and
+/// no socket, no write that makes a file longer, no core dump of evidence.
+pub(crate) fn confine(memory_bytes: u64, cpu_seconds: u64) -> io::Result<()> {
     let both = |limit| Rlimit { current: Some(limit), maximum: Some(limit) };
     setrlimit(Resource::As, both(memory_bytes))?;
     setrlimit(Resource::Cpu, both(cpu_seconds))?;
     setrlimit(Resource::Fsize, both(0))?;
     setrlimit(Resource::Core, both(0))?;
+    setrlimit(Resource::Nofile, both(0))?;
     // SQLite gives up in words below the limit at which an allocation would abort the process
     let heap = memory_bytes / 4 * 3;
     let connection = rusqlite::Connection::open_in_memory().map_err(io::Error::other)?;

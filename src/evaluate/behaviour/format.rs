@@ -187,11 +187,10 @@ fn cases_must_cover_pass_fail_unknown_and_boundary_and_show_what_they_cover() {
 
 #[test]
 fn unknown_tables_and_columns_in_cases_are_found_at_their_place() {
-    let cases = CASES.replace("tables.account", "tables.acount");
-    let found = load(GOOD, Some(&cases)).unwrap_err();
+    let found = load(GOOD, Some(&CASES.replace("tables.account", "tables.acount"))).unwrap_err();
     assert!(found.contains(&"9:8 there is no table `acount`".to_owned()), "{found:?}");
-    let cases = CASES.replace("created_at", "created");
-    assert!(load(GOOD, Some(&cases)).unwrap_err().contains(&"9:43 table `account` has no column `created`".to_owned()));
+    let found = load(GOOD, Some(&CASES.replace("created_at", "created"))).unwrap_err();
+    assert!(found.contains(&"9:46 table `account` has no column `created`".to_owned()), "{found:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod engine;
 mod format;
 mod harm;
+mod mappings;
 mod shell;
 mod shipped;
 mod worker;

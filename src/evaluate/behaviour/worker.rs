@@ -5,6 +5,7 @@ use crate::{Check, Evaluated, Inputs, Worker, evaluate, query, worker_main};
 use model::{Outcome, canonical_json};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 const AS_OF: &str = "2026-03-10T12:00:00Z";
@@ -18,13 +19,49 @@ fn entry() {
     }
 }
 
+/// Tries, once confined, what a worker must not be able to do, and reports on descriptor 3.
+#[test]
+#[ignore = "a test of this file starts it as a process of its own"]
+fn confined() {
+    let Ok(mut report) = File::options().write(true).open("/proc/self/fd/3") else { return };
+    let attempts: [(&str, fn() -> bool); 6] = [
+        ("read a file", || File::open("/etc/passwd").is_ok()),
+        ("write a file", || File::create(std::env::temp_dir().join("evidenced-worker-escape")).is_ok()),
+        ("resolve and connect", || std::net::TcpStream::connect("127.0.0.1:9").is_err_and(refused_by_peer)),
+        ("listen", || std::net::TcpListener::bind("127.0.0.1:0").is_ok()),
+        ("send", || std::net::UdpSocket::bind("127.0.0.1:0").is_ok()),
+        ("start a program", || std::process::Command::new("/bin/true").status().is_ok()),
+    ];
+    let possible =
+        || -> Vec<&str> { attempts.iter().filter(|(_, attempt)| attempt()).map(|(what, _)| *what).collect() };
+    let before = possible().len();
+    crate::worker::confine(1 << 30, 60).unwrap();
+    writeln!(report, "{before} possible before, {:?} after", possible()).unwrap();
+}
+
+/// The socket was made and the other side said no.
+fn refused_by_peer(error: std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::ConnectionRefused
+}
+
+#[test]
+fn worker_can_open_neither_file_nor_socket_nor_start_a_program() {
+    let test = std::env::current_exe().unwrap();
+    let output = std::process::Command::new("/bin/sh").args(["-c", &script("confined")]).arg(test).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "6 possible before, [] after\n");
+}
+
+/// Starts the test `name` of this binary with its descriptor 3 on standard output, which the harness writes on.
+fn script(name: &str) -> String {
+    format!("exec \"$0\" --exact behaviour::worker::{name} --ignored --nocapture 3>&1 1>/dev/null")
+}
+
 fn worker() -> Worker {
     let test = std::env::current_exe().unwrap().display().to_string();
-    let script = "exec \"$0\" --exact behaviour::worker::entry --ignored --nocapture 3>&1 1>/dev/null";
     Worker {
         memory_bytes: 1 << 30,
         deadline: Duration::from_secs(20),
-        ..Worker::new("/bin/sh".into(), ["-c", script, &test].map(str::to_owned).into())
+        ..Worker::new("/bin/sh".into(), ["-c".to_owned(), script("entry"), test].into())
     }
 }
 
@@ -152,7 +189,7 @@ fn query_reads_rows_and_the_schema_and_nothing_else() {
 }
 
 #[test]
-fn worker_can_neither_write_a_file_nor_outlive_its_input() {
+fn worker_that_was_not_told_its_limits_does_not_work() {
     let mut output = Vec::new();
     assert_eq!(worker_main(&b"short"[..], &mut output), 70, "limits that do not arrive are no licence to work");
     assert!(output.is_empty());
