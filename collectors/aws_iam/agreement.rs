@@ -4,12 +4,10 @@
 use super::grants::Granted;
 use super::report::ReportRow;
 use super::{AUTHORIZATION_COLUMNS, Facts, REPORT_COLUMNS, member};
+use crate::provider::aws::some;
 use aws_sdk_iam::types::{User, UserDetail};
 use model::{Count, Reason, ReasonCode};
 use std::collections::BTreeSet;
-
-/// How many members a message names.
-const NAMED: usize = 5;
 
 impl Facts {
     /// The report's row of `user`, unless it tells of an earlier user of the same name.
@@ -163,13 +161,4 @@ fn compare_details(facts: &Facts, listed: &BTreeSet<&str>, detailed: &BTreeSet<&
 
 fn of_columns(message: String, columns: &[&str]) -> Reason {
     Reason::new(ReasonCode::CountsDisagree, message).table("aws_iam_user").columns(columns)
-}
-
-/// The first few of `names`.
-pub(super) fn some(names: &[&str]) -> String {
-    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    match names.len().checked_sub(NAMED) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
 }

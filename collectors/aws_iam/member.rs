@@ -5,11 +5,11 @@
 
 use super::Facts;
 use super::read::none_if_absent;
-use crate::provider::aws::{Page, call, list};
+use crate::provider::aws::{Page, Parts, call, list};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AccessKeyLastUsed, AccessKeyMetadata, MfaDevice, User};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use model::{CollectError, Reason, ReasonCode};
+use model::{CollectError, Reason};
 use std::collections::BTreeMap;
 
 /// Users asked about at once; egress bounds the calls themselves.
@@ -106,39 +106,23 @@ async fn last_used(iam: &Client, id: &str) -> Result<Option<AccessKeyLastUsed>, 
         .map_err(|failure| failure.error)
 }
 
-/// Why parts of users were not seen: one reason for each call and kind of failure, naming the first few.
-pub(super) fn reasons(facts: &Facts) -> Vec<Reason> {
-    let mut failed: BTreeMap<(&str, &str), (Vec<&str>, &CollectError)> = BTreeMap::new();
+/// Why parts of users were not seen.
+pub(super) fn reasons(facts: &Facts) -> impl Iterator<Item = Reason> {
+    const KEYS: &str = "aws_iam_access_key_detail";
+    let mut parts = Parts::default();
     for (name, member) in &facts.members {
-        let parts = [
-            ("reset", member.reset_required.as_ref().err()),
-            ("devices", member.devices.as_ref().err()),
-            ("keys", member.keys.as_ref().err()),
-        ];
-        let last_used = member.keys.iter().flatten().map(|key| ("last_used", key.last_used.as_ref().err()));
-        for (part, error) in parts.into_iter().chain(last_used) {
-            if let Some(error) = error {
-                failed.entry((part, error.kind())).or_insert((Vec::new(), error)).0.push(name);
-            }
+        if let Err(error) = &member.reset_required {
+            parts.note(name, error, "aws_iam_user", &["password_reset_required"]);
+        }
+        if let Err(error) = &member.devices {
+            parts.note(name, error, "aws_iam_mfa_device", &[]);
+        }
+        if let Err(error) = &member.keys {
+            parts.note(name, error, KEYS, &[]);
+        }
+        for error in member.keys.iter().flatten().filter_map(|key| key.last_used.as_ref().err()) {
+            parts.note(name, error, KEYS, &["last_used_at", "last_used_region", "last_used_service"]);
         }
     }
-    failed
-        .into_iter()
-        .map(|((part, _), (mut names, error))| {
-            names.dedup();
-            let (table, columns): (&str, &[&str]) = match part {
-                "reset" => ("aws_iam_user", &["password_reset_required"]),
-                "devices" => ("aws_iam_mfa_device", &[]),
-                "keys" => ("aws_iam_access_key_detail", &[]),
-                _ => ("aws_iam_access_key_detail", &["last_used_at", "last_used_region", "last_used_service"]),
-            };
-            let message = format!("{} users, {}: {error}", names.len(), super::agreement::some(&names));
-            match error {
-                CollectError::Denied { permission, .. } => {
-                    Reason::new(ReasonCode::Denied, message).table(table).columns(columns).permission(permission)
-                }
-                _ => Reason::new(ReasonCode::MemberFailed, message).table(table).columns(columns),
-            }
-        })
-        .collect()
+    parts.reasons()
 }

@@ -5,9 +5,11 @@
 
 mod failure;
 mod guard;
+mod parts;
 
 pub(crate) use failure::{Failure, reason_of};
 pub(crate) use guard::Guard;
+pub(crate) use parts::{Parts, some};
 
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
