@@ -2,6 +2,7 @@
 
 mod crash;
 mod fsck;
+mod full_disk;
 mod refusals;
 mod sealing;
 mod support;
