@@ -4,6 +4,7 @@
 //! to the vocabulary), `fixtures/` (recorded answers with the tables they must give) and a generated `README.md`.
 //! It speaks through [`egress::Context`] only: never to the store, never to the clock, never to another collector.
 
+mod aws_backup;
 mod aws_iam;
 mod github_org;
 mod hr_file;
@@ -12,10 +13,23 @@ mod provider;
 pub mod recording;
 mod settings;
 
+#[cfg(test)]
+mod describe;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod rules;
+
 pub use egress::Collector;
 
 /// Every collector, by id. A new one is two lines in this file: its module above and its entry here.
-static REGISTRY: &[&dyn Collector] = &[&aws_iam::AwsIam, &github_org::GithubOrg, &hr_file::HrFile, &linux_accounts::LinuxAccounts];
+static REGISTRY: &[&dyn Collector] = &[
+    &aws_backup::AwsBackup,
+    &aws_iam::AwsIam,
+    &github_org::GithubOrg,
+    &hr_file::HrFile,
+    &linux_accounts::LinuxAccounts,
+];
 
 /// Every collector, sorted by id.
 pub fn all() -> &'static [&'static dyn Collector] {

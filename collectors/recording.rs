@@ -162,7 +162,8 @@ mod tests {
     #[test]
     fn a_body_that_does_not_match_its_digest_is_refused() {
         let digest = model::Digest::of(b"other");
-        let text = format!(r#"{{"operation":"read","method":"READ","url":"file:///x","sha256":"{digest}","body":"host"}}"#);
+        let text =
+            format!(r#"{{"operation":"read","method":"READ","url":"file:///x","sha256":"{digest}","body":"host"}}"#);
         assert!(read(&text).unwrap_err().to_string().contains("line 1"));
     }
 }

@@ -173,7 +173,10 @@ impl Run {
         let org = match self.github.object(ORG, &self.org_url(&[])?).await {
             Err(CollectError::Denied { message, .. }) if message.starts_with("HTTP 404") => {
                 return Err(CollectError::Misconfigured {
-                    message: format!("the token sees no organisation `{}` at {}", self.settings.org, self.settings.api_url),
+                    message: format!(
+                        "the token sees no organisation `{}` at {}",
+                        self.settings.org, self.settings.api_url
+                    ),
                     help: "look at `org` and `api_url`, and let the token see this organisation".to_owned(),
                 });
             }
@@ -188,10 +191,11 @@ impl Run {
         }
 
         let role = match self.github.object(MEMBERSHIP, &self.org_url(&["memberships", caller])?).await {
-            Ok(membership) if text(&membership, "state").is_none_or(|state| state == "active") => text(&membership, "role"),
-            Ok(_) => None,
+            Ok(membership) if text(&membership, "state").is_none_or(|state| state == "active") => {
+                text(&membership, "role")
+            }
+            Ok(_) | Err(CollectError::Denied { .. }) => None,
             // somebody who is not a member at all may still see public ones
-            Err(CollectError::Denied { .. }) => None,
             Err(error) => return Err(error),
         };
         let is_owner = role.as_deref() == Some("admin");
@@ -205,7 +209,8 @@ impl Run {
             "caller_role": role,
         });
         for name in OWNER_SETTINGS {
-            cells[*name] = org.get(*name).filter(|value| value.is_boolean() || value.is_string()).cloned().unwrap_or_default();
+            cells[*name] =
+                org.get(*name).filter(|value| value.is_boolean() || value.is_string()).cloned().unwrap_or_default();
         }
         let untold: Vec<&str> = ["two_factor_requirement_enabled", "default_repository_permission"]
             .into_iter()
@@ -255,7 +260,8 @@ impl Run {
             self.within("github_member", MEMBERS_WITHOUT_2FA, without_2fa.as_ref(), &everyone);
         } else {
             self.reasons.push(
-                not_owner("the caller is not an owner: GitHub shows it only some of the members").table("github_member"),
+                not_owner("the caller is not an owner: GitHub shows it only some of the members")
+                    .table("github_member"),
             );
             self.reasons.push(
                 not_owner("only owners are told who is an owner and who has a second factor")

@@ -35,7 +35,10 @@ mod tests {
         assert_eq!(name("/user"), "GET /user");
         assert_eq!(name("/orgs/acme/members?role=all&per_page=100&page=2"), "GET /orgs/{org}/members");
         assert_eq!(name("/orgs/acme/members?per_page=100&role=admin"), "GET /orgs/{org}/members?role=admin");
-        assert_eq!(name("/orgs/acme/members?filter=2fa_disabled&page=3"), "GET /orgs/{org}/members?filter=2fa_disabled");
+        assert_eq!(
+            name("/orgs/acme/members?filter=2fa_disabled&page=3"),
+            "GET /orgs/{org}/members?filter=2fa_disabled"
+        );
         assert_eq!(
             name("/orgs/acme/teams/ops/members?role=maintainer"),
             "GET /orgs/{org}/teams/{team_slug}/members?role=maintainer"

@@ -64,7 +64,7 @@ impl Collector for HrFile {
         let file = files::read(ctx, READ, &settings.path).await?.required(&SPEC, READ, &settings.path)?;
         let format = Format {
             delimiter: settings.delimiter.as_bytes()[0],
-            date_format: &settings.date_format,
+            dates: &settings.date_format,
             columns: &settings.columns,
         };
         let roster = roster::read(&file.content, &format)?;
@@ -78,9 +78,7 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
     let mut reasons: Vec<Reason> = roster
         .rejected
         .iter()
-        .map(|rejected| {
-            Reason::new(ReasonCode::RowRejected, format!("line {} {}", rejected.line, rejected.why))
-        })
+        .map(|rejected| Reason::new(ReasonCode::RowRejected, format!("line {} {}", rejected.line, rejected.why)))
         .collect();
     if roster.unbalanced_quotes {
         reasons.push(Reason::new(
@@ -120,7 +118,12 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
             declared: Some(roster.records),
             declared_by: Some("records of the file".to_owned()),
         },
-        Count { table: "hr_person".to_owned(), counted: persons.rows().len() as u64, declared: None, declared_by: None },
+        Count {
+            table: "hr_person".to_owned(),
+            counted: persons.rows().len() as u64,
+            declared: None,
+            declared_by: None,
+        },
     ];
     let mut observation = Observation {
         tables: vec![persons, spells],

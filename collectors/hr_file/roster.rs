@@ -22,7 +22,7 @@ pub(super) const COLUMNS: &[&str] = &[
 /// How the file is written.
 pub(super) struct Format<'a> {
     pub(super) delimiter: u8,
-    pub(super) date_format: &'a str,
+    pub(super) dates: &'a str,
     pub(super) columns: &'a BTreeMap<String, String>,
 }
 
@@ -80,15 +80,14 @@ pub(super) fn read(content: &[u8], format: &Format<'_>) -> Result<Roster, Collec
         )
     })?;
 
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(format.delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(content);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(format.delimiter).has_headers(false).flexible(true).from_reader(content);
     let mut records = reader.records();
     let headers: Vec<String> = match records.next() {
         Some(Ok(record)) => record.iter().map(|header| header.trim().to_owned()).collect(),
-        Some(Err(error)) => return Err(misconfigured(format!("the roster's headers cannot be read: {error}"), String::new())),
+        Some(Err(error)) => {
+            return Err(misconfigured(format!("the roster's headers cannot be read: {error}"), String::new()));
+        }
         None => {
             return Err(misconfigured(
                 "the roster is an empty file, without even headers".to_owned(),
@@ -98,18 +97,19 @@ pub(super) fn read(content: &[u8], format: &Format<'_>) -> Result<Roster, Collec
     };
     let places = places(&headers, format)?;
 
-    let quotes = content.iter().filter(|byte| **byte == b'"').count();
-    let mut roster = Roster { unbalanced_quotes: !quotes.is_multiple_of(2), ..Roster::default() };
+    let unbalanced_quotes = content.iter().fold(false, |open, byte| open ^ (*byte == b'"'));
+    let mut roster = Roster { unbalanced_quotes, ..Roster::default() };
+    let lines = Lines::of(content);
     for record in records {
         roster.records += 1;
         match record {
             Err(error) => roster.rejected.push(Rejected {
-                line: error.position().map_or(0, csv::Position::line),
+                line: error.position().map_or(0, |position| lines.number(content, position)),
                 why: format!("cannot be read: {error}"),
             }),
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                match spell(&record, line, headers.len(), &places, format.date_format) {
+                let line = record.position().map_or(0, |position| lines.number(content, position));
+                match spell(&record, line, headers.len(), &places, format.dates) {
                     Ok(spell) => roster.spells.push(spell),
                     Err(why) => roster.rejected.push(Rejected { line, why }),
                 }
@@ -117,6 +117,21 @@ pub(super) fn read(content: &[u8], format: &Format<'_>) -> Result<Roster, Collec
         }
     }
     Ok(roster)
+}
+
+/// Where lines end, to name the line of a record: the reader's own count is one short after `\r\n`.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(content: &[u8]) -> Self {
+        Self(content.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect())
+    }
+
+    fn number(&self, content: &[u8], position: &csv::Position) -> u64 {
+        let from = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(content.len());
+        let blank = content[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.0.partition_point(|end| *end < from + blank) as u64 + 1
+    }
 }
 
 /// Where each mapped column is.
@@ -140,7 +155,8 @@ fn places(headers: &[String], format: &Format<'_>) -> Result<BTreeMap<&'static s
         let Some(place) = headers.iter().position(|found| found == header.trim()) else {
             let guess = nearest(header, headers)
                 .map_or_else(String::new, |guess| format!("did you mean `{column} = \"{guess}\"`? "));
-            let delimiter = if headers.len() == 1 { "; only one column was found, so `delimiter` may be wrong" } else { "" };
+            let delimiter =
+                if headers.len() == 1 { "; only one column was found, so `delimiter` may be wrong" } else { "" };
             return Err(misconfigured(
                 format!("the roster has no header `{header}`, which `columns.{column}` names"),
                 format!("{guess}headers found: {}{delimiter}", found()),
@@ -159,7 +175,8 @@ fn places(headers: &[String], format: &Format<'_>) -> Result<BTreeMap<&'static s
 
 /// The header that differs from `wanted` only in case, blanks and punctuation, or contains it.
 fn nearest<'a>(wanted: &str, headers: &'a [String]) -> Option<&'a String> {
-    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let plain =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let wanted = plain(wanted);
     headers.iter().find(|header| plain(header) == wanted).or_else(|| {
         headers.iter().find(|header| {
@@ -242,10 +259,11 @@ fn employment_type(value: &str) -> String {
     let lower = value.to_lowercase();
     let plain: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
     match plain.as_str() {
-        "employee" | "employed" | "permanent" | "fulltime" | "parttime" | "fte" | "regular" | "staff" => "employee".to_owned(),
-        "contractor" | "contract" | "freelance" | "freelancer" | "consultant" | "contingent" | "external" | "agency" => {
-            "contractor".to_owned()
+        "employee" | "employed" | "permanent" | "fulltime" | "parttime" | "fte" | "regular" | "staff" => {
+            "employee".to_owned()
         }
+        "contractor" | "contract" | "freelance" | "freelancer" | "consultant" | "contingent" | "external"
+        | "agency" => "contractor".to_owned(),
         _ => lower,
     }
 }
@@ -262,12 +280,13 @@ mod tests {
 
     fn read_with(content: &[u8], delimiter: u8, date_format: &str) -> Result<Roster, CollectError> {
         let columns = columns(&[("employee_id", "ID"), ("name", "Name"), ("start_date", "Start"), ("end_date", "End")]);
-        read(content, &Format { delimiter, date_format, columns: &columns })
+        read(content, &Format { delimiter, dates: date_format, columns: &columns })
     }
 
     #[test]
     fn records_are_rows_kept_plus_rows_rejected() {
-        let content = b"\xef\xbb\xbfID,Name,Start,End\r\n1,Ada,2020-01-01,\r\n2,Grace\r\n3,Linus,01/02/2020,\r\n,Nobody,,\r\n\
+        let content =
+            b"\xef\xbb\xbfID,Name,Start,End\r\n1,Ada,2020-01-01,\r\n2,Grace\r\n3,Linus,01/02/2020,\r\n,Nobody,,\r\n\
             4,Ken,2020-01-01,2019-01-01\r\n5,\"Den\nnis\",2020-01-01,\r\n6,Radia,20-01-01,";
         let roster = read_with(content, b',', "%Y-%m-%d").unwrap();
         assert_eq!(roster.records, 7);
@@ -279,7 +298,8 @@ mod tests {
 
     #[test]
     fn a_quotation_mark_left_open_is_noticed() {
-        let roster = read_with(b"ID,Name,Start,End\n1,\"Ada,2020-01-01,\n2,Grace,2020-01-01,\n", b',', "%Y-%m-%d").unwrap();
+        let roster =
+            read_with(b"ID,Name,Start,End\n1,\"Ada,2020-01-01,\n2,Grace,2020-01-01,\n", b',', "%Y-%m-%d").unwrap();
         assert!(roster.unbalanced_quotes);
         assert!(roster.spells.is_empty());
     }
@@ -299,7 +319,8 @@ mod tests {
 
     #[test]
     fn dates_are_read_in_the_declared_format_only() {
-        let roster = read_with(b"ID;Name;Start;End\n1;Ada;31/01/2020;\n2;Grace;01/31/2020;\n", b';', "%d/%m/%Y").unwrap();
+        let roster =
+            read_with(b"ID;Name;Start;End\n1;Ada;31/01/2020;\n2;Grace;01/31/2020;\n", b';', "%d/%m/%Y").unwrap();
         assert_eq!(roster.spells[0].start_date.unwrap().to_string(), "2020-01-31");
         assert_eq!(roster.rejected.len(), 1);
     }

@@ -129,7 +129,8 @@ fn day(text: &str, what: &str) -> Result<Option<Date>, String> {
     }
     let wrong = || format!("has the {what} `{text}`, which is no number of days");
     let days: i64 = text.parse().map_err(|_| wrong())?;
-    let instant = days.checked_mul(86_400).and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(wrong)?;
+    let instant =
+        days.checked_mul(86_400).and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(wrong)?;
     Ok(Some(instant.to_zoned(jiff::tz::TimeZone::UTC).date()))
 }
 
@@ -205,7 +206,9 @@ mod tests {
 
     #[test]
     fn every_line_is_an_entry_or_a_problem() {
-        let parsed = passwd(b"# comment\nroot:x:0:0:root,,,:/root:\n\nada:x:one:5::/:/bin/sh\n+::::::\nshort:x:1\n\xff:x:1:1:::\n");
+        let parsed = passwd(
+            b"# comment\nroot:x:0:0:root,,,:/root:\n\nada:x:one:5::/:/bin/sh\n+::::::\nshort:x:1\n\xff:x:1:1:::\n",
+        );
         assert_eq!(parsed.lines, 5);
         assert_eq!(parsed.entries.len() + parsed.problems.len(), parsed.lines);
         assert_eq!(parsed.entries[0].shell, "/bin/sh");

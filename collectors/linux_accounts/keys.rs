@@ -7,7 +7,7 @@ use model::Digest;
 /// A key without its key material.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
-    pub(super) key_type: String,
+    pub(super) algorithm: String,
     /// `SHA256:` and unpadded base64, as `ssh-keygen -l` prints it.
     pub(super) fingerprint: String,
     pub(super) restricted: bool,
@@ -21,16 +21,16 @@ impl Key {
     pub(super) fn to_line(&self) -> String {
         let restricted = if self.restricted { "restricted " } else { "" };
         let comment = self.comment.as_deref().map(|comment| format!(" {comment}")).unwrap_or_default();
-        format!("{restricted}{} {}{comment}", self.key_type, self.fingerprint)
+        format!("{restricted}{} {}{comment}", self.algorithm, self.fingerprint)
     }
 
     /// Reads the recorded form back.
     pub(super) fn from_line(line: &str) -> Option<Self> {
         let (restricted, line) = line.strip_prefix("restricted ").map_or((false, line), |rest| (true, rest));
         let mut parts = line.splitn(3, ' ');
-        let key_type = parts.next()?.to_owned();
+        let algorithm = parts.next()?.to_owned();
         let fingerprint = parts.next().filter(|text| text.starts_with("SHA256:"))?.to_owned();
-        Some(Self { key_type, fingerprint, restricted, comment: parts.next().map(str::to_owned) })
+        Some(Self { algorithm, fingerprint, restricted, comment: parts.next().map(str::to_owned) })
     }
 }
 
@@ -45,18 +45,18 @@ pub(super) fn parse_full(line: &str) -> Option<Key> {
 
 fn parse_plain(line: &str, restricted: bool) -> Option<Key> {
     let mut parts = line.splitn(3, [' ', '\t']);
-    let key_type = parts.next().filter(|text| is_type(text))?;
+    let algorithm = parts.next().filter(|text| is_type(text))?;
     let encoded = parts.next()?;
     let blob = STANDARD.decode(encoded).ok()?;
     // the blob repeats its type as an SSH string: what does not is no key, whatever it looks like
     let declared = blob.get(..4).and_then(|length| length.try_into().ok()).map(u32::from_be_bytes)?;
     let declared = blob.get(4..4_usize.checked_add(usize::try_from(declared).ok()?)?)?;
-    if declared != key_type.as_bytes() {
+    if declared != algorithm.as_bytes() {
         return None;
     }
     let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(Digest::of(&blob).as_bytes()));
     let comment = parts.next().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    Some(Key { key_type: key_type.to_owned(), fingerprint, restricted, comment })
+    Some(Key { algorithm: algorithm.to_owned(), fingerprint, restricted, comment })
 }
 
 fn is_type(text: &str) -> bool {
@@ -89,9 +89,11 @@ mod tests {
 
     #[test]
     fn options_type_and_comment_are_told_apart() {
-        let key = parse_full(&format!(r#"from="10.0.0.0/8",command="say \"hi there\"" ssh-ed25519 {ED25519} ada@laptop one"#))
-            .unwrap();
-        assert_eq!(key.key_type, "ssh-ed25519");
+        let key = parse_full(&format!(
+            r#"from="10.0.0.0/8",command="say \"hi there\"" ssh-ed25519 {ED25519} ada@laptop one"#
+        ))
+        .unwrap();
+        assert_eq!(key.algorithm, "ssh-ed25519");
         assert_eq!(key.comment.as_deref(), Some("ada@laptop one"));
         assert!(key.restricted);
         assert!(!parse_full(&format!("ssh-ed25519 {ED25519}")).unwrap().restricted);

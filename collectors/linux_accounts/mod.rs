@@ -71,7 +71,15 @@ impl Collector for LinuxAccounts {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         let settings: Settings = settings::typed(&SPEC, settings)?;
-        let host_files = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/sudoers", "/etc/sudoers.d", "/etc/hostname", "/var/log/lastlog"];
+        let host_files = [
+            "/etc/passwd",
+            "/etc/shadow",
+            "/etc/group",
+            "/etc/sudoers",
+            "/etc/sudoers.d",
+            "/etc/hostname",
+            "/var/log/lastlog",
+        ];
         let mut files: Vec<PathBuf> = host_files.iter().map(|path| settings.fixed(path)).collect();
         files.push(PathBuf::from("/proc/self/status"));
         Ok(Policy {
@@ -125,18 +133,24 @@ async fn caller(ctx: &Context, settings: &Settings) -> Result<Caller, CollectErr
 async fn see(ctx: &Context, settings: &Settings) -> Result<Seen, CollectError> {
     let mut seen = Seen::default();
     let passwd_path = settings.fixed("/etc/passwd");
-    let passwd = provider::read_redacted(ctx, PASSWD, &passwd_path, redact::second_field)
-        .await?
-        .required(&SPEC, PASSWD, &passwd_path)?;
+    let passwd = provider::read_redacted(ctx, PASSWD, &passwd_path, redact::second_field).await?.required(
+        &SPEC,
+        PASSWD,
+        &passwd_path,
+    )?;
     seen.passwd = files::passwd(&passwd.content);
 
     match provider::read_redacted(ctx, SHADOW, &settings.fixed("/etc/shadow"), redact::second_field).await? {
         File::Read(file) => seen.shadow = Some(files::shadow(&file.content)),
         File::Absent => {}
         File::Denied => seen.reasons.push(
-            denied(SHADOW, "run as root or in the group that may read it")
-                .table("linux_account")
-                .columns(&["password_state", "password_algorithm", "password_changed_on", "expires_on", "expired"]),
+            denied(SHADOW, "run as root or in the group that may read it").table("linux_account").columns(&[
+                "password_state",
+                "password_algorithm",
+                "password_changed_on",
+                "expires_on",
+                "expired",
+            ]),
         ),
     }
     match provider::read_redacted(ctx, GROUP, &settings.fixed("/etc/group"), redact::second_field).await? {
@@ -170,7 +184,8 @@ async fn see(ctx: &Context, settings: &Settings) -> Result<Seen, CollectError> {
 }
 
 fn denied(operation: &str, mend: &str) -> Reason {
-    Reason::new(ReasonCode::Denied, format!("{operation} was refused; {mend}")).permission(&permission(&SPEC, operation))
+    Reason::new(ReasonCode::Denied, format!("{operation} was refused; {mend}"))
+        .permission(&permission(&SPEC, operation))
 }
 
 /// Every sudo rule; none when a file that may hold more could not be read. No sudoers file means no rules.
@@ -252,9 +267,8 @@ async fn authorized_keys(ctx: &Context, settings: &Settings, seen: &mut Seen) ->
     }
     let unseen: Vec<&str> = found.iter().filter(|file| file.keys.is_none()).map(|file| file.file.as_str()).collect();
     if !unseen.is_empty() {
-        let reason = denied(AUTHORIZED_KEYS, "run as root");
-        let message = format!("{} ({})", reason.message, unseen.join(", "));
-        let reason = Reason { message, ..reason };
+        let reason = denied(&format!("{AUTHORIZED_KEYS} ({})", unseen.join(", ")), "run as root")
+            .permission(&permission(&SPEC, AUTHORIZED_KEYS));
         seen.reasons.push(reason.clone().table("linux_authorized_key"));
         seen.reasons.push(reason.table("linux_account").columns(&["authorized_keys"]));
     }

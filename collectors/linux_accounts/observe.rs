@@ -43,7 +43,7 @@ pub(super) fn observe(spec: &CollectorSpec, mut seen: Seen) -> Result<Observatio
     if let Some(group) = &seen.group {
         reasons.extend(problems("/etc/group", &group.problems, "linux_group"));
     }
-    reasons.extend(names_differ(&seen));
+    reasons.extend(names_differ(&seen, &reasons));
 
     let resolved = Resolved::new(seen.sudo_rules.iter().flatten());
     let mut accounts = table(spec, "linux_account");
@@ -59,9 +59,7 @@ pub(super) fn observe(spec: &CollectorSpec, mut seen: Seen) -> Result<Observatio
     let mut rules = table(spec, "linux_sudo_rule");
     for rule in seen.sudo_rules.iter().flatten() {
         let (subjects, grants_all) = match &rule.kind {
-            Kind::UserSpec { subjects, .. } => {
-                (json!(resolved.subjects(subjects)), json!(resolved.grants_all(rule)))
-            }
+            Kind::UserSpec { subjects, .. } => (json!(resolved.subjects(subjects)), json!(resolved.grants_all(rule))),
             _ => (json!(null), json!(null)),
         };
         let cells = json!({
@@ -75,7 +73,7 @@ pub(super) fn observe(spec: &CollectorSpec, mut seen: Seen) -> Result<Observatio
         for file in seen.keys.iter().filter(|file| file.home == entry.home) {
             for (line, key) in file.keys.iter().flatten() {
                 let cells = json!({
-                    "account": entry.name, "file": file.file, "line": line, "key_type": key.key_type,
+                    "account": entry.name, "file": file.file, "line": line, "key_type": key.algorithm,
                     "fingerprint": key.fingerprint, "comment": key.comment, "restricted": key.restricted,
                 });
                 push(&mut keys, row(cells))?;
@@ -88,7 +86,10 @@ pub(super) fn observe(spec: &CollectorSpec, mut seen: Seen) -> Result<Observatio
             "every one of the {} lines of /etc/passwd is an account, and /etc/shadow names the same",
             seen.passwd.lines
         ),
-        None => format!("every one of the {} lines of /etc/passwd is an account; there is no /etc/shadow", seen.passwd.lines),
+        None => format!(
+            "every one of the {} lines of /etc/passwd is an account; there is no /etc/shadow",
+            seen.passwd.lines
+        ),
     };
     let declared = seen.shadow.as_ref().map(|shadow| shadow.lines as u64);
     let counts = vec![Count {
@@ -120,10 +121,10 @@ fn problems(file: &str, problems: &[(usize, String)], table: &str) -> Vec<Reason
 
 /// Accounts that only one of the two files knows. An account without a shadow line, or the other way round, is a
 /// broken or half-edited pair of files.
-fn names_differ(seen: &Seen) -> Option<Reason> {
+fn names_differ(seen: &Seen, reasons: &[Reason]) -> Option<Reason> {
     let refers = |entry: &&PasswdEntry| entry.password == "x";
     let Some(shadow) = &seen.shadow else {
-        let denied = seen.reasons.iter().any(|reason| reason.columns.iter().any(|column| column == "password_state"));
+        let denied = reasons.iter().any(|reason| reason.columns.iter().any(|column| column == "password_state"));
         let orphan = seen.passwd.entries.iter().find(refers).filter(|_| !denied)?;
         let message = format!("/etc/passwd refers to /etc/shadow for `{}`, but there is none", orphan.name);
         return Some(Reason::new(ReasonCode::CountsDisagree, message).table("linux_account"));

@@ -69,7 +69,10 @@ pub(super) fn authorized_keys(content: &[u8]) -> (Bytes, Vec<String>) {
         }
         if let Some(key) = keys::parse_full(line) {
             kept.push_str(&key.to_line());
-            fields.push(format!("line {} (key replaced by its fingerprint, options by whether they restrict)", index + 1));
+            fields.push(format!(
+                "line {} (key replaced by its fingerprint, options by whether they restrict)",
+                index + 1
+            ));
         } else {
             kept.push_str(MARK);
             fields.push(format!("line {} (not a key)", index + 1));

@@ -102,7 +102,10 @@ fn user_spec(text: &str) -> Kind {
     // subjects end where the host list begins: at the last blank outside a comma list
     let left = left.replace(", ", ",").replace(" ,", ",");
     let subjects = left.trim().rsplit_once(' ').map_or(left.trim(), |(subjects, _)| subjects);
-    Kind::UserSpec { subjects: list(subjects), grants_all: commands_of(commands).iter().any(|command| command == "ALL") }
+    Kind::UserSpec {
+        subjects: list(subjects),
+        grants_all: commands_of(commands).iter().any(|command| command == "ALL"),
+    }
 }
 
 /// The commands and command aliases allowed, run-as lists and tags removed.

@@ -42,7 +42,8 @@ impl File {
             Self::Read(content) => Ok(content),
             Self::Absent => Err(CollectError::Misconfigured {
                 message: format!("`{}` does not exist", path.display()),
-                help: "look at the path in the source's settings; relative ones start at the configuration file".to_owned(),
+                help: "look at the path in the source's settings; relative ones start at the configuration file"
+                    .to_owned(),
             }),
             Self::Denied => Err(CollectError::Denied {
                 operation: operation.to_owned(),

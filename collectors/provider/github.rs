@@ -37,7 +37,10 @@ impl GitHub {
         permission_of: fn(&str) -> String,
     ) -> Result<Self, CollectError> {
         let octocrab = ctx.egress.octocrab(base, ctx.secrets.get("token"), operation_of).map_err(|error| {
-            CollectError::Misconfigured { message: error.to_string(), help: "look at `api_url` of this source".to_owned() }
+            CollectError::Misconfigured {
+                message: error.to_string(),
+                help: "look at `api_url` of this source".to_owned(),
+            }
         })?;
         Ok(Self { octocrab, base: base.clone(), max_pages, permission_of })
     }
@@ -139,9 +142,9 @@ pub(crate) fn malformed(operation: &str, message: &str) -> CollectError {
 
 /// What GitHub says about a refusal, without trusting that it says anything.
 fn message_of(answer: &Answer) -> String {
-    let said = serde_json::from_slice::<Value>(&answer.body)
-        .ok()
-        .and_then(|body| body.get("message").and_then(Value::as_str).map(|text| text.chars().take(200).collect::<String>()));
+    let said = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|body| {
+        body.get("message").and_then(Value::as_str).map(|text| text.chars().take(200).collect::<String>())
+    });
     match said {
         Some(said) => format!("HTTP {}: {said}", answer.status),
         None => format!("HTTP {}", answer.status),

@@ -1,0 +1,179 @@
+//! Generates a collector's README and its least-privilege permissions from collector.toml.
+
+use model::ColumnKind;
+use model::collector::{CollectorSpec, Setting, SettingKind};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The README of a collector.
+pub(crate) fn readme(spec: &CollectorSpec) -> String {
+    let mut text = format!(
+        "<!-- generated from collector.toml; `UPDATE=1 cargo test -p collectors` rewrites it -->\n\n# {}\n\n{}\n\n",
+        spec.id, spec.title
+    );
+    text += &format!("**Population.** {}\n\n**Complete** means: {}\n\n", spec.population, spec.completeness);
+    text += &format!(
+        "Collected by default at `{}`, stale after {}. Fills {}.\n\n",
+        spec.schedule,
+        spec.max_age,
+        code_list(spec.provides.iter().map(String::as_str))
+    );
+    let hosts =
+        if spec.hosts.is_empty() { "none: it reads local files only".to_owned() } else { spec.hosts.join("; ") };
+    text += &format!("Talks to: {hosts}.\n\n## Settings\n\n");
+    text += "Beside the keys every source has (`collector`, `schedule`, `max_age`, …):\n\n";
+    text += "| key | kind | default | meaning |\n|---|---|---|---|\n";
+    for (name, setting) in &spec.settings {
+        text += &format!("| `{name}` | {} | {} | {} |\n", kind(setting.kind), default(setting), cell(&setting.help));
+    }
+    text += &format!("\n```toml\n[sources.{}]\ncollector = \"{}\"\n", example_name(&spec.id), spec.id);
+    for (name, setting) in spec.settings.iter().filter(|(_, setting)| setting.required) {
+        text += &format!("{name} = {}\n", example(setting));
+    }
+    text += "```\n\n## Permissions\n\nNothing but these calls leaves the process. Refused, a call leaves what it feeds \
+             *not reported*, and the snapshot says so.\n\n";
+    text += &permission_table(spec);
+    text += "\n## Tables\n\n`NULL` always means that the source did not say.\n";
+    for table in &spec.tables {
+        text += &format!(
+            "\n### {}\n\n{} Key: {}.\n\n",
+            table.name,
+            table.description,
+            code_list(table.key.iter().map(String::as_str))
+        );
+        text += "| column | kind | meaning |\n|---|---|---|\n";
+        for column in &table.columns {
+            text += &format!("| `{}` | {} | {} |\n", column.name, column_kind(column.kind), cell(&column.description));
+        }
+    }
+    text
+}
+
+/// deploy/permissions/<collector>.md
+pub(crate) fn permissions_markdown(spec: &CollectorSpec) -> String {
+    let mut text = format!(
+        "<!-- generated from collectors/{id}/collector.toml; `UPDATE=1 cargo test -p collectors` rewrites it -->\n\n\
+         # What `{id}` needs\n\n{title}. The least that lets it see its whole population:\n\n",
+        id = spec.id,
+        title = spec.title
+    );
+    for permission in permissions(spec) {
+        text += &format!("- {}\n", cell(permission));
+    }
+    text += "\n## Why\n\n";
+    text += &permission_table(spec);
+    text
+}
+
+/// Whether the permission belongs to the policy of the credential that starts from elsewhere, which names the role it may
+/// assume: the role itself does not need it.
+fn is_of_the_starting_credential(permission: &str) -> bool {
+    permission == "sts:AssumeRole"
+}
+
+/// deploy/permissions/<collector>.json: an IAM policy, where the permissions are IAM actions.
+pub(crate) fn permissions_json(spec: &CollectorSpec) -> Option<String> {
+    let actions: BTreeSet<&str> = permissions(spec)
+        .into_iter()
+        .filter(|permission| is_iam_action(permission) && !is_of_the_starting_credential(permission))
+        .collect();
+    if actions.is_empty() {
+        return None;
+    }
+    let policy: Value = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Sid": "EvidencedRead", "Effect": "Allow", "Action": actions, "Resource": "*" }],
+    });
+    Some(format!("{policy:#}\n"))
+}
+
+pub(crate) fn is_iam_action(permission: &str) -> bool {
+    permission.split_once(':').is_some_and(|(service, action)| {
+        !service.is_empty()
+            && service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && action.starts_with(|c: char| c.is_ascii_uppercase())
+            && action.chars().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+fn permissions(spec: &CollectorSpec) -> BTreeSet<&str> {
+    spec.operations.iter().map(|operation| operation.permission.as_str()).collect()
+}
+
+fn permission_table(spec: &CollectorSpec) -> String {
+    let mut text = "| call | permission | why | feeds |\n|---|---|---|---|\n".to_owned();
+    for operation in &spec.operations {
+        let feeds = if operation.feeds.is_empty() {
+            "the manifest".to_owned()
+        } else {
+            code_list(operation.feeds.iter().map(String::as_str))
+        };
+        text += &format!(
+            "| `{}` | {} | {} | {feeds} |\n",
+            operation.name,
+            cell(&operation.permission),
+            cell(&operation.reason)
+        );
+    }
+    text
+}
+
+/// The name a source of this collector usually has: `aws`, `github`, `hr`.
+fn example_name(id: &str) -> &str {
+    id.split('_').next().unwrap_or(id)
+}
+
+fn code_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Text that cannot end a table cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
+
+const fn kind(kind: SettingKind) -> &'static str {
+    match kind {
+        SettingKind::String => "text",
+        SettingKind::Integer => "whole number",
+        SettingKind::Boolean => "true or false",
+        SettingKind::Duration => "duration",
+        SettingKind::Path => "path",
+        SettingKind::Url => "URL",
+        SettingKind::Secret => "secret",
+        SettingKind::Map => "table",
+        SettingKind::List => "list",
+    }
+}
+
+const fn column_kind(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Text => "text",
+        ColumnKind::Integer => "integer",
+        ColumnKind::Boolean => "boolean",
+        ColumnKind::Timestamp => "timestamp",
+        ColumnKind::Date => "date",
+        ColumnKind::Json => "json",
+    }
+}
+
+fn default(setting: &Setting) -> String {
+    match &setting.default {
+        Some(Value::String(text)) => format!("`{}`", cell(text)),
+        Some(Value::Object(members)) => {
+            let pairs = members.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ");
+            format!("`{{ {pairs} }}`")
+        }
+        Some(other) => format!("`{other}`"),
+        None if setting.required => "**required**".to_owned(),
+        None => String::new(),
+    }
+}
+
+fn example(setting: &Setting) -> String {
+    let example = setting.example.as_deref().unwrap_or("…");
+    match setting.kind {
+        SettingKind::String | SettingKind::Path | SettingKind::Url | SettingKind::Duration => format!("\"{example}\""),
+        _ => example.to_owned(),
+    }
+}
