@@ -16,15 +16,22 @@ const DISK_WARN_BYTES: u64 = 5 * GIBIBYTE;
 /// More makes `observed_at` and `collected_at` tell different stories.
 const SKEW_WARN_SECONDS: i64 = 10;
 
+/// `1 source`, `2 sources`.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// The configuration as loaded, and what in it cannot have been meant.
 pub(super) fn configuration(settings: &Settings) -> Vec<Finding> {
     let area = "configuration";
     let file = settings.file.display();
     let mut findings = Vec::new();
-    match settings.sources.len() {
+    match settings.sources.len() as u64 {
         0 => findings.push(Finding::warn(area, format!("{file} names no source"), "add a `[sources.NAME]` section")),
-        count => findings
-            .push(Finding::ok(area, format!("{file}: {count} sources, zone {}", settings.organisation.timezone_name))),
+        count => findings.push(Finding::ok(
+            area,
+            format!("{file}: {}, zone {}", counted(count, "source", "sources"), settings.organisation.timezone_name),
+        )),
     }
     findings.extend(settings.sources.iter().filter_map(always_stale));
     findings
@@ -94,7 +101,7 @@ pub(super) fn store(settings: &Settings) -> Finding {
             );
         }
     }
-    Finding::ok(area, format!("{}: {size} log entries", settings.store.dir.display()))
+    Finding::ok(area, format!("{}: {}", settings.store.dir.display(), counted(size, "log entry", "log entries")))
 }
 
 /// Room on the store's disk.

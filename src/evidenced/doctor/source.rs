@@ -1,5 +1,6 @@
 //! One source: a whole run into memory, then what each call was granted. Nothing is sealed or kept.
 
+use super::host::counted;
 use super::{Finding, Level};
 use crate::line;
 use crate::settings::Source;
@@ -43,7 +44,10 @@ fn judge(source: &str, spec: &CollectorSpec, capture: &Capture) -> Examination {
 }
 
 fn outcome(source: &str, observation: &Observation) -> Finding {
-    let counted = observation.counts.first().map_or_else(String::new, |count| format!("{} members, ", count.counted));
+    let counted = observation
+        .counts
+        .first()
+        .map_or_else(String::new, |count| format!("{}, ", counted(count.counted, "member", "members")));
     let caller = observation
         .caller
         .as_ref()
@@ -76,7 +80,10 @@ fn call(source: &str, operation: &Operation, records: &[&ExchangeRecord], captur
         return Some(Finding {
             area: source.to_owned(),
             level,
-            message: format!("{name}: refused ({refusals} of {} calls); not reported: {lost}", made.len()),
+            message: format!(
+                "{name}: refused ({refusals} of {}); not reported: {lost}",
+                counted(made.len() as u64, "call", "calls")
+            ),
             help: Some(format!("grant `{permission}`, needed to {reason}")),
         });
     }
@@ -95,7 +102,7 @@ fn call(source: &str, operation: &Operation, records: &[&ExchangeRecord], captur
             "the source is in trouble or throttles: try later",
         ));
     }
-    let calls = if made.len() == 1 { "1 call".to_owned() } else { format!("{} calls", made.len()) };
+    let calls = counted(made.len() as u64, "call", "calls");
     Some(Finding::ok(source, format!("{name}: granted ({calls})")))
 }
 
@@ -203,7 +210,7 @@ mod tests {
             };
             let findings = judge("x", &spec(), &capture).findings;
             let refused = findings.iter().find(|finding| finding.message.starts_with("devices")).unwrap();
-            assert_eq!(refused.message, "devices: refused (1 of 1 calls); not reported: x_user.mfa");
+            assert_eq!(refused.message, "devices: refused (1 of 1 call); not reported: x_user.mfa");
             assert_eq!(refused.level, Level::Warn);
             assert_eq!(refused.help.as_deref(), Some("grant `devices:read`, needed to list them"));
             assert_eq!(findings[0].message, "3 members, incomplete: devices were refused");
