@@ -11,7 +11,7 @@ const MAX_PATH: usize = 600;
 pub(crate) fn segment(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {
-        let safe = c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        let safe = c.is_ascii_alphanumeric() || c == '_' || (c == '.' && !name.ends_with('.'));
         if safe {
             name.push(c);
         } else if !name.is_empty() && !name.ends_with('-') {

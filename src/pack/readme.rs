@@ -211,7 +211,7 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
     };
     if !samples.is_empty() {
         blocks.push(Block::Text(format!(
-            "SAMPLE DATA: the sources {} hold invented data that comes with the program. They are evidence of nothing.",
+            "SAMPLE DATA: what is under evidence/ for {} is invented and comes with the program. It is evidence of nothing.",
             samples.join(", ")
         )));
     }
@@ -285,12 +285,25 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
                 .to_owned(),
         ),
         Block::Heading("How to verify it without evidenced".to_owned()),
-        Block::Text("Unpack the pack and go to its folder. 1. No file was changed or lost:".to_owned()),
+        Block::Text(
+            "The commands are those of Linux, with OpenSSL 3; on Windows, Git for Windows or WSL has them, on macOS the packages \
+             coreutils, openssl and sqlite. Unpack the pack and go to its folder. 1. No file was changed or lost:"
+                .to_owned(),
+        ),
         code("sha256sum --quiet --check SHA256SUMS"),
         Block::Text("No file was added (prints nothing):".to_owned()),
         code("find . -type f ! -name SHA256SUMS | sed 's|^\\./||' | LC_ALL=C sort > /tmp/found\ncut -c67- SHA256SUMS | LC_ALL=C sort | diff - /tmp/found"),
         Block::Text(
-            "2. The key of the log signed the manifest. The first command takes the signed text out of the signature file, the \
+            "2. The key in the pack is the one you were given: both commands print it, without the name it has in the log, and so \
+             does the first for the key you were given by another channel."
+                .to_owned(),
+        ),
+        code(
+            "cut -d+ -f3- log/log-key.vkey | base64 -d | tail -c 32 | base64\n\
+             openssl pkey -pubin -in log/log-key.pem -outform DER | tail -c 32 | base64",
+        ),
+        Block::Text(
+            "3. The key signed the manifest. The first command takes the signed text out of the signature file, the \
              second the signature, the third checks it, and the last two must print the same digest:"
                 .to_owned(),
         ),
@@ -301,14 +314,14 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
              sed -n 's/^sha256 //p' /tmp/text\n\
              sha256sum MANIFEST.json",
         ),
-        Block::Text("3. The same key signed the checkpoint of the log:".to_owned()),
+        Block::Text("4. The same key signed the checkpoint of the log:".to_owned()),
         code(
             "sed '/^$/,$d' log/checkpoint > /tmp/text\n\
              sed -n 's/^— [^ ]* //p' log/checkpoint | head -n 1 | base64 -d | tail -c 64 > /tmp/signature\n\
              openssl pkeyutl -verify -pubin -inkey log/log-key.pem -rawin -in /tmp/text -sigfile /tmp/signature",
         ),
         Block::Text(
-            "4. The entries are those of the checkpoint: the root of their tree (RFC 6962, section 2.1) is its third line. Any tool \
+            "5. The entries are those of the checkpoint: the root of their tree (RFC 6962, section 2.1) is its third line. Any tool \
              for such logs shows it, for example these lines of Python; both commands must print the same:"
                 .to_owned(),
         ),
@@ -317,7 +330,7 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
     if let Some(row) = example {
         let index = row.log_index;
         blocks.push(Block::Text(format!(
-            "5. A document is the one an entry stands for. For the document at log index {index}, {}: its digest is in the \
+            "6. A document is the one an entry stands for. For the document at log index {index}, {}: its digest is in the \
              opening, and the digest of the opening is the `commit` of the entry. (The opening holds a random number so that \
              nobody can guess a short document from its entry.)",
             row.path
@@ -328,8 +341,10 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
             index + 1
         )));
         blocks.push(Block::Text(
-            "6. A snapshot's manifest.json gives the digest (sha256) of every answer in exchanges/, by its number, and of every \
-             table in tables/*.jsonl: compare them with sha256sum. The CSV files beside show the same rows for reading."
+            "7. A snapshot's manifest.json gives the digest (sha256) of every answer in exchanges/, by its number, and of every \
+             table in tables/*.jsonl, an evaluation the digests of the check it ran (check_sha256, of the file in \
+             checks/original/) and of the manifests it used: compare them with sha256sum. The CSV files beside the tables show \
+             the same rows for reading."
                 .to_owned(),
         ));
     }

@@ -197,7 +197,7 @@ fn read_directory(directory: &[u8], count: u64, directory_at: u64) -> Result<Vec
 }
 
 /// Reads the fields that differ between members; the caller compares the rest with what they should be.
-fn read_entry(bytes: &[u8]) -> Option<Member> {
+pub(super) fn read_entry(bytes: &[u8]) -> Option<Member> {
     if u32_at(bytes, 0)? != CENTRAL {
         return None;
     }

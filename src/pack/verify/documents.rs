@@ -6,7 +6,7 @@ use crate::layout;
 use crate::manifest::{ItemRecord, MANIFEST, PackManifest};
 use crate::names::segment;
 use crate::tables::write_csv;
-use ledger::{Body, Entry, Proof, Sealed, SignedCheckpoint};
+use ledger::{Body, Entry, Proof, SealError, Sealed, SignedCheckpoint};
 use model::{Digest, Evaluation, Manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -29,6 +29,8 @@ struct Tally {
     snapshots: BTreeMap<String, Digest>,
     evaluations: Vec<(String, Evaluation)>,
     unread_tables: u64,
+    /// Folders of snapshots that are not proven, so that nothing says what belongs into them.
+    unproven: Vec<String>,
 }
 
 impl Examination {
@@ -36,7 +38,11 @@ impl Examination {
         let Some(checkpoint) = &log.checkpoint else { return };
         let mut tally = Tally::default();
         for item in &manifest.items {
-            self.document(item, checkpoint, log, &mut tally);
+            if !self.document(item, checkpoint, log, &mut tally)
+                && let Some(folder) = item.path.strip_suffix("manifest.json")
+            {
+                tally.unproven.push(folder.to_owned());
+            }
         }
         self.unreferenced(&tally);
         self.evaluations(&tally);
@@ -65,7 +71,8 @@ impl Examination {
         }
     }
 
-    fn document(&mut self, item: &ItemRecord, checkpoint: &SignedCheckpoint, log: &Log, tally: &mut Tally) {
+    /// Whether the document is proven and its content read.
+    fn document(&mut self, item: &ItemRecord, checkpoint: &SignedCheckpoint, log: &Log, tally: &mut Tally) -> bool {
         let index = item.log_index;
         let (opening_path, proof_path) = (layout::opening(index), layout::proof(index));
         tally.expected.extend([item.path.clone(), opening_path.clone(), proof_path.clone()]);
@@ -74,30 +81,38 @@ impl Examination {
         let proof = self.read(&proof_path, MAX_PROOF);
         let Some(entry) = log.entries.get(&index) else {
             self.problem(MANIFEST, format!("it lists a document of entry {index}, which the log does not have"));
-            return;
+            return false;
         };
-        let (Some(document), Some(opening), Some(proof)) = (document, opening, proof) else { return };
-        let proof = match Proof::parse(&proof) {
-            Ok(proof) => proof,
-            Err(error) => return self.problem(proof_path, error.to_string()),
-        };
-        if proof.inclusion.index != index || proof.extra.is_some() || proof.checkpoint != checkpoint.text() {
-            return self
-                .problem(proof_path, format!("it proves something other than entry {index} under log/checkpoint"));
-        }
-        match Sealed::prove(entry, &proof.inclusion, checkpoint, &opening, &document, |_| Ok::<(), Infallible>(())) {
-            Ok(sealed) if sealed.entry().body.kind() != item.kind => {
-                self.problem(MANIFEST, format!("entry {index} is of another kind than it says"));
+        let (Some(document), Some(opening), Some(proof)) = (document, opening, proof) else { return false };
+        let proven = Proof::parse(&proof).map_err(|error| (proof_path.clone(), error.to_string())).and_then(|proof| {
+            if proof.inclusion.index != index || proof.extra.is_some() || proof.checkpoint != checkpoint.text() {
+                let problem = format!("it proves something other than entry {index} under log/checkpoint");
+                return Err((proof_path.clone(), problem));
             }
-            Ok(sealed) => {
+            let parse = |_: &[u8]| Ok::<(), Infallible>(());
+            Sealed::prove(entry, &proof.inclusion, checkpoint, &opening, &document, parse).map_err(|error| {
+                let path = match &error {
+                    SealError::Inclusion { .. } => &proof_path,
+                    SealError::OpeningDiffers { .. } | SealError::Opening(_) => &opening_path,
+                    _ => &item.path,
+                };
+                (path.clone(), error.to_string())
+            })
+        });
+        match proven {
+            Ok(sealed) if sealed.entry().body.kind() == item.kind => {
                 *tally.kinds.entry(item.kind.clone()).or_default() += 1;
                 self.content(item, sealed.entry(), sealed.document_sha256(), &document, tally);
+                true
             }
-            Err(error @ ledger::SealError::Inclusion { .. }) => self.problem(proof_path, error.to_string()),
-            Err(error @ (ledger::SealError::OpeningDiffers { .. } | ledger::SealError::Opening(_))) => {
-                self.problem(opening_path, error.to_string());
+            Ok(_) => {
+                self.problem(MANIFEST, format!("entry {index} is of another kind than it says"));
+                false
             }
-            Err(error) => self.problem(&item.path, error.to_string()),
+            Err((path, problem)) => {
+                self.problem(path, problem);
+                false
+            }
         }
     }
 
@@ -111,7 +126,7 @@ impl Examination {
                 }
                 Ok(_) => self.problem(&item.path, "it describes another snapshot than its log entry"),
                 Err(error) => {
-                    self.problem(&item.path, format!("it is sealed and cannot be read as a manifest: {error}"))
+                    self.problem(&item.path, format!("it is sealed and cannot be read as a manifest: {error}"));
                 }
             },
             Body::Evaluation { check, outcome } => match serde_json::from_slice::<Evaluation>(document) {
@@ -120,7 +135,7 @@ impl Examination {
                 }
                 Ok(_) => self.problem(&item.path, "it describes another evaluation than its log entry"),
                 Err(error) => {
-                    self.problem(&item.path, format!("it is sealed and cannot be read as an evaluation: {error}"))
+                    self.problem(&item.path, format!("it is sealed and cannot be read as an evaluation: {error}"));
                 }
             },
             _ => {}
@@ -208,15 +223,15 @@ impl Examination {
             .container
             .seen()
             .keys()
-            .filter(|path| sealed.iter().any(|folder| path.starts_with(folder)) && !tally.expected.contains(*path))
+            .filter(|path| sealed.iter().any(|folder| path.starts_with(folder)))
+            .filter(|path| {
+                !tally.expected.contains(*path) && !tally.unproven.iter().any(|folder| path.starts_with(folder))
+            })
             .cloned()
             .collect();
         for path in loose {
-            // its owner's damage explains it
-            let folder =
-                path.split("/exchanges/").next().and_then(|path| path.split("/tables/").next()).unwrap_or(&path);
-            let owner = format!("{folder}/manifest.json");
-            if !self.problems.iter().any(|problem| problem.path == owner || problem.path == path) {
+            // what is not in the signed manifest either has been named already
+            if !self.problems.iter().any(|problem| problem.path == path) {
                 self.problem(path, "no sealed document names it");
             }
         }
