@@ -24,10 +24,10 @@ fn entry() {
 #[ignore = "a test of this file starts it as a process of its own"]
 fn confined() {
     let Ok(mut report) = File::options().write(true).open("/proc/self/fd/3") else { return };
-    let attempts: [(&str, fn() -> bool); 5] = [
+    let attempts: [Attempt; 5] = [
         ("read a file", || File::open("/etc/passwd").is_ok()),
-        ("write a file", || File::create(std::env::temp_dir().join("evidenced-worker-escape")).is_ok()),
-        ("resolve and connect", || std::net::TcpStream::connect("127.0.0.1:9").is_err_and(refused_by_peer)),
+        ("write a file", || tempfile::tempfile().is_ok()),
+        ("resolve and connect", || std::net::TcpStream::connect("127.0.0.1:9").is_err_and(|e| refused_by_peer(&e))),
         ("listen", || std::net::TcpListener::bind("127.0.0.1:0").is_ok()),
         ("send", || std::net::UdpSocket::bind("127.0.0.1:0").is_ok()),
     ];
@@ -38,8 +38,11 @@ fn confined() {
     writeln!(report, "{before} possible before, {:?} after", possible()).unwrap();
 }
 
+/// Something, and whether it could be done.
+type Attempt = (&'static str, fn() -> bool);
+
 /// The socket was made and the other side said no.
-fn refused_by_peer(error: std::io::Error) -> bool {
+fn refused_by_peer(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::ConnectionRefused
 }
 
