@@ -3,6 +3,7 @@
 mod crash;
 mod fsck;
 mod full_disk;
+mod killed;
 mod refusals;
 mod sealing;
 mod support;
