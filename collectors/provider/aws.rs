@@ -25,6 +25,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use egress::{Context, Pages, Policy};
 use model::time::seconds_text;
 use model::{Caller, CollectError, Digest, Timestamp};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 use std::future::Future;
@@ -177,7 +178,8 @@ impl Aws {
     }
 }
 
-/// The standard chain: environment, profile files, IAM Identity Center, web identity, container, instance; then the role.
+/// The source's own key where it has one, else the standard chain: environment, profile files, IAM Identity Center, web
+/// identity, container, instance; then the role.
 async fn find_credential(ctx: &Context, settings: &AwsSettings) -> Result<Credentials, CollectError> {
     // an answer that is a credential is not evidence: this client records nothing
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -189,6 +191,9 @@ async fn find_credential(ctx: &Context, settings: &AwsSettings) -> Result<Creden
     }
     if let Some(endpoint) = &settings.endpoint_url {
         loader = loader.endpoint_url(endpoint.trim_end_matches('/'));
+    }
+    if let Some(own) = own_credential(ctx)? {
+        loader = loader.credentials_provider(own);
     }
     let base = loader.load().await;
     let found = match (base.credentials_provider(), &settings.role_arn) {
@@ -212,6 +217,19 @@ async fn find_credential(ctx: &Context, settings: &AwsSettings) -> Result<Creden
         ctx.egress.protect(&token.to_owned().into());
     }
     Ok(credential)
+}
+
+/// The static key that the source's settings refer to.
+fn own_credential(ctx: &Context) -> Result<Option<Credentials>, CollectError> {
+    let secret = |key: &str| ctx.secrets.get(key).map(ExposeSecret::expose_secret);
+    match (secret("access_key_id"), secret("secret_access_key")) {
+        (None, None) => Ok(None),
+        (Some(id), Some(key)) => Ok(Some(Credentials::new(id.trim(), key.trim(), None, None, "settings"))),
+        _ => Err(CollectError::Misconfigured {
+            message: "only one of `access_key_id` and `secret_access_key` is set".to_owned(),
+            help: "set both, or neither to use the standard credential chain".to_owned(),
+        }),
+    }
 }
 
 /// Makes one call under a guard: the answer, and the digest of what it says.

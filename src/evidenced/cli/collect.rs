@@ -86,9 +86,9 @@ pub(crate) fn summary(sealed: &Sealed<Manifest>) -> String {
     let manifest = sealed.value();
     let counted = manifest.completeness.counted;
     let declared = manifest.completeness.declared.map(|declared| format!(" of {declared} declared")).unwrap_or_default();
-    let members = manifest.tables.first().map_or("members", |table| table.name.as_str());
+    let members = manifest.completeness.counts.first().map_or("members", |count| count.table.as_str());
     let mut text = format!(
-        "{:<10} {:<12} {counted} {members}{declared}, {} answers, sealed as entry {} ({})",
+        "{:<10} {:<14} {counted} {members}{declared}, {} answers, sealed as entry {} ({})",
         manifest.status.as_str(),
         print::safe(&manifest.source),
         manifest.exchanges.len(),

@@ -30,6 +30,8 @@ const BACKUP: &[(&str, &str)] = &[
     ("/backup-jobs/?state=COMPLETED", include_str!("sample/backup/jobs.json")),
     ("/backup-jobs/?state=", include_str!("sample/backup/no-jobs.json")),
     ("/backup-jobs/", include_str!("sample/backup/jobs.json")),
+    ("/restore-jobs/?status=COMPLETED", include_str!("sample/backup/restore-jobs.json")),
+    ("/restore-jobs/?status=", include_str!("sample/backup/no-restore-jobs.json")),
     ("/restore-jobs/", include_str!("sample/backup/restore-jobs.json")),
     ("/backup/plans/", include_str!("sample/backup/plans.json")),
     ("/resources/", include_str!("sample/backup/resources.json")),

@@ -1,0 +1,120 @@
+//! Runs the program as a user would: a folder, a configuration, commands, their exit codes and output.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_evidenced");
+
+/// A folder made by `evidenced init`.
+pub(crate) struct Audit {
+    folder: tempfile::TempDir,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Audit {
+    /// `evidenced init`, then `sources` in place of the starter's.
+    pub(crate) fn with(sources: &str) -> Self {
+        let audit = Self { folder: tempfile::tempdir().unwrap() };
+        let init = audit.command(&["init", ".", "--name", "Test Ltd", "--origin", "test.example/evidence"]).output();
+        let init = Outcome::of(init.unwrap());
+        assert_eq!(init.code, 0, "{init:?}");
+        let starter = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+        let (general, _) = starter.split_once("# This host's own accounts").unwrap();
+        audit.write("evidenced.toml", general);
+        audit.add(sources);
+        audit
+    }
+
+    /// Appends to the configuration.
+    pub(crate) fn add(&self, text: &str) {
+        let file = self.path("evidenced.toml");
+        let before = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, before + "\n" + text).unwrap();
+    }
+
+    /// A file or folder of the audit.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    /// The program in the folder, with a clean environment and credentials no real service knows.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.folder.path())
+            .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "example")
+            .env("GITHUB_TOKEN", "example-token")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs it with `--format json`, asserts the exit code, and reads what it printed.
+    pub(crate) fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let outcome = self.run(&[arguments, &["--format", "json"]].concat());
+        assert_eq!(outcome.code, code, "{arguments:?}: {outcome:#?}");
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{outcome:#?}"))
+    }
+
+    /// Asserts that `fsck` finds nothing wrong.
+    pub(crate) fn assert_sound(&self) {
+        let fsck = self.run(&["fsck"]);
+        assert_eq!(fsck.code, 0, "{fsck:#?}");
+    }
+}
+
+impl Outcome {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Every regular file below `folder`, with its path relative to it, sorted.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether the full counts are asked for (`tests/run --long`).
+pub(crate) fn long() -> bool {
+    std::env::var_os("EVIDENCED_TEST_LONG").is_some()
+}
