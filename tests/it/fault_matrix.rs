@@ -4,6 +4,7 @@
 //! controls keep it honest: without a fault the same run is complete, and a fault that passes is survived.
 
 use crate::faults::{Fault, Injection, Proxy, Request, Response, request_of};
+use crate::support::long;
 use collectors::recording;
 use egress::{Context, Egress, NoProgress, Policy};
 use model::{Completeness, Exchange, Observation, Timestamp};
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Cells that run side by side.
-const WIDTH: usize = 4;
+const WIDTH: usize = 8;
 /// Longer than any cell may take: a collector that is caught in a loop has failed.
 const CELL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -130,24 +131,52 @@ impl Cell {
     }
 }
 
-/// Every fault that can happen to every call; `counted` are the operations whose members somebody else counts too.
-fn cells(clean: &Clean, counted: &[&str], times: Option<usize>) -> Vec<Cell> {
+/// Faults that later calls of the same operation meet too in a short run; in a long one they meet all.
+const EVERYWHERE: &[Fault] = &[Fault::Status(403), Fault::Status(500), Fault::Cut, Fault::Truncated];
+
+/// Faults that last, at every operation; `counted` are the operations whose members somebody else counts too.
+fn lasting(clean: &Clean, counted: &[&str]) -> Vec<Cell> {
+    let places = clean.places();
     let mut cells = Vec::new();
-    for place in clean.places() {
-        let mut faults = [Fault::ANYWHERE, Fault::LISTING].concat();
+    for (at, place) in places.iter().enumerate() {
+        let same = |other: &Place| other.operation == place.operation;
+        let (first, last) = (!places[..at].iter().any(same), !places[at + 1..].iter().any(same));
+        let mut faults = match (long() || first, last) {
+            (true, _) => [Fault::ANYWHERE, Fault::LISTING].concat(),
+            (false, true) => [EVERYWHERE, Fault::LISTING].concat(),
+            (false, false) => continue,
+        };
         if counted.contains(&place.operation.as_str()) {
             faults.extend(Fault::COUNTED);
         }
-        for fault in faults {
-            let wanted = times.is_none() || fault.is_passing();
-            if wanted && fault.fits(&place.request, &place.clean, place.before.as_ref()) {
-                let request = place.request.clone();
-                let injection = Injection { request, nth: place.nth, fault, times };
-                cells.push(Cell { operation: place.operation.clone(), injection });
-            }
+        cells.extend(place.cells(&faults, None));
+    }
+    cells
+}
+
+/// Faults that happen once and pass, at every operation.
+fn passing(clean: &Clean) -> Vec<Cell> {
+    let places = clean.places();
+    let mut cells = Vec::new();
+    for (at, place) in places.iter().enumerate() {
+        if long() {
+            let faults: Vec<Fault> = Fault::ANYWHERE.iter().copied().filter(|fault| fault.is_passing()).collect();
+            cells.extend(place.cells(&faults, Some(1)));
+        } else if !places[..at].iter().any(|other| other.operation == place.operation) {
+            cells.extend(place.cells(&[Fault::Status(503), Fault::Throttled, Fault::Reset, Fault::Cut], Some(1)));
         }
     }
     cells
+}
+
+impl Place {
+    fn cells<'a>(&'a self, faults: &'a [Fault], times: Option<usize>) -> impl Iterator<Item = Cell> + 'a {
+        let fitting = faults.iter().filter(|fault| fault.fits(&self.request, &self.clean, self.before.as_ref()));
+        fitting.map(move |fault| Cell {
+            operation: self.operation.clone(),
+            injection: Injection { request: self.request.clone(), nth: self.nth, fault: *fault, times },
+        })
+    }
 }
 
 /// Runs all cells, a few side by side, and returns what `judge` has against them.
@@ -202,12 +231,12 @@ fn matrix(id: &str, settings: &str, counted: &[&str]) {
     let load = || Clean::load(id, settings);
     control(&load());
 
-    let lasting = cells(&load(), counted, None);
+    let lasting = lasting(&load(), counted);
     let count = lasting.len();
     let against = run_all(load(), lasting, never_complete);
     assert!(against.is_empty(), "{} of {count} cells:\n{}", against.len(), against.join("\n"));
 
-    let passing = cells(&load(), counted, Some(1));
+    let passing = passing(&load());
     let survivable = passing.len();
     let against = run_all(load(), passing, survived);
     assert!(against.is_empty(), "{} of {survivable} cells:\n{}", against.len(), against.join("\n"));

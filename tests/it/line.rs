@@ -29,7 +29,8 @@ approved_by = "Grace"
 "#;
 
 const HEADER: &str = "ID,Name,Email,Type,Start,End\n";
-const STAFF: &str = "E1,Ada Example,ada@example.org,employee,2020-01-01,\nE2,Bob Example,bob@example.org,employee,2020-01-01,";
+const STAFF: &str =
+    "E1,Ada Example,ada@example.org,employee,2020-01-01,\nE2,Bob Example,bob@example.org,employee,2020-01-01,";
 
 /// An organisation of two people with accounts on one host.
 fn audit() -> Audit {
@@ -159,7 +160,10 @@ fn one_flipped_bit_in_any_file_of_a_pack_or_of_the_store_is_found_and_named() {
                 fs::write(&path, &damaged).unwrap();
                 let outcome = audit.run(&[command.as_slice(), &["--format", "json"]].concat());
                 let place = format!("{folder}/{} byte {position}", file.display());
-                assert!(outcome.code == 1 || outcome.code == 2 || outcome.code == 74, "{place} not found: {outcome:#?}");
+                assert!(
+                    outcome.code == 1 || outcome.code == 2 || outcome.code == 74,
+                    "{place} not found: {outcome:#?}"
+                );
                 let name = file.file_name().unwrap().to_string_lossy().into_owned();
                 let named = format!("{}{}", outcome.stdout, outcome.stderr);
                 assert!(named.contains(&name) || named.contains("log/entries"), "{place} not named: {outcome:#?}");

@@ -85,7 +85,8 @@ pub(crate) fn report(sealed: &Sealed<Manifest>) -> Value {
 pub(crate) fn summary(sealed: &Sealed<Manifest>) -> String {
     let manifest = sealed.value();
     let counted = manifest.completeness.counted;
-    let declared = manifest.completeness.declared.map(|declared| format!(" of {declared} declared")).unwrap_or_default();
+    let declared =
+        manifest.completeness.declared.map(|declared| format!(" of {declared} declared")).unwrap_or_default();
     let members = manifest.completeness.counts.first().map_or("members", |count| count.table.as_str());
     let mut text = format!(
         "{:<10} {:<14} {counted} {members}{declared}, {} answers, sealed as entry {} ({})",

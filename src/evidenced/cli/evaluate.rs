@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(super) fn check(settings: Settings, names: &[String], as_of: Option<&str>, global: &Global) -> Result<Exit, Failure> {
+pub(super) fn check(
+    settings: Settings,
+    names: &[String],
+    as_of: Option<&str>,
+    global: &Global,
+) -> Result<Exit, Failure> {
     let checks = line::load_checks(Some(&settings))?;
     let as_of = as_of.map(|text| instant(text, &settings)).transpose()?;
     let line = super::open(settings)?;
@@ -127,7 +132,11 @@ pub(super) fn test(what: &[String], global: &Global) -> Result<Exit, Failure> {
     let mut failed = Vec::new();
     let mut cases = 0;
     for check in checks.checks() {
-        let wanted = if what.is_empty() { true } else { names.contains(&&check.name) || folders.iter().any(|folder| Path::new(&check.file).starts_with(folder)) };
+        let wanted = if what.is_empty() {
+            true
+        } else {
+            names.contains(&&check.name) || folders.iter().any(|folder| Path::new(&check.file).starts_with(folder))
+        };
         if !wanted {
             continue;
         }
@@ -142,7 +151,10 @@ pub(super) fn test(what: &[String], global: &Global) -> Result<Exit, Failure> {
         }
     }
     if cases == 0 {
-        return Err(Failure::usage("no case was found", "name a check, or a folder that holds checks with their cases"));
+        return Err(Failure::usage(
+            "no case was found",
+            "name a check, or a folder that holds checks with their cases",
+        ));
     }
     match global.format {
         Format::Json => print::json(&json!({"schema": "evidenced/check-test/v1", "cases": cases, "failed": failed}))?,

@@ -54,8 +54,9 @@ pub(super) fn init(dir: &Path, name: &str, origin: &str, timezone: &str, global:
 pub(crate) fn make_key(path: &Path, origin: &str) -> Result<SigningKey, Failure> {
     let mut seed = [0_u8; 32];
     getrandom::fill(&mut seed).map_err(|error| Failure::store(format!("no randomness for a key: {error}")))?;
-    let key = SigningKey::from_seed(origin, &seed)
-        .map_err(|error| Failure::usage(format!("`{origin}` cannot name a log: {error}"), "write it like acme.example/evidence"))?;
+    let key = SigningKey::from_seed(origin, &seed).map_err(|error| {
+        Failure::usage(format!("`{origin}` cannot name a log: {error}"), "write it like acme.example/evidence")
+    })?;
     write_new(path, format!("{}\n", key.to_text().as_str()).as_bytes(), 0o600)?;
     Ok(key)
 }

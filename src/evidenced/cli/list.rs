@@ -26,9 +26,9 @@ pub(super) fn sources(settings: &Settings, command: Option<&ListCommand>, global
                         row.name.clone(),
                         row.collector.clone(),
                         row.evidence.clone(),
-                        row.last_complete.map(seconds_text).unwrap_or_else(|| "never".to_owned()),
+                        row.last_complete.map_or_else(|| "never".to_owned(), seconds_text),
                         row.members.map(|members| members.to_string()).unwrap_or_default(),
-                        row.next_run.map(seconds_text).unwrap_or_else(|| "not scheduled".to_owned()),
+                        row.next_run.map_or_else(|| "not scheduled".to_owned(), seconds_text),
                     ]
                 })
                 .collect(),
@@ -40,7 +40,9 @@ pub(super) fn sources(settings: &Settings, command: Option<&ListCommand>, global
 pub(super) fn checks(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
     let checks = line::load_checks(Some(settings))?;
     if let Some(ListCommand::Show { id }) = command {
-        let Some(check) = checks.checks().iter().find(|check| &check.name == id) else { return Err(absent("check", id)) };
+        let Some(check) = checks.checks().iter().find(|check| &check.name == id) else {
+            return Err(absent("check", id));
+        };
         match global.format {
             Format::Json => print::json(&json!({
                 "schema": "evidenced/check-definition/v1", "check": check.name, "title": check.title,
@@ -87,7 +89,9 @@ pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, globa
         Format::Json => print::json(&json!({"schema": "evidenced/controls/v1", "controls": rows}))?,
         Format::Table => print::table(
             ["CONTROL", "OUTCOME", "TITLE", "CHECKS"],
-            rows.iter().map(|row| [row.id.clone(), row.outcome.clone(), row.title.clone(), row.checks.join(" ")]).collect(),
+            rows.iter()
+                .map(|row| [row.id.clone(), row.outcome.clone(), row.title.clone(), row.checks.join(" ")])
+                .collect(),
         )?,
     }
     Ok(Exit::Done)
@@ -96,7 +100,9 @@ pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, globa
 pub(super) fn findings(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
     let findings = line::findings(&line::reader(settings)?)?;
     if let Some(ListCommand::Show { id }) = command {
-        let Some(finding) = findings.iter().find(|finding| &finding.id == id) else { return Err(absent("finding", id)) };
+        let Some(finding) = findings.iter().find(|finding| &finding.id == id) else {
+            return Err(absent("finding", id));
+        };
         match global.format {
             Format::Json => print::json(finding)?,
             Format::Table => print::text_line(&overview::finding_text(finding))?,

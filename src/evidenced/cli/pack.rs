@@ -80,7 +80,10 @@ fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
         }
         Format::Table => print::table(
             ["ENTRY", "EXPORTED", "MANIFEST SHA-256"],
-            exports.into_iter().map(|(index, at, pack)| [index.to_string(), seconds_text(at), pack.to_string()]).collect(),
+            exports
+                .into_iter()
+                .map(|(index, at, pack)| [index.to_string(), seconds_text(at), pack.to_string()])
+                .collect(),
         )?,
     }
     Ok(Exit::Done)
@@ -95,20 +98,24 @@ pub(super) fn verify(
     if !path.exists() {
         return Err(Failure::usage(format!("there is no {}", path.display()), "name a pack: a ZIP file or a folder"));
     }
-    let pinned_checkpoint = checkpoint
-        .map(std::fs::read_to_string)
-        .transpose()
-        .map_err(|error| Failure::usage(format!("the pinned checkpoint cannot be read: {error}"), "name a text file"))?;
-    let expected_key = key
-        .map(str::parse)
-        .transpose()
-        .map_err(|error| Failure::usage(format!("the key is unreadable: {error}"), "copy the whole line name+hex+base64"))?;
-    let report = pack::verify(path, &VerifyOptions { pinned_checkpoint, expected_key })
-        .map_err(|error| Failure { exit: Exit::Usage, message: error.to_string(), help: None })?;
+    let pinned_checkpoint = checkpoint.map(std::fs::read_to_string).transpose().map_err(|error| {
+        Failure::usage(format!("the pinned checkpoint cannot be read: {error}"), "name a text file")
+    })?;
+    let expected_key = key.map(str::parse).transpose().map_err(|error| {
+        Failure::usage(format!("the key is unreadable: {error}"), "copy the whole line name+hex+base64")
+    })?;
+    let report = pack::verify(path, &VerifyOptions { pinned_checkpoint, expected_key }).map_err(|error| Failure {
+        exit: Exit::Usage,
+        message: error.to_string(),
+        help: None,
+    })?;
     match global.format {
         Format::Json => {
-            let problems: Vec<Value> =
-                report.problems.iter().map(|problem| json!({"path": problem.path, "problem": problem.problem})).collect();
+            let problems: Vec<Value> = report
+                .problems
+                .iter()
+                .map(|problem| json!({"path": problem.path, "problem": problem.problem}))
+                .collect();
             print::json(&json!({
                 "schema": "evidenced/verify/v1", "verified": report.verified, "proven": report.proven,
                 "not_proven": report.not_proven, "problems": problems,

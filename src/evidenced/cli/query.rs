@@ -14,8 +14,8 @@ pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global:
     let as_of = as_of.map(|text| super::evaluate::instant(text, settings)).transpose()?;
     let as_of = model::time::seconds_up(as_of.unwrap_or_else(line::now));
     let inputs = line::inputs(settings, &line::reader(settings)?, as_of)?;
-    let answer = evaluate::query(&line::worker()?, &inputs, sql, MOST_ROWS)
-        .map_err(|error| line::evaluation_failure(&error))?;
+    let answer =
+        evaluate::query(&line::worker()?, &inputs, sql, MOST_ROWS).map_err(|error| line::evaluation_failure(&error))?;
     match global.format {
         Format::Json => {
             print::json(&json!({

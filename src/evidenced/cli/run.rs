@@ -31,7 +31,7 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     tracing::info!(configuration = %file.display(), sources = jobs.len(), "keeping schedules");
     let events = daemon::signals().map_err(Failure::store)?;
     let kept = Arc::new(KeptLine::new(line, checks));
-    let outcome = daemon::keep(kept, &WallClock::default(), jobs, events).await;
+    let outcome = daemon::keep(kept, &WallClock, jobs, events).await;
     if let Some((stop, serving)) = page {
         drop(stop);
         // a page that ended badly must not hide how the daemon ended

@@ -9,7 +9,11 @@ use model::time::seconds_text;
 use serde_json::{Value, json};
 use store::SnapshotFilter;
 
-pub(super) fn snapshots(settings: Settings, command: Option<SnapshotCommand>, global: &Global) -> Result<Exit, Failure> {
+pub(super) fn snapshots(
+    settings: Settings,
+    command: Option<SnapshotCommand>,
+    global: &Global,
+) -> Result<Exit, Failure> {
     match command.unwrap_or(SnapshotCommand::List { source: None }) {
         SnapshotCommand::List { source } => list(&settings, source.as_deref(), global),
         SnapshotCommand::Show { id } => show(&settings, &id, global),
@@ -82,7 +86,7 @@ fn show(settings: &Settings, id: &str, global: &Global) -> Result<Exit, Failure>
                         [
                             exchange.seq.to_string(),
                             exchange.operation.clone(),
-                            exchange.status.map(|status| status.to_string()).unwrap_or_else(|| "none".to_owned()),
+                            exchange.status.map_or_else(|| "none".to_owned(), |status| status.to_string()),
                             exchange.bytes.to_string(),
                             exchange.sha256.to_string(),
                         ]

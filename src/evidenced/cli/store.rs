@@ -27,8 +27,11 @@ pub(super) async fn fsck(settings: &Settings, derive: bool, global: &Global) -> 
     }
     match global.format {
         Format::Json => {
-            let problems: Vec<Value> =
-                report.problems.iter().map(|problem| json!({"path": problem.path, "problem": problem.problem})).collect();
+            let problems: Vec<Value> = report
+                .problems
+                .iter()
+                .map(|problem| json!({"path": problem.path, "problem": problem.problem}))
+                .collect();
             print::json(&json!({
                 "schema": "evidenced/fsck/v1", "entries": report.entries, "blobs": report.blobs, "derived": derived,
                 "problems": problems,
@@ -55,7 +58,8 @@ pub(super) async fn doctor(settings: &Settings, source: Option<&str>, global: &G
         Format::Json => print::json(&json!({"schema": "evidenced/doctor/v1", "findings": findings}))?,
         Format::Table => {
             for finding in &findings {
-                let mut text = format!("{:<5} {:<14} {}", finding.level.as_str(), finding.area, print::safe(&finding.message));
+                let mut text =
+                    format!("{:<5} {:<14} {}", finding.level.as_str(), finding.area, print::safe(&finding.message));
                 if let Some(help) = &finding.help {
                     text += &format!("\n      help: {}", print::safe(help));
                 }

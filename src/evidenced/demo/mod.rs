@@ -78,7 +78,11 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
         count(Outcome::NotApplicable),
         if unseen.is_empty() { "nothing".to_owned() } else { unseen.join(", ") },
     ))?;
-    say(&format!("Look further:  evidenced -c {0} findings   evidenced verify {1}", dir.join("evidenced.toml").display(), pack.display()))?;
+    say(&format!(
+        "Look further:  evidenced -c {0} findings   evidenced verify {1}",
+        dir.join("evidenced.toml").display(),
+        pack.display()
+    ))?;
     if !report.verified {
         return Ok(Exit::Failed);
     }
@@ -103,7 +107,7 @@ fn prepare(dir: &Path, sample: &sample::Sample, again: bool) -> Result<Settings,
     if !again {
         init::make_key(&dir.join("evidenced.key"), ORIGIN)?;
     }
-    for (name, content) in sample.files() {
+    for (name, content) in sample::files() {
         let path = dir.join(name);
         std::fs::write(&path, content).map_err(|_| at(&path))?;
         restrict(&path)?;

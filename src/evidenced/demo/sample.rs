@@ -75,17 +75,17 @@ pub(super) async fn start() -> Result<Sample, Failure> {
     Ok(Sample { address })
 }
 
-impl Sample {
-    /// Files the configuration refers to: roster and the sample's (worthless) credentials.
-    pub(super) fn files(&self) -> [(&'static str, String); 4] {
-        [
-            ("roster.csv", rendered(ROSTER)),
-            ("sample-aws-key-id", "AKIAEXAMPLESAMPLE".to_owned()),
-            ("sample-aws-secret", "sample".to_owned()),
-            ("sample-github-token", "sample".to_owned()),
-        ]
-    }
+/// Files the configuration refers to: the roster, and credentials that are worth nothing.
+pub(super) fn files() -> [(&'static str, String); 4] {
+    [
+        ("roster.csv", rendered(ROSTER)),
+        ("sample-aws-key-id", "AKIAEXAMPLESAMPLE".to_owned()),
+        ("sample-aws-secret", "sample".to_owned()),
+        ("sample-github-token", "sample".to_owned()),
+    ]
+}
 
+impl Sample {
     /// The demo's configuration, pointing the sample sources at this server.
     pub(super) fn configuration(&self, origin: &str) -> String {
         CONFIGURATION.replace("{origin}", origin).replace("{address}", &self.address.to_string())
@@ -108,7 +108,8 @@ async fn answer(method: Method, uri: Uri, body: Bytes) -> Response {
     if uri.path().starts_with("/copy-jobs") {
         // one refused call, so that the demo shows what becomes of evidence that was not seen
         let refusal = r#"{"message":"User: arn:aws:iam::123456789012:user/evidence-reader is not authorized to perform: backup:ListCopyJobs"}"#;
-        let headers = [(header::CONTENT_TYPE.as_str(), "application/json"), ("x-amzn-errortype", "AccessDeniedException")];
+        let headers =
+            [(header::CONTENT_TYPE.as_str(), "application/json"), ("x-amzn-errortype", "AccessDeniedException")];
         return (StatusCode::FORBIDDEN, headers, refusal).into_response();
     }
     json(BACKUP, uri.path(), query)
@@ -137,15 +138,12 @@ fn rendered(template: &str) -> String {
         let (before, after) = rest.split_at(start);
         text.push_str(before);
         let filled = after.find('}').and_then(|end| Some((placeholder(&after[1..end], now)?, end)));
-        match filled {
-            Some((value, end)) => {
-                text.push_str(&value);
-                rest = &after[end + 1..];
-            }
-            None => {
-                text.push('{');
-                rest = &after[1..];
-            }
+        if let Some((value, end)) = filled {
+            text.push_str(&value);
+            rest = &after[end + 1..];
+        } else {
+            text.push('{');
+            rest = &after[1..];
         }
     }
     text + rest
@@ -175,13 +173,16 @@ mod tests {
 
     #[test]
     fn templates_leave_no_placeholder_and_keep_json_braces() {
-        for (name, template) in AWS.iter().chain(BACKUP).chain(GITHUB).chain([&("roster", ROSTER), &("report", CREDENTIAL_REPORT)]) {
+        for (name, template) in
+            AWS.iter().chain(BACKUP).chain(GITHUB).chain([&("roster", ROSTER), &("report", CREDENTIAL_REPORT)])
+        {
             let text = rendered(template);
             for kind in ["{date", "{time", "{report", "{epoch", "{base64"] {
                 assert!(!text.contains(kind), "{name} keeps {kind}");
             }
             if text.starts_with(['{', '[']) {
-                serde_json::from_str::<serde_json::Value>(&text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+                serde_json::from_str::<serde_json::Value>(&text)
+                    .unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
             }
         }
     }

@@ -21,7 +21,12 @@ impl Line {
     /// Evaluates `names` (all checks when empty) as of `as_of`, seals the results and the findings that follow.
     ///
     /// Findings move only with the present: an evaluation of the past (`--as-of`) is sealed and changes none.
-    pub(crate) fn check(&self, checks: &CheckSet, names: &[String], as_of: Option<Timestamp>) -> Result<Checked, Failure> {
+    pub(crate) fn check(
+        &self,
+        checks: &CheckSet,
+        names: &[String],
+        as_of: Option<Timestamp>,
+    ) -> Result<Checked, Failure> {
         let at = now();
         let instant = model::time::seconds_up(as_of.unwrap_or(at));
         let settings = self.settings();

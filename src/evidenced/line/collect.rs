@@ -28,8 +28,9 @@ impl Line {
         trigger: Trigger,
         progress: Arc<dyn Progress>,
     ) -> Result<Sealed<Manifest>, Failure> {
-        let collector = collectors::find(&source.collector)
-            .ok_or_else(|| Failure::store(format!("no collector `{}` although the configuration loaded", source.collector)))?;
+        let collector = collectors::find(&source.collector).ok_or_else(|| {
+            Failure::store(format!("no collector `{}` although the configuration loaded", source.collector))
+        })?;
         let started_at = now();
         let capture = capture(collector, source, started_at, progress).await;
         let (triggered_by, slot) = match trigger {
@@ -117,8 +118,13 @@ pub(crate) async fn capture(
             });
         }
     };
-    let context =
-        Context { source: source.name.clone(), settings: source.settings.clone(), secrets, egress: egress.clone(), started_at };
+    let context = Context {
+        source: source.name.clone(),
+        settings: source.settings.clone(),
+        secrets,
+        egress: egress.clone(),
+        started_at,
+    };
     let outcome = tokio::time::timeout(deadline, collector.collect(&context)).await.unwrap_or_else(|_| {
         Err(CollectError::Transient {
             operation: collector.spec().id.clone(),

@@ -42,7 +42,9 @@ pub(crate) async fn rederive(reader: &Reader, snapshot: &Sealed<Manifest>) -> Re
         let derived = observation.tables.iter().find(|table| table.spec().name == record.name);
         match derived.map(model::Table::digest).transpose()? {
             Some(sha256) if sha256 == record.sha256 => {}
-            Some(sha256) => differences.push(format!("table {} derives to {sha256}, sealed {}", record.name, record.sha256)),
+            Some(sha256) => {
+                differences.push(format!("table {} derives to {sha256}, sealed {}", record.name, record.sha256))
+            }
             None => differences.push(format!("table {} is not derived any more", record.name)),
         }
     }

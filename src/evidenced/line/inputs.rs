@@ -3,8 +3,8 @@
 use crate::cli::exit::Failure;
 use crate::settings::Settings;
 use evaluate::{Inputs, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
-use ledger::Sealed;
 use jiff::SignedDuration;
+use ledger::Sealed;
 use model::time::duration_text;
 use model::{Manifest, SnapshotStatus, Table, Timestamp};
 use store::{Reader, SnapshotFilter};
@@ -28,7 +28,8 @@ pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> 
             expect_empty: source.expect_empty,
             snapshot: snapshot.map(|sealed| snapshot_input(reader, &sealed)).transpose()?,
         });
-        let filter = SnapshotFilter { source: Some(source.name.clone()), as_of: Some(as_of), ..SnapshotFilter::default() };
+        let filter =
+            SnapshotFilter { source: Some(source.name.clone()), as_of: Some(as_of), ..SnapshotFilter::default() };
         for row in reader.snapshots(&filter)? {
             snapshots.push(SnapshotRow {
                 snapshot: row.id,

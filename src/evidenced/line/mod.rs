@@ -21,10 +21,10 @@ pub(crate) use packing::PackRequest;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::settings::{SecretRef, Settings};
+use ledger::Body;
 use model::{Digest, Timestamp};
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
-use ledger::Body;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use store::{Draft, Reader, Store, StoreError, StorePaths};
 
@@ -81,7 +81,8 @@ impl Line {
     pub(crate) fn note_configuration(&self) -> Result<(), Failure> {
         let digest = self.settings().digest;
         let last = self.reader()?.last_of_series("configuration")?;
-        if matches!(last.map(|last| last.entry.body.clone()), Some(Body::Configuration { digest: noted }) if noted == digest) {
+        if matches!(last.map(|last| last.entry.body.clone()), Some(Body::Configuration { digest: noted }) if noted == digest)
+        {
             return Ok(());
         }
         let draft = Draft { body: Body::Configuration { digest }, series: "configuration".to_owned(), document: None };

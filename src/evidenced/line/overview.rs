@@ -115,7 +115,12 @@ pub(crate) fn controls(set: &CheckSet, reader: &Reader) -> Result<Vec<ControlRow
         let names: Vec<String> =
             set.checks().iter().filter(|check| check.controls.contains(&id)).map(|check| check.name.clone()).collect();
         let found: Vec<Option<Outcome>> = names.iter().filter_map(|name| outcomes.get(name).copied()).collect();
-        rows.push(ControlRow { outcome: roll_up(&found, control.coverage).to_owned(), title: control.title.clone(), checks: names, id });
+        rows.push(ControlRow {
+            outcome: roll_up(&found, control.coverage).to_owned(),
+            title: control.title.clone(),
+            checks: names,
+            id,
+        });
     }
     Ok(rows)
 }

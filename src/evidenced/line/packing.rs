@@ -1,9 +1,9 @@
 //! pack: a frozen slice of the log for an auditor, with everything it rests on.
 
+use super::check::evaluation_failure;
 use super::inputs::inputs;
 use super::{Line, TOOL, now, signing_key};
 use crate::cli::exit::{Exit, Failure};
-use super::check::evaluation_failure;
 use evaluate::{Catalogues, Check, CheckSet, Coverage};
 use ledger::{Body, Entry};
 use model::{Digest, Evaluation, Timestamp};
@@ -34,7 +34,12 @@ pub(crate) struct Packed {
 
 impl Line {
     /// Evaluates as of the end of the period, writes the pack, and seals that it was exported.
-    pub(crate) fn pack(&self, checks: &CheckSet, request: &PackRequest, progress: &mut dyn FnMut(pack::Progress<'_>)) -> Result<Packed, Failure> {
+    pub(crate) fn pack(
+        &self,
+        checks: &CheckSet,
+        request: &PackRequest,
+        progress: &mut dyn FnMut(pack::Progress<'_>),
+    ) -> Result<Packed, Failure> {
         let settings = self.settings();
         let frameworks = super::check::catalogues()?;
         let framework = request.framework.as_deref().map(|id| framework(&frameworks, id)).transpose()?;
@@ -91,17 +96,23 @@ impl Line {
             created_at: now(),
             tool: TOOL.to_owned(),
         };
-        let form = if request.output.extension().is_some_and(|extension| extension == "zip") { Form::Archive } else { Form::Folder };
-        let key = signing_key(&settings)?;
-        let written = pack::write(&plan, &Shelf { reader: &store_reader }, &key, &request.output, form, progress).map_err(|error| {
-            let exit = if error.is_disk() { Exit::Store } else { Exit::Usage };
-            Failure { exit, message: error.to_string(), help: Some("nothing was left under the pack's name; mend and create it again".to_owned()) }
-        })?;
-        let draft = Draft {
-            body: Body::Export { pack: written.manifest_sha256 },
-            series: "export".to_owned(),
-            document: None,
+        let form = if request.output.extension().is_some_and(|extension| extension == "zip") {
+            Form::Archive
+        } else {
+            Form::Folder
         };
+        let key = signing_key(&settings)?;
+        let written = pack::write(&plan, &Shelf { reader: &store_reader }, &key, &request.output, form, progress)
+            .map_err(|error| {
+                let exit = if error.is_disk() { Exit::Store } else { Exit::Usage };
+                Failure {
+                    exit,
+                    message: error.to_string(),
+                    help: Some("nothing was left under the pack's name; mend and create it again".to_owned()),
+                }
+            })?;
+        let draft =
+            Draft { body: Body::Export { pack: written.manifest_sha256 }, series: "export".to_owned(), document: None };
         let appended = self.store().append(now(), vec![draft])?;
         let log_index = appended.first().map(|entry| entry.index).unwrap_or_default();
         Ok(Packed { files: written.files, manifest_sha256: written.manifest_sha256, log_index })
@@ -113,8 +124,11 @@ impl Line {
 fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluation)]) -> Result<Vec<u64>, Failure> {
     let within = |at: Timestamp| from <= at && at <= to;
     let mut items: BTreeSet<u64> = last.iter().map(|(index, _)| *index).collect();
-    let inputs: BTreeSet<&str> =
-        last.iter().flat_map(|(_, evaluation)| &evaluation.inputs).filter_map(|input| input.snapshot.as_deref()).collect();
+    let inputs: BTreeSet<&str> = last
+        .iter()
+        .flat_map(|(_, evaluation)| &evaluation.inputs)
+        .filter_map(|input| input.snapshot.as_deref())
+        .collect();
     for row in reader.snapshots(&SnapshotFilter::default())? {
         if within(row.finished_at) || inputs.contains(row.id.as_str()) {
             items.insert(row.log_index);
@@ -165,7 +179,11 @@ fn framework(catalogues: &Catalogues, id: &str) -> Result<Framework, Failure> {
         controls: found
             .controls
             .iter()
-            .map(|control| Control { id: control.id.clone(), title: control.title.clone(), coverage: coverage(control.coverage).to_owned() })
+            .map(|control| Control {
+                id: control.id.clone(),
+                title: control.title.clone(),
+                coverage: coverage(control.coverage).to_owned(),
+            })
             .collect(),
     })
 }

@@ -19,7 +19,10 @@ const STYLE: &str = include_str!("style.css");
 
 /// Headers of every answer: nothing is loaded from elsewhere, nothing runs, nothing is framed or cached.
 const HEADERS: [(HeaderName, &str); 4] = [
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
@@ -36,7 +39,10 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(listen).await.map_err(|error| Failure {
         exit: Exit::Usage,
         message: format!("cannot listen on {listen}: {error}"),
-        help: Some("another program has the port, perhaps another evidenced: name another with `--listen` or `[serve] listen`".to_owned()),
+        help: Some(
+            "another program has the port, perhaps another evidenced: name another with `--listen` or `[serve] listen`"
+                .to_owned(),
+        ),
     })
 }
 

@@ -4,8 +4,7 @@ use crate::cli::exit::Failure;
 use crate::line::{self, overview};
 use crate::settings::Settings;
 use askama::Template;
-use model::time::seconds_text;
-use model::{Evaluation, Manifest, Timestamp, Verdict};
+use model::{Evaluation, Manifest, Outcome, Timestamp, Verdict};
 use store::{SnapshotFilter, SnapshotRow};
 use workflow::Finding;
 
@@ -62,6 +61,13 @@ const SHOWN: usize = 50;
 pub(super) fn overview(settings: &Settings) -> Result<String, Failure> {
     let reader = line::reader(settings)?;
     let now = line::now();
+    let mut checks = overview::checks(&line::load_checks(Some(settings))?, &reader)?;
+    checks.sort_by_key(|row| match row.outcome {
+        Some(Outcome::Fail) => 0,
+        Some(Outcome::Inconclusive) | None => 1,
+        Some(Outcome::Pass) => 2,
+        Some(Outcome::NotApplicable) => 3,
+    });
     let mut findings = line::findings(&reader)?;
     findings.reverse();
     let mut snapshots = reader.snapshots(&SnapshotFilter::default())?;
@@ -72,7 +78,7 @@ pub(super) fn overview(settings: &Settings) -> Result<String, Failure> {
         size: reader.checkpoint()?.size(),
         now,
         sources: overview::sources(settings, &reader, now)?,
-        checks: overview::checks(&line::load_checks(Some(settings))?, &reader)?,
+        checks,
         findings,
         snapshots,
     })
@@ -129,8 +135,9 @@ fn render(template: &impl Template) -> Result<String, Failure> {
     template.render().map_err(Failure::store)
 }
 
+/// `2026-01-31 04:05 UTC`.
 fn when(instant: &Timestamp) -> String {
-    seconds_text(*instant)
+    instant.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn maybe(instant: Option<&Timestamp>) -> String {
