@@ -10,7 +10,7 @@ use std::fs;
 #[test]
 #[ignore = "fills the file system of TMPDIR: give it a tmpfs of 4 MiB"]
 fn whatever_does_not_fit_is_wholly_out_or_wholly_in() {
-    let stat = rustix::fs::statvfs(&std::env::temp_dir()).unwrap();
+    let stat = rustix::fs::statvfs(std::env::temp_dir()).unwrap();
     assert!(stat.f_blocks * stat.f_frsize <= 16 << 20, "the file system of TMPDIR is too large to fill");
     let (mut refused, mut completed, mut sealed) = (0, 0, 0);
     for room in 0..60 {
