@@ -7,7 +7,7 @@ use super::Run;
 use crate::provider::aws::{Failure, Page, call, instant, list, some, text};
 use aws_sdk_backup::Client;
 use aws_sdk_backup::types::{
-    BackupJob, BackupJobState, CopyJob, CopyJobState, RestoreJobStatus, RestoreJobsListMember,
+    BackupJob, BackupJobState, CopyJob, CopyJobState, RestoreJobStatus, RestoreJobsListMember, RestoreValidationStatus,
 };
 use aws_smithy_types::DateTime;
 use model::{CollectError, Count, Digest, Reason, ReasonCode, Timestamp};
@@ -251,7 +251,7 @@ fn restore_job(job: &RestoreJobsListMember) -> Option<Job> {
         "created_at": instant(job.creation_date()),
         "completed_at": instant(job.completion_date()),
         "bytes": job.backup_size_in_bytes(),
-        "validation_status": text(job.validation_status().map(|status| status.as_str())),
+        "validation_status": text(job.validation_status().map(RestoreValidationStatus::as_str)),
         "restore_testing_plan_arn": text(job.created_by().and_then(|creator| creator.restore_testing_plan_arn())),
     });
     Some(Job { id: id.to_owned(), state: state.to_owned(), row })

@@ -3,7 +3,9 @@
 use super::Run;
 use crate::provider::aws::{Page, call, instant, list, text};
 use aws_sdk_backup::Client;
-use aws_sdk_backup::types::{BackupRule, BackupSelection, BackupSelectionsListMember, ConditionParameter};
+use aws_sdk_backup::types::{
+    BackupRule, BackupSelection, BackupSelectionsListMember, ConditionParameter, CopyAction, Lifecycle,
+};
 use model::CollectError;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -81,7 +83,7 @@ async fn rules(client: &Client, plan: &str) -> Result<Vec<BackupRule>, CollectEr
 
 fn rule_row(run: &Run, plan: &str, rule: &BackupRule) -> Value {
     let destinations: BTreeSet<&str> =
-        rule.copy_actions().iter().map(|copy| copy.destination_backup_vault_arn()).collect();
+        rule.copy_actions().iter().map(CopyAction::destination_backup_vault_arn).collect();
     // arn:aws:backup:<region>:<account>:backup-vault:<name>
     let elsewhere = |part: usize, here: &str| destinations.iter().any(|arn| arn.split(':').nth(part) != Some(here));
     json!({
@@ -91,8 +93,8 @@ fn rule_row(run: &Run, plan: &str, rule: &BackupRule) -> Value {
         "schedule": text(rule.schedule_expression()),
         "timezone": text(rule.schedule_expression_timezone()),
         "target_vault": text(Some(rule.target_backup_vault_name())),
-        "retention_days": rule.lifecycle().and_then(|lifecycle| lifecycle.delete_after_days()),
-        "cold_storage_after_days": rule.lifecycle().and_then(|lifecycle| lifecycle.move_to_cold_storage_after_days()),
+        "retention_days": rule.lifecycle().and_then(Lifecycle::delete_after_days),
+        "cold_storage_after_days": rule.lifecycle().and_then(Lifecycle::move_to_cold_storage_after_days),
         "continuous": rule.enable_continuous_backup(),
         "copy_destinations": destinations,
         "cross_region": elsewhere(3, &run.settings.region),

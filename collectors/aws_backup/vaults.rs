@@ -3,7 +3,7 @@
 use super::Run;
 use crate::provider::aws::{Page, call, instant, list, text};
 use aws_sdk_backup::Client;
-use aws_sdk_backup::types::RecoveryPointByBackupVault;
+use aws_sdk_backup::types::{RecoveryPointByBackupVault, RecoveryPointStatus, VaultState, VaultType};
 use model::CollectError;
 use serde_json::{Value, json};
 
@@ -36,8 +36,8 @@ pub(super) async fn read(client: &Client, run: &mut Run) -> Result<(), CollectEr
         let object = json!({
             "vault_name": name,
             "arn": text(vault.backup_vault_arn()),
-            "vault_type": text(vault.vault_type().map(|kind| kind.as_str())),
-            "vault_state": text(vault.vault_state().map(|state| state.as_str())),
+            "vault_type": text(vault.vault_type().map(VaultType::as_str)),
+            "vault_state": text(vault.vault_state().map(VaultState::as_str)),
             "created_at": instant(vault.creation_date()),
             "encryption_key_arn": text(vault.encryption_key_arn()),
             "recovery_points": vault.number_of_recovery_points(),
@@ -92,7 +92,7 @@ fn point_row(vault: &str, point: &RecoveryPointByBackupVault) -> Result<Value, C
         "resource_arn": text(point.resource_arn()),
         "resource_type": text(point.resource_type()),
         "resource_name": text(point.resource_name()),
-        "status": text(point.status().map(|status| status.as_str())),
+        "status": text(point.status().map(RecoveryPointStatus::as_str)),
         "status_message": text(point.status_message()),
         "created_at": instant(point.creation_date()),
         "completed_at": instant(point.completion_date()),

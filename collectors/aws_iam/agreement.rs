@@ -155,7 +155,18 @@ fn compare_details(facts: &Facts, listed: &BTreeSet<&str>, detailed: &BTreeSet<&
             differing.len(),
             some(&differing)
         );
-        reasons.push(of_columns(message, AUTHORIZATION_COLUMNS));
+        let mut reason = Reason::new(ReasonCode::DuplicateDiffers, message);
+        reason.tables = [
+            "aws_iam_user",
+            "aws_iam_group",
+            "aws_iam_group_member",
+            "aws_iam_attached_policy",
+            "aws_iam_policy",
+            "aws_iam_role",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        reasons.push(reason);
     }
 }
 

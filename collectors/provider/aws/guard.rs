@@ -105,6 +105,7 @@ fn xml_names(text: &str) -> Result<BTreeSet<&str>, String> {
     let mut open: Vec<&str> = Vec::new();
     let mut begun = false;
     let mut starting = "";
+    let mut inside_tag = false;
     for token in Tokenizer::from(text) {
         match token.map_err(|error| format!("not well-formed XML: {error}"))? {
             Token::DtdStart { .. } | Token::EmptyDtd { .. } | Token::EntityDeclaration { .. } => {
@@ -115,6 +116,7 @@ fn xml_names(text: &str) -> Result<BTreeSet<&str>, String> {
                     return Err("a second document follows the first".to_owned());
                 }
                 begun = true;
+                inside_tag = true;
                 starting = local.as_str();
                 if open.len() == MEMBERS && !names.insert(starting) {
                     return Err(format!("`{starting}` comes twice"));
@@ -138,6 +140,9 @@ fn xml_names(text: &str) -> Result<BTreeSet<&str>, String> {
             }
             _ => {}
         }
+    }
+    if inside_tag {
+        return Err(format!("the answer ends inside the tag `{starting}`"));
     }
     match open.last() {
         Some(name) => Err(format!("the answer ends inside `{name}`")),

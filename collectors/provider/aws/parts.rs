@@ -9,8 +9,11 @@ const NAMED: usize = 5;
 /// Failed calls, gathered into one reason for each table and kind of failure.
 #[derive(Default)]
 pub(crate) struct Parts {
-    failed: BTreeMap<(&'static str, &'static [&'static str], &'static str), (Vec<String>, CollectError)>,
+    failed: BTreeMap<Loss, (Vec<String>, CollectError)>,
 }
+
+/// What is missing and why: table, columns (none: rows), kind of failure.
+type Loss = (&'static str, &'static [&'static str], &'static str);
 
 impl Parts {
     /// Notes that a call about `member` failed, so that `columns` of `table`, or rows of it, are missing.
