@@ -71,9 +71,9 @@ fn outcome(source: &str, observation: &Observation) -> Finding {
 fn call(source: &str, operation: &Operation, records: &[&ExchangeRecord], capture: &Capture) -> Option<Finding> {
     let made: Vec<&&ExchangeRecord> = records.iter().filter(|record| record.operation == operation.name).collect();
     let last = made.last()?;
-    let refusals = made.iter().filter(|record| is_refusal(record)).count();
+    let denials = made.iter().filter(|record| is_refusal(record)).count();
     let Operation { name, permission, reason, feeds } = operation;
-    if refusals > 0 {
+    if denials > 0 {
         // a run that got its population all the same goes on without these columns
         let level = if capture.outcome.is_ok() { Level::Warn } else { Level::Fail };
         let lost = if feeds.is_empty() { "nothing else".to_owned() } else { feeds.join(", ") };
@@ -81,7 +81,7 @@ fn call(source: &str, operation: &Operation, records: &[&ExchangeRecord], captur
             area: source.to_owned(),
             level,
             message: format!(
-                "{name}: refused ({refusals} of {}); not reported: {lost}",
+                "{name}: refused ({denials} of {}); not reported: {lost}",
                 counted(made.len() as u64, "call", "calls")
             ),
             help: Some(format!("grant `{permission}`, needed to {reason}")),
