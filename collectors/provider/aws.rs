@@ -20,7 +20,6 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use egress::{Context, Pages, Policy};
 use model::time::seconds_text;
@@ -209,7 +208,7 @@ async fn find_credential(ctx: &Context, settings: &AwsSettings) -> Result<Creden
         (None, _) => Err(aws_credential_types::provider::error::CredentialsError::not_loaded_no_source()),
     };
     let credential = found.map_err(|error| CollectError::Misconfigured {
-        message: format!("no AWS credential: {}", DisplayErrorContext(&error)),
+        message: format!("no AWS credential: {}", causes(&error)),
         help: "set `profile`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where an instance or container role applies; with `role_arn`, let its trust policy admit that credential".to_owned(),
     })?;
     ctx.egress.protect(&credential.secret_access_key().to_owned().into());
@@ -217,6 +216,20 @@ async fn find_credential(ctx: &Context, settings: &AwsSettings) -> Result<Creden
         ctx.egress.protect(&token.to_owned().into());
     }
     Ok(credential)
+}
+
+/// What an error and its causes say, without the SDK's internals.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+        next = cause.source();
+    }
+    texts.join(": ")
 }
 
 /// The static key that the source's settings refer to.

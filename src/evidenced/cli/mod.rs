@@ -124,7 +124,7 @@ fn open(settings: Settings) -> Result<Line, Failure> {
 }
 
 fn log_to_stderr(global: &Global) {
-    let default = if global.quiet { "error" } else { "warn,evidenced=info" };
+    let default = if global.quiet { "error" } else { "warn,evidenced=info,aws_config=error" };
     let filter = EnvFilter::try_from_env("EVIDENCED_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match global.log_format {
