@@ -76,12 +76,12 @@ fn call(source: &str, operation: &Operation, records: &[&ExchangeRecord], captur
     if denials > 0 {
         // a run that got its population all the same goes on without these columns
         let level = if capture.outcome.is_ok() { Level::Warn } else { Level::Fail };
-        let lost = if feeds.is_empty() { "nothing else".to_owned() } else { feeds.join(", ") };
+        let unseen = if feeds.is_empty() { "nothing else".to_owned() } else { feeds.join(", ") };
         return Some(Finding {
             area: source.to_owned(),
             level,
             message: format!(
-                "{name}: refused ({denials} of {}); not reported: {lost}",
+                "{name}: refused ({denials} of {}); not reported: {unseen}",
                 counted(made.len() as u64, "call", "calls")
             ),
             help: Some(format!("grant `{permission}`, needed to {reason}")),
