@@ -122,19 +122,20 @@ fn xml_names(text: &str) -> Result<BTreeSet<&str>, String> {
                     return Err(format!("`{starting}` comes twice"));
                 }
             }
-            Token::ElementEnd { end, .. } => match end {
-                ElementEnd::Open => open.push(starting),
-                ElementEnd::Empty => {}
-                ElementEnd::Close(_, name) => {
-                    let expected = open.pop();
-                    if expected != Some(name.as_str()) {
-                        return Err(format!(
-                            "not well-formed XML: `{name}` closes `{}`",
-                            expected.unwrap_or("nothing")
-                        ));
+            Token::ElementEnd { end, .. } => {
+                inside_tag = false;
+                match end {
+                    ElementEnd::Open => open.push(starting),
+                    ElementEnd::Empty => {}
+                    ElementEnd::Close(_, name) => {
+                        let expected = open.pop();
+                        if expected != Some(name.as_str()) {
+                            let expected = expected.unwrap_or("nothing");
+                            return Err(format!("not well-formed XML: `{name}` closes `{expected}`"));
+                        }
                     }
                 }
-            },
+            }
             Token::Text { text } if open.is_empty() && !text.as_str().trim().is_empty() => {
                 return Err("text outside the document".to_owned());
             }
