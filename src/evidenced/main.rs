@@ -1,12 +1,12 @@
 //! `evidenced`: the daemon and command line.
 //!
 //! The rooms are joined in `line/`; `cli/` asks and prints, `daemon/` keeps schedules, `web/` shows, `settings/` reads
-//! the configuration, `demo/` brings the sample organisation.
+//! the configuration, `doctor/` says what is missing.
 
 mod cli;
 mod daemon;
-mod demo;
 mod doctor;
+mod failure;
 mod line;
 mod settings;
 mod web;

@@ -1,8 +1,8 @@
 //! `evidenced collect`.
 
 use super::args::{Format, Global};
-use super::exit::{Exit, Failure};
 use super::{ConsoleProgress, print};
+use crate::failure::{Exit, Failure};
 use crate::line::Trigger;
 use crate::settings::{Settings, Source};
 use ledger::Sealed;

@@ -1,8 +1,8 @@
 //! `evidenced check`, `evidenced check test`, and the hidden worker.
 
 use super::args::{Format, Global};
-use super::exit::{Exit, Failure};
 use super::print;
+use crate::failure::{Exit, Failure};
 use crate::line::{self, Checked};
 use crate::settings::Settings;
 use model::{Evaluation, Outcome, Timestamp};

@@ -1,8 +1,8 @@
 //! `evidenced init`: a commented configuration, a signing key of mode 0600, an empty store.
 
 use super::args::{Format, Global};
-use super::exit::{Exit, Failure};
 use super::print;
+use crate::failure::{Exit, Failure};
 use crate::line::Line;
 use crate::settings;
 use ledger::SigningKey;

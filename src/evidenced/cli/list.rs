@@ -1,12 +1,14 @@
 //! `evidenced sources|checks|controls|findings`: what is configured, loaded and found.
 
 use super::args::{Format, Global, ListCommand};
-use super::exit::{Exit, Failure};
 use super::print;
+use crate::failure::{Exit, Failure};
 use crate::line::{self, overview};
 use crate::settings::Settings;
 use model::time::seconds_text;
 use serde_json::{Value, json};
+use std::fmt::Write;
+use workflow::Finding;
 
 pub(super) fn sources(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
     let reader = line::reader(settings)?;
@@ -105,7 +107,7 @@ pub(super) fn findings(settings: &Settings, command: Option<&ListCommand>, globa
         };
         match global.format {
             Format::Json => print::json(finding)?,
-            Format::Table => print::text_line(&overview::finding_text(finding))?,
+            Format::Table => print::text_line(&finding_text(finding))?,
         }
         return Ok(Exit::Done);
     }
@@ -133,6 +135,44 @@ pub(super) fn findings(settings: &Settings, command: Option<&ListCommand>, globa
         )?,
     }
     Ok(Exit::Done)
+}
+
+/// A finding whole, for people.
+fn finding_text(finding: &Finding) -> String {
+    let mut text = String::new();
+    let time = model::time::seconds_text;
+    // writing to a String cannot fail
+    let _ = write!(
+        text,
+        "{} ({}), proposed class {}\n{}\n\ncriteria   {}\ncondition  {}\nimpact     {}\naction     {}\ncontrols   {}\nraised     {}\n",
+        finding.id,
+        overview::state(finding),
+        finding.proposed_class,
+        finding.title,
+        finding.criteria,
+        finding.condition,
+        finding.impact,
+        finding.action,
+        finding.controls.join(" "),
+        time(finding.raised_at),
+    );
+    if let Some(before) = &finding.repeat_of {
+        let _ = writeln!(text, "repeats    {before}");
+    }
+    for item in &finding.items {
+        let _ = write!(
+            text,
+            "\n{}\n  {}\n  first seen {}, last seen {}, {}",
+            print::safe(&item.subject),
+            print::safe(&item.reason),
+            time(item.first_seen),
+            time(item.last_seen),
+            item.resolved_at.map_or_else(|| "open".to_owned(), |at| format!("resolved {}", time(at))),
+        );
+        let shown_by = if item.resolved_at.is_some() { &item.resolved_on } else { &item.failed_on };
+        let _ = write!(text, "\n  shown by {}", shown_by.join(", "));
+    }
+    text
 }
 
 fn absent(what: &str, id: &str) -> Failure {

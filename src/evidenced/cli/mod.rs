@@ -1,28 +1,26 @@
 //! The command line: asks the line, prints what it answers. Results go to stdout, everything else to stderr.
 
-pub(crate) mod args;
+mod args;
 mod collect;
-pub(crate) mod evaluate;
-pub(crate) mod exit;
-pub(crate) mod init;
+mod demo;
+mod evaluate;
+mod init;
 mod list;
 mod pack;
-pub(crate) mod print;
+mod print;
 mod progress;
 mod query;
 mod run;
 mod snapshots;
 mod store;
 
-pub(crate) use collect::summary as collect_summary;
-pub(crate) use pack::summary as verify_summary;
 pub(crate) use progress::ConsoleProgress;
 
+use crate::failure::{Exit, Failure};
 use crate::line::Line;
 use crate::settings::{self, Settings};
 use args::{Cli, Command, Global, LogFormat};
 use clap::Parser;
-use exit::{Exit, Failure};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -62,7 +60,7 @@ pub(crate) fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let global = &cli.global;
     match cli.command {
-        Command::Demo { dir, no_serve, listen } => crate::demo::run(&dir, (!no_serve).then_some(listen), global).await,
+        Command::Demo { dir, no_serve, listen } => demo::run(&dir, (!no_serve).then_some(listen), global).await,
         Command::Init { dir, name, origin, timezone } => init::init(&dir, &name, &origin, &timezone, global),
         Command::Run => run::run(load_to_collect(global)?).await,
         Command::Doctor { source } => store::doctor(&load(global)?, source.as_deref(), global).await,

@@ -1,8 +1,8 @@
 //! `evidenced pack` and `evidenced verify`.
 
 use super::args::{Format, Global, PackCommand};
-use super::exit::{Exit, Failure};
 use super::print;
+use crate::failure::{Exit, Failure};
 use crate::line::{self, PackRequest};
 use crate::settings::Settings;
 use indicatif::{ProgressBar, ProgressDrawTarget};

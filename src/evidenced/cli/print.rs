@@ -1,6 +1,6 @@
 //! Printing: aligned tables for people, JSON for programs. Knows nothing of what it prints.
 
-use super::exit::Failure;
+use crate::failure::Failure;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::fmt::Display;

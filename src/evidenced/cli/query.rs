@@ -1,8 +1,8 @@
 //! `evidenced query`: read-only SQL over the tables the checks see.
 
 use super::args::{Format, Global};
-use super::exit::{Exit, Failure};
 use super::print;
+use crate::failure::{Exit, Failure};
 use crate::line;
 use crate::settings::Settings;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! `evidenced run`: the daemon.
 
-use super::exit::{Exit, Failure};
 use crate::daemon::{self, WallClock};
+use crate::failure::{Exit, Failure};
 use crate::line::{self, KeptLine};
 use crate::settings::Settings;
 use crate::web;

@@ -1,8 +1,8 @@
 //! `evidenced snapshots`.
 
 use super::args::{Format, Global, SnapshotCommand};
-use super::exit::{Exit, Failure};
 use super::print;
+use crate::failure::{Exit, Failure};
 use crate::line;
 use crate::settings::Settings;
 use model::time::seconds_text;

@@ -1,9 +1,9 @@
 //! `evidenced fsck` and `evidenced doctor`.
 
 use super::args::{Format, Global};
-use super::exit::{Exit, Failure};
 use super::print;
 use crate::doctor;
+use crate::failure::{Exit, Failure};
 use crate::line;
 use crate::settings::Settings;
 use serde_json::{Value, json};

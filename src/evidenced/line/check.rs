@@ -2,7 +2,7 @@
 
 use super::inputs::inputs;
 use super::{Line, now};
-use crate::cli::exit::{Exit, Failure};
+use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use evaluate::{Catalogues, Check, CheckSet, CollectorTables, Diagnostic, EvaluateError, Worker};
 use model::{Evaluation, Timestamp};

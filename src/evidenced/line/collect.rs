@@ -2,7 +2,7 @@
 
 use super::describe::{Run, describe};
 use super::{Line, binary_sha256, now};
-use crate::cli::exit::Failure;
+use crate::failure::Failure;
 use crate::settings::Source;
 use egress::{Context, Egress, Progress};
 use ledger::Sealed;

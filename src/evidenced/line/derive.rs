@@ -1,7 +1,7 @@
 //! normalise, again: derives a sealed snapshot's tables anew from the bytes its source sent, and compares.
 
 use super::collect::settled;
-use crate::cli::exit::Failure;
+use crate::failure::Failure;
 use bytes::Bytes;
 use egress::{Context, Egress};
 use ledger::Sealed;
@@ -43,7 +43,7 @@ pub(crate) async fn rederive(reader: &Reader, snapshot: &Sealed<Manifest>) -> Re
         match derived.map(model::Table::digest).transpose()? {
             Some(sha256) if sha256 == record.sha256 => {}
             Some(sha256) => {
-                differences.push(format!("table {} derives to {sha256}, sealed {}", record.name, record.sha256))
+                differences.push(format!("table {} derives to {sha256}, sealed {}", record.name, record.sha256));
             }
             None => differences.push(format!("table {} is not derived any more", record.name)),
         }

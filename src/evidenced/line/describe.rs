@@ -53,7 +53,7 @@ pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec
                 });
                 blobs.push((sha256, lines.into()));
             }
-            caller = observation.caller.clone();
+            caller.clone_from(&observation.caller);
             observed_at = observation.observed_at;
             redactions.clone_from(&observation.redactions);
             worth(observation, run)

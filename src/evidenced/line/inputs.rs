@@ -1,6 +1,6 @@
 //! What the checks are given: the latest sealed snapshot of each configured source as of an instant.
 
-use crate::cli::exit::Failure;
+use crate::failure::Failure;
 use crate::settings::Settings;
 use evaluate::{Inputs, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
 use jiff::SignedDuration;

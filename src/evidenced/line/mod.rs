@@ -19,7 +19,7 @@ pub(crate) use inputs::inputs;
 pub(crate) use keep::{KeptLine, jobs};
 pub(crate) use packing::PackRequest;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::failure::{Exit, Failure};
 use crate::settings::{SecretRef, Settings};
 use ledger::Body;
 use model::{Digest, Timestamp};

@@ -1,13 +1,12 @@
 //! What lists and pages show: sources with their freshness, checks and controls with their last outcome. Reads only.
 
 use super::inputs::freshness;
-use crate::cli::exit::Failure;
+use crate::failure::Failure;
 use crate::settings::Settings;
 use evaluate::{CheckSet, Coverage};
 use model::{Evaluation, Outcome, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use store::Reader;
 use workflow::{Finding, State};
 
@@ -145,44 +144,6 @@ pub(crate) const fn state(finding: &Finding) -> &'static str {
         State::Draft => "draft",
         State::Resolved => "resolved",
     }
-}
-
-/// A finding whole, for people.
-pub(crate) fn finding_text(finding: &Finding) -> String {
-    let mut text = String::new();
-    let time = model::time::seconds_text;
-    // writing to a String cannot fail
-    let _ = write!(
-        text,
-        "{} ({}), proposed class {}\n{}\n\ncriteria   {}\ncondition  {}\nimpact     {}\naction     {}\ncontrols   {}\nraised     {}\n",
-        finding.id,
-        state(finding),
-        finding.proposed_class,
-        finding.title,
-        finding.criteria,
-        finding.condition,
-        finding.impact,
-        finding.action,
-        finding.controls.join(" "),
-        time(finding.raised_at),
-    );
-    if let Some(before) = &finding.repeat_of {
-        let _ = writeln!(text, "repeats    {before}");
-    }
-    for item in &finding.items {
-        let _ = write!(
-            text,
-            "\n{}\n  {}\n  first seen {}, last seen {}, {}",
-            crate::cli::print::safe(&item.subject),
-            crate::cli::print::safe(&item.reason),
-            time(item.first_seen),
-            time(item.last_seen),
-            item.resolved_at.map_or_else(|| "open".to_owned(), |at| format!("resolved {}", time(at))),
-        );
-        let shown_by = if item.resolved_at.is_some() { &item.resolved_on } else { &item.failed_on };
-        let _ = write!(text, "\n  shown by {}", shown_by.join(", "));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::check::evaluation_failure;
 use super::inputs::inputs;
 use super::{Line, TOOL, now, signing_key};
-use crate::cli::exit::{Exit, Failure};
+use crate::failure::{Exit, Failure};
 use evaluate::{Catalogues, Check, CheckSet, Coverage};
 use ledger::{Body, Entry};
 use model::{Digest, Evaluation, Timestamp};
@@ -67,7 +67,7 @@ impl Line {
             from,
             to,
             log_key: signing_key(&settings)?.verifier().clone(),
-            checkpoint: store_reader.checkpoint()?.text().to_owned(),
+            checkpoint: store_reader.checkpoint()?.text().clone(),
             items: items(&store_reader, from, to, &checked.evaluations)?,
             checks: checks
                 .checks()

@@ -4,7 +4,7 @@
 
 mod pages;
 
-use crate::cli::exit::{Exit, Failure};
+use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use axum::Router;
 use axum::extract::{Path, State};

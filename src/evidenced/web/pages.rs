@@ -1,6 +1,6 @@
 //! The pages themselves: read the store, fill a compile-time template.
 
-use crate::cli::exit::Failure;
+use crate::failure::Failure;
 use crate::line::{self, overview};
 use crate::settings::Settings;
 use askama::Template;

@@ -6,9 +6,9 @@
 
 mod sample;
 
-use crate::cli::args::Global;
-use crate::cli::exit::{Exit, Failure};
-use crate::cli::{ConsoleProgress, evaluate, init, print};
+use super::args::Global;
+use super::{ConsoleProgress, collect, evaluate, init, pack as packs, print};
+use crate::failure::{Exit, Failure};
 use crate::line::{self, Line, PackRequest, Trigger};
 use crate::settings::{self, Settings};
 use crate::web;
@@ -45,7 +45,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
         let sealed = line.collect(source, Trigger::User, progress.clone()).await;
         progress.finish();
         let sealed = sealed?;
-        say(&format!("{} {}", if source.sample { "SAMPLE" } else { "real  " }, crate::cli::collect_summary(&sealed)))?;
+        say(&format!("{} {}", if source.sample { "SAMPLE" } else { "real  " }, collect::summary(&sealed)))?;
         if sealed.value().status != SnapshotStatus::Complete {
             unseen.push(source.name.clone());
         }
@@ -67,7 +67,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
     let packed = line.pack(&checks, &request, &mut |_| {})?;
     let report = pack::verify(&pack, &pack::VerifyOptions::default()).map_err(Failure::store)?;
     say(&format!("{} ({} files)", pack.display(), packed.files))?;
-    say(&crate::cli::verify_summary(&report))?;
+    say(&packs::summary(&report))?;
 
     let count = |outcome| checked.evaluations.iter().filter(|(_, evaluation)| evaluation.outcome == outcome).count();
     say(&format!(

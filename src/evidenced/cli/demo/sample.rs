@@ -3,7 +3,7 @@
 //!
 //! Nothing but the demo reaches this.
 
-use crate::cli::exit::Failure;
+use crate::failure::Failure;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode, Uri, header};
