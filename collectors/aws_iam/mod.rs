@@ -14,7 +14,8 @@ mod rows;
 use crate::provider::aws::{Aws, AwsSettings, Service, query_operation, reason_of};
 use crate::settings::typed;
 use egress::{Collector, Context, Policy};
-use model::{CollectError, CollectorSpec, Completeness, Observation, Reason};
+use jiff::SignedDuration;
+use model::{CollectError, CollectorSpec, Completeness, Observation, Reason, ReasonCode, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -73,7 +74,7 @@ impl Collector for AwsIam {
         };
 
         let facts = Facts {
-            account_id: aws.settings.account_id,
+            account_id: aws.settings.account_id.clone(),
             users,
             summary,
             report,
@@ -85,8 +86,7 @@ impl Collector for AwsIam {
         let mut reasons = missing.reasons;
         let counts = agreement::compare(&facts, &mut reasons);
         let tables = rows::tables(&SPEC, &facts, &mut reasons)?;
-        let observed_at =
-            facts.report.as_ref().and_then(|report| report.generated_at).or_else(|| ctx.egress.last_answer_date());
+        let observed_at = observed_at(ctx, &facts, aws.settings.endpoint_url.is_some(), &mut reasons);
         let mut observation = Observation {
             tables,
             completeness: Completeness::from_reasons(BASIS, reasons),
@@ -98,6 +98,28 @@ impl Collector for AwsIam {
         observation.settle();
         Ok(observation)
     }
+}
+
+/// How old a report AWS ever gives: it makes a new one after four hours. An hour of grace covers a long run.
+const OLDEST_REPORT: SignedDuration = SignedDuration::from_hours(5);
+
+/// Since when the state described is known: the report's own time, which is older than the listings beside it.
+///
+/// A report older than AWS ever gives is not AWS's word of now. A compatible service (moto dates every report to 2015)
+/// is not held to that promise: its state is as old as its answers, and `report_generated_at` keeps what it said.
+fn observed_at(ctx: &Context, facts: &Facts, compatible: bool, reasons: &mut Vec<Reason>) -> Option<Timestamp> {
+    let answered_at = ctx.egress.last_answer_date();
+    let Some(generated_at) = facts.report.as_ref().and_then(|report| report.generated_at) else { return answered_at };
+    if answered_at.unwrap_or(ctx.started_at).duration_since(generated_at) <= OLDEST_REPORT {
+        return Some(generated_at);
+    }
+    if compatible {
+        return answered_at;
+    }
+    let message =
+        format!("the credential report was made at {generated_at}: AWS gives none that is older than 4 hours");
+    reasons.push(Reason::new(ReasonCode::Malformed, message).table("aws_iam_user").columns(REPORT_COLUMNS));
+    Some(generated_at)
 }
 
 /// Everything one run read, before it becomes tables. `None`: that call gave no answer, and a reason says so.
