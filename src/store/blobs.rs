@@ -142,6 +142,7 @@ mod tests {
     fn folder(form: Form) -> (tempfile::TempDir, Blobs) {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Blobs::new(dir.path().join("blobs"), form);
+        fs::create_dir(blobs.root()).unwrap();
         (dir, blobs)
     }
 
@@ -160,6 +161,14 @@ mod tests {
                 assert_eq!(blobs.digest_of(&blobs.path(digest)), Some(*digest));
             }
         }
+    }
+
+    #[test]
+    fn the_folder_itself_is_never_made() {
+        let (_dir, blobs) = folder(Form::Zstd);
+        fs::remove_dir(blobs.root()).unwrap();
+        blobs.put_all(&[named(b"one")]).unwrap_err();
+        assert!(!blobs.root().exists());
     }
 
     #[test]

@@ -51,9 +51,12 @@ pub(crate) fn create(path: &Path, identity: Identity, mode: Mode, schema: &str) 
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     let failed = |error| StoreError::database("make the schema", path, error);
     settle(&connection, path, mode)?;
-    connection.execute_batch(&format!("BEGIN IMMEDIATE;\n{schema}\nCOMMIT;")).map_err(failed)?;
-    connection.pragma_update(None, "application_id", identity.application).map_err(failed)?;
-    connection.pragma_update(None, "user_version", identity.version).map_err(failed)?;
+    let Identity { application, version } = identity;
+    // one transaction: a database is empty or whole
+    let script = format!(
+        "BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {application};\nPRAGMA user_version = {version};\nCOMMIT;"
+    );
+    connection.execute_batch(&script).map_err(failed)?;
     Ok(connection)
 }
 
@@ -73,6 +76,16 @@ pub(crate) fn open_reader(path: &Path, identity: Identity) -> Result<Connection,
         .pragma_update(None, "query_only", true)
         .map_err(|error| StoreError::database("set up reading", path, error))?;
     Ok(connection)
+}
+
+/// Opens an existing database to look into, whoever made it and however far.
+pub(crate) fn peek(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    match connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0)) {
+        Ok(_) => Ok(connection),
+        Err(error) if needs_recovery(&error) => connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE),
+        Err(error) => Err(StoreError::database("look into", path, error)),
+    }
 }
 
 fn needs_recovery(error: &rusqlite::Error) -> bool {

@@ -42,6 +42,14 @@ pub(crate) fn create_dirs(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Makes `folder`, which lies below `root`, and the missing ones between. It never makes `root`: where that is gone, so is what it held.
+fn create_below(root: &Path, folder: &Path) -> Result<(), StoreError> {
+    if folder != root && folder.starts_with(root) && !root.is_dir() {
+        return Err(StoreError::io("find the folder", root, std::io::ErrorKind::NotFound.into()));
+    }
+    create_dirs(folder)
+}
+
 /// Removes what a killed process left under construction in `root`. Returns how many files that were.
 pub(crate) fn sweep(root: &Path) -> Result<u64, StoreError> {
     let folder = root.join(TEMPORARY);
@@ -77,10 +85,10 @@ pub(crate) fn write_batch(root: &Path, planned: &[Planned<'_>], settled: &[PathB
     for path in planned.iter().map(|file| &file.target).chain(settled) {
         let folder = path.parent().unwrap_or(root);
         if folders.insert(folder.to_owned()) {
-            create_dirs(folder)?;
+            create_below(root, folder)?;
         }
     }
-    create_dirs(&root.join(TEMPORARY))?;
+    create_below(root, &root.join(TEMPORARY))?;
 
     let temporaries: Vec<PathBuf> = planned.iter().map(|_| temporary(root)).collect();
     let outcome = write_temporaries(planned, &temporaries).and_then(|()| {

@@ -98,6 +98,14 @@ pub enum StoreError {
         /// Which sizes or roots disagree.
         problem: String,
     },
+    /// The folder of blobs is not the one this store writes to.
+    #[error("the blobs of this store are not in {}: {problem}", blobs.display())]
+    BlobsAway {
+        /// The folder.
+        blobs: PathBuf,
+        /// What is there instead, or is not.
+        problem: String,
+    },
     /// The log was signed with another key.
     #[error("the log in {} belongs to the key `{expected}`, not to `{given}`", dir.display())]
     WrongKey {
@@ -181,6 +189,10 @@ impl StoreError {
             Self::Rollback { .. } => {
                 "this is a restored or copied store: bring back the newest copy; nothing is written until then".to_owned()
             }
+            Self::BlobsAway { .. } => {
+                "mount the file system that holds the blobs, or point `[store] blobs` at their folder; nothing is written until then"
+                    .to_owned()
+            }
             Self::WrongKey { .. } => "point `[log] key` at the key this log was begun with".to_owned(),
             Self::Poisoned { .. } => {
                 "the process must end; the next start completes or discards what was in flight".to_owned()
@@ -200,6 +212,7 @@ impl StoreError {
                 | Self::Database { .. }
                 | Self::Damaged { .. }
                 | Self::Rollback { .. }
+                | Self::BlobsAway { .. }
                 | Self::Poisoned { .. }
         )
     }

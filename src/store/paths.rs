@@ -1,7 +1,9 @@
 //! Where everything of a store lies.
 
 use crate::database::Identity;
+use crate::durable::TEMPORARY;
 use crate::error::StoreError;
+use crate::{marker, signed};
 use std::path::{Path, PathBuf};
 
 /// `EVDS`, version 1 of `schema.sql`.
@@ -9,6 +11,9 @@ pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_4453, versi
 
 /// The schema of the evidence database.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
+
+/// What the making of a file system leaves in its topmost folder, where blobs may have a file system of their own.
+pub(crate) const LOST_AND_FOUND: &str = "lost+found";
 
 /// The places of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +40,35 @@ impl StorePaths {
     pub(crate) fn require(&self) -> Result<(), StoreError> {
         if self.exists() {
             Ok(())
-        } else if self.checkpoint().exists() {
-            Err(StoreError::damaged(&self.database(), "the file is missing, and a log was published from it"))
+        } else if let Some(remains) = self.remains()? {
+            Err(StoreError::damaged(&self.database(), format!("the file is missing, and {remains}")))
         } else {
             Err(StoreError::NotAStore { dir: self.dir.clone() })
+        }
+    }
+
+    /// What says that a log was begun here, other than its database. An `init` that was killed leaves none of it.
+    fn remains(&self) -> Result<Option<String>, StoreError> {
+        if self.checkpoint().exists() {
+            return Ok(Some("a log was published from it".to_owned()));
+        }
+        if signed::holds_checkpoint(&self.dir)? {
+            return Ok(Some(format!("a checkpoint of its log was signed: {} holds it", signed::FILE)));
+        }
+        for folder in [&self.log(), &self.blobs, &self.openings()] {
+            if let Some(name) = occupant(folder)? {
+                return Ok(Some(format!("{} holds `{name}`", self.shown(folder).display())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Fails where the folder of openings is lost: without them no document is tied to its entry.
+    pub(crate) fn require_openings(&self) -> Result<(), StoreError> {
+        if self.openings().is_dir() {
+            Ok(())
+        } else {
+            Err(StoreError::damaged(&self.openings(), "the folder is missing"))
         }
     }
 
@@ -50,6 +80,11 @@ impl StorePaths {
     /// Digests of both databases as the last clean close left them, for `sha256sum -c`.
     pub(crate) fn closed(&self) -> PathBuf {
         self.dir.join("databases.sha256")
+    }
+
+    /// Says which log the blobs are of.
+    pub(crate) fn marker(&self) -> PathBuf {
+        self.blobs.join(marker::FILE)
     }
 
     /// Openings by digest.
@@ -71,4 +106,21 @@ impl StorePaths {
     pub(crate) fn shown<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.dir).unwrap_or(path)
     }
+}
+
+/// Something in `folder` that neither `init` nor the making of a file system puts there.
+fn occupant(folder: &Path) -> Result<Option<String>, StoreError> {
+    let failed = |error| StoreError::io("list", folder, error);
+    let listing = match std::fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    for item in listing {
+        let name = item.map_err(failed)?.file_name();
+        if ![TEMPORARY, marker::FILE, LOST_AND_FOUND].iter().any(|own| name == *own) {
+            return Ok(Some(name.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
 }

@@ -5,7 +5,7 @@
 use crate::durable::{self, Planned};
 use crate::error::StoreError;
 use crate::paths::StorePaths;
-use crate::tables::{self, SqlNodes};
+use crate::tables::{self, SqlNodes, StoredEntry};
 use ledger::tiles::{WIDTH, new_tiles};
 use ledger::{Tile, TileError, TileKind};
 use rusqlite::Connection;
@@ -50,6 +50,11 @@ pub(crate) fn content(connection: &Connection, database: &Path, tile: &Tile) -> 
         TileKind::Entries => {
             let range = tile.range();
             let entries = tables::entries(connection, range.start, range.end).map_err(failed)?;
+            // a wider bundle repeats entries signed long ago: what was altered since is not shown under a new checkpoint
+            entries
+                .iter()
+                .try_for_each(StoredEntry::check_leaf)
+                .map_err(|problem| StoreError::damaged(database, problem))?;
             tile.bundle(entries.iter().map(|entry| &entry.bytes))
         }
         TileKind::Hashes { .. } => {

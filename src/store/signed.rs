@@ -69,6 +69,21 @@ impl SignedLock {
     }
 }
 
+/// Whether the lock database in `dir` holds a checkpoint. One that cannot be read is an error: it may.
+pub(crate) fn holds_checkpoint(dir: &Path) -> Result<bool, StoreError> {
+    let path = dir.join(FILE);
+    if !path.exists() {
+        return Ok(false);
+    }
+    let connection = database::peek(&path)?;
+    let count = |query| connection.query_row(query, [], |row| row.get::<_, i64>(0));
+    // an `init` that was killed early leaves a database without tables
+    count("SELECT count(*) FROM sqlite_schema")
+        .and_then(|tables| if tables == 0 { Ok(0) } else { count("SELECT count(*) FROM signed") })
+        .map(|held| held > 0)
+        .map_err(|error| StoreError::database("look for a signed checkpoint", &path, error))
+}
+
 /// Reads the last checkpoint signed from an open lock database.
 pub(crate) fn load(
     connection: &Connection,

@@ -10,9 +10,10 @@ use crate::error::StoreError;
 use crate::paths::{IDENTITY, SCHEMA, StorePaths};
 use crate::reader::Reader;
 use crate::signed::{self, SignedLock};
-use crate::tables::{self, SqlNodes};
+use crate::start::{self, with_nodes};
+use crate::tables;
 use crate::writer_lock::WriterLock;
-use crate::{closing, durable, publish};
+use crate::{closing, durable, marker, publish};
 use jiff::Timestamp;
 use ledger::{Body, Checkpoint, Frontier, Sealed, SignedCheckpoint, SigningKey, tree};
 use model::{Digest, Manifest};
@@ -64,6 +65,8 @@ impl Store {
         }
         let lock = WriterLock::take(&paths.dir, now)?;
         refuse_existing(paths)?;
+        marker::refuse_other(paths, key.verifier())?;
+        marker::write(paths, key.verifier())?;
         let begun = paths.dir.join("evidence.sqlite.new");
         for stem in [&begun, &paths.dir.join(signed::FILE)] {
             for suffix in ["", "-wal", "-shm", "-journal"] {
@@ -118,16 +121,20 @@ impl Store {
         let evidence = database::open_writer(&path, IDENTITY)?;
         let signed_lock = SignedLock::open(&paths.dir)?;
 
-        refuse_other_key(&evidence, paths, key)?;
+        start::refuse_other_key(&evidence, paths, key)?;
+        marker::check(paths, key.verifier())?;
+        paths.require_openings()?;
         let size = tables::size(&evidence).map_err(|error| StoreError::database("count entries", &path, error))?;
-        let frontier = with_nodes(&evidence, &path, |nodes| Frontier::load(nodes, size))?;
         let signed = signed_lock.load(key.verifier())?;
-        refuse_rollback(&evidence, paths, key, size, signed.as_ref())?;
+        start::refuse_rollback(&evidence, paths, key, size, signed.as_ref())?;
+        let frontier = start::frontier(&evidence, &path, signed.as_ref().map_or(0, SignedCheckpoint::size), size)?;
 
         // nothing has been written up to here; from here on the digests of the last close hold no longer
         remove(&paths.closed())?;
         durable::sync_dir(&paths.dir)?;
         database::settle(&evidence, &path, Mode::Wal)?;
+        // all that was published can be derived again
+        durable::create_dirs(&paths.log())?;
         for root in [&paths.blobs, &paths.openings(), &paths.log()] {
             let swept = durable::sweep(root)?;
             if swept > 0 {
@@ -171,7 +178,9 @@ impl Store {
         manifest: &Manifest,
         blobs: &[(Digest, B)],
     ) -> Result<Sealed<Manifest>, StoreError> {
-        self.refuse_missing(manifest, blobs)?;
+        self.refuse_poisoned()?;
+        let missing = self.refuse_missing(manifest, blobs);
+        self.guard(missing)?;
         let bytes = model::canonical_json(manifest)
             .map_err(|error| StoreError::Unsealable { problem: format!("manifest: {error}") })?;
         let draft = Draft {
@@ -187,7 +196,8 @@ impl Store {
         };
         let appended = self.append_with(now, vec![draft], blobs)?;
         let index = appended.first().map_or(0, |appended| appended.index);
-        self.reader.sealed(index, |bytes| serde_json::from_slice(bytes))
+        let sealed = self.reader.sealed(index, |bytes| serde_json::from_slice(bytes));
+        self.guard(sealed)
     }
 
     fn append_with<B: AsRef<[u8]> + Sync>(
@@ -200,7 +210,8 @@ impl Store {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        let prepared = self.prepare(now, drafts)?;
+        let prepared = self.prepare(now, drafts);
+        let prepared = self.guard(prepared)?;
         let stored = self.store_documents(&prepared, blobs);
         self.guard(stored)?;
         let acknowledged = self.acknowledge(&prepared);
@@ -229,6 +240,7 @@ impl Store {
         let documents = prepared.documents.iter().map(|(digest, bytes)| (*digest, bytes.as_slice()));
         let all: Vec<(Digest, &[u8])> =
             blobs.iter().map(|(digest, bytes)| (*digest, bytes.as_ref())).chain(documents).collect();
+        marker::check(&self.paths, self.key.verifier())?;
         self.blobs.put_all(&all)?;
         self.openings.put_all(&prepared.openings)
     }
@@ -371,7 +383,7 @@ impl Drop for Store {
     }
 }
 
-/// A log is begun once: where one was published or signed, a missing database is damage and not a fresh start.
+/// A log is begun once: where anything is left of one, a missing database is damage and not a fresh start.
 fn refuse_existing(paths: &StorePaths) -> Result<(), StoreError> {
     match paths.require() {
         Ok(()) => Err(StoreError::Exists { dir: paths.dir.clone() }),
@@ -402,19 +414,6 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn with_nodes<T>(
-    connection: &Connection,
-    path: &Path,
-    compute: impl FnOnce(&SqlNodes<'_>) -> Result<T, ledger::TreeError>,
-) -> Result<T, StoreError> {
-    let nodes = SqlNodes::new(connection);
-    let outcome = compute(&nodes);
-    nodes
-        .finish(outcome)
-        .map_err(|error| StoreError::database("read the tree", path, error))?
-        .map_err(|error| StoreError::damaged(path, error.to_string()))
-}
-
 fn write_rows(
     connection: &mut Connection,
     path: &Path,
@@ -434,72 +433,4 @@ fn write_rows(
         tables::apply(&transaction, change).map_err(failed)?;
     }
     transaction.commit().map_err(failed)
-}
-
-fn refuse_other_key(evidence: &Connection, paths: &StorePaths, key: &SigningKey) -> Result<(), StoreError> {
-    let path = paths.database();
-    let first = tables::entry(evidence, 0)
-        .map_err(|error| StoreError::database("read the first entry", &path, error))?
-        .ok_or_else(|| StoreError::damaged(&path, "the log has no first entry"))?;
-    let entry =
-        ledger::Entry::decode(&first.bytes).map_err(|error| StoreError::damaged(&path, format!("entry 0: {error}")))?;
-    let Body::Genesis { log_key, .. } = &entry.body else {
-        return Err(StoreError::damaged(&path, "the log does not begin with a genesis entry"));
-    };
-    let given = key.verifier().to_string();
-    if *log_key == given {
-        Ok(())
-    } else {
-        Err(StoreError::WrongKey { dir: paths.dir.clone(), expected: log_key.clone(), given })
-    }
-}
-
-/// Compares the rows with the last checkpoint signed and the one published. Rows may be ahead; nothing else may.
-fn refuse_rollback(
-    evidence: &Connection,
-    paths: &StorePaths,
-    key: &SigningKey,
-    size: u64,
-    signed: Option<&SignedCheckpoint>,
-) -> Result<(), StoreError> {
-    let path = paths.database();
-    let rollback = |problem: String| Err(StoreError::Rollback { dir: paths.dir.clone(), problem });
-    if let Some(signed) = signed {
-        if size < signed.size() {
-            return rollback(format!("a log of {} entries was signed, {size} are here", signed.size()));
-        }
-        let root = with_nodes(evidence, &path, |nodes| tree::root(nodes, signed.size()))?;
-        if root != signed.root() {
-            return Err(StoreError::damaged(
-                &path,
-                format!("the first {} entries do not have the root that was signed for them", signed.size()),
-            ));
-        }
-    }
-    let shown = paths.checkpoint();
-    let published = match fs::read(&shown) {
-        Ok(text) => SignedCheckpoint::open(&text, key.verifier())
-            .map_err(|error| StoreError::damaged(&shown, error.to_string()))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return match signed {
-                None if size > 1 => {
-                    rollback(format!("the log has {size} entries and no checkpoint was ever signed for them"))
-                }
-                _ => Ok(()),
-            };
-        }
-        Err(error) => return Err(StoreError::io("read", &shown, error)),
-    };
-    match signed {
-        Some(signed) if published.size() < signed.size() => Ok(()),
-        Some(signed) if published.size() == signed.size() && published.root() == signed.root() => Ok(()),
-        Some(signed) if published.size() == signed.size() => {
-            rollback(format!("two different logs of {} entries were signed", signed.size()))
-        }
-        signed => rollback(format!(
-            "a log of {} entries was published, the last one known to be signed has {}",
-            published.size(),
-            signed.map_or(0, SignedCheckpoint::size),
-        )),
-    }
 }

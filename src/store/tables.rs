@@ -35,6 +35,17 @@ pub(crate) struct StoredEntry {
     pub(crate) opening: Option<Digest>,
 }
 
+impl StoredEntry {
+    /// Whether the bytes are those that were hashed into the tree; in words if not.
+    pub(crate) fn check_leaf(&self) -> std::result::Result<(), String> {
+        if ledger::tree::leaf_hash(&self.bytes) == self.leaf {
+            Ok(())
+        } else {
+            Err(format!("entry {} does not hash to its leaf", self.index))
+        }
+    }
+}
+
 fn sql(number: u64) -> Result<i64> {
     i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }

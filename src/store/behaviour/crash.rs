@@ -142,6 +142,9 @@ fn an_init_that_was_killed_can_be_repeated() {
     let scene = whole.image();
     std::fs::rename(scene.paths.database(), scene.paths.dir.join("evidence.sqlite.new")).unwrap();
     std::fs::remove_dir_all(scene.paths.log()).unwrap();
+    let lock = rusqlite::Connection::open(scene.paths.dir.join("lock.sqlite")).unwrap();
+    lock.execute("DELETE FROM signed", []).unwrap();
+    drop(lock);
     drop(scene.init());
     assert_eq!(scene.open().unwrap().reader().checkpoint().unwrap().size(), 1);
 

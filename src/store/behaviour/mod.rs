@@ -4,6 +4,7 @@ mod crash;
 mod fsck;
 mod full_disk;
 mod killed;
+mod losses;
 mod refusals;
 mod sealing;
 mod support;

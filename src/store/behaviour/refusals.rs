@@ -1,28 +1,12 @@
 //! When the store refuses, and that it then has written nothing.
 
+use super::losses::files;
 use super::support::{Scene, TOOL, at, copy_tree, finding, key, missed};
 use crate::{Reader, Store, StoreError, StorePaths};
 use ledger::SigningKey;
 use rusqlite::Connection;
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// Every file below `dir` with its bytes, but for the note of who holds the lock.
-fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for item in fs::read_dir(folder).unwrap().flatten() {
-            if item.path().is_dir() {
-                folders.push(item.path());
-            } else if item.file_name() != "writer.lock" {
-                found.insert(item.path(), fs::read(item.path()).unwrap());
-            }
-        }
-    }
-    found
-}
+use std::path::Path;
 
 fn refused_unwritten(scene: &Scene) -> StoreError {
     let before = files(&scene.paths.dir);

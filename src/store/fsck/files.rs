@@ -5,7 +5,8 @@ use super::{FsckReport, FsckStage, Problem, Scene};
 use crate::blobs::Blobs;
 use crate::durable::TEMPORARY;
 use crate::error::StoreError;
-use crate::{publish, signed, writer_lock};
+use crate::paths::LOST_AND_FOUND;
+use crate::{marker, publish, signed, writer_lock};
 use ledger::Tile;
 use ledger::tiles::{WIDTH, new_tiles};
 use model::Digest;
@@ -33,6 +34,7 @@ fn walk(root: &Path, report: &mut FsckReport) -> Vec<PathBuf> {
         };
         for item in listing.flatten() {
             match item.file_type() {
+                Ok(kind) if kind.is_dir() && folder == root && item.file_name() == LOST_AND_FOUND => {}
                 Ok(kind) if kind.is_dir() => folders.push(item.path()),
                 Ok(kind) if kind.is_file() => files.push(item.path()),
                 _ => report.problem(&item.path(), "it is neither a file nor a folder"),
@@ -59,6 +61,9 @@ fn without_leftovers(root: &Path, files: Vec<PathBuf>, still: bool, report: &mut
 
 /// Hashes every blob and opening, and sees that what the log refers to is there.
 pub(super) fn blobs_and_openings(scene: &Scene<'_>, report: &mut FsckReport, referenced: Option<&Referenced>) {
+    if let Err(error) = marker::check(scene.paths, scene.key) {
+        report.failure(&scene.paths.marker(), &error);
+    }
     let found = folder(scene, report, &scene.blobs, FsckStage::Blobs);
     report.blobs = found.len() as u64;
     if let Some(referenced) = referenced {
@@ -93,6 +98,7 @@ fn folder(scene: &Scene<'_>, report: &mut FsckReport, blobs: &Blobs, stage: Fsck
     for path in files {
         match blobs.digest_of(&path) {
             Some(digest) => named.push((digest, path)),
+            None if path == scene.paths.marker() => {}
             None => report.problem(&path, "it does not belong here"),
         }
     }

@@ -119,8 +119,8 @@ impl Pass<'_> {
     fn entry(&mut self, stored: &StoredEntry) -> rusqlite::Result<()> {
         let index = stored.index;
         let leaf = ledger::tree::leaf_hash(&stored.bytes);
-        if leaf != stored.leaf {
-            self.report.problem(&self.path, format!("entry {index} does not hash to its leaf"));
+        if let Err(problem) = stored.check_leaf() {
+            self.report.problem(&self.path, problem);
         }
         match self.frontier.push(leaf) {
             Ok(nodes) => nodes.iter().try_for_each(|node| tables::insert_node(&self.database, node))?,
