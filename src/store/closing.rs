@@ -4,6 +4,7 @@
 
 use crate::durable;
 use crate::error::StoreError;
+use crate::open_files;
 use crate::paths::StorePaths;
 use crate::signed::{self, SignedLock};
 use model::{Digest, Hasher};
@@ -27,16 +28,27 @@ pub(crate) fn close(paths: &StorePaths, evidence: Connection, lock: SignedLock) 
     if busy != 0 || mode != "delete" {
         return Ok(());
     }
-    let mut lines = String::new();
-    // SQLite holds none of these files any more: closing a second descriptor of an open one would drop its locks
-    for file in [&path, &paths.dir.join(signed::FILE)] {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        lines.extend([digest_of_file(file)?.to_string().as_str(), "  ", &name, "\n"]);
-    }
-    durable::write_file(&paths.log(), &paths.closed(), lines.as_bytes())
+    record(paths)
 }
 
-/// SHA-256 of a file, read in pieces.
+/// Records the digests of both databases, unless a reader of this process came meanwhile.
+fn record(paths: &StorePaths) -> Result<(), StoreError> {
+    let files = [paths.database(), paths.dir.join(signed::FILE)];
+    let lines = || -> Result<String, StoreError> {
+        let mut lines = String::new();
+        for file in &files {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            lines.extend([digest_of_file(file)?.to_string().as_str(), "  ", &name, "\n"]);
+        }
+        Ok(lines)
+    };
+    match open_files::without_readers(&[&files[0], &files[1]], lines) {
+        Some(lines) => durable::write_file(&paths.log(), &paths.closed(), lines?.as_bytes()),
+        None => Ok(()),
+    }
+}
+
+/// SHA-256 of a file, read in pieces. A database is read so only by way of [`open_files::without_readers`].
 pub(crate) fn digest_of_file(path: &Path) -> Result<Digest, StoreError> {
     let failed = |error| StoreError::io("read", path, error);
     let mut file = File::open(path).map_err(failed)?;

@@ -1,8 +1,13 @@
 //! Opens the SQLite databases of a store with the settings durability depends on. It knows no table.
 
+use crate::durable;
 use crate::error::StoreError;
+use crate::open_files::{self, Counted};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
+use std::fs::OpenOptions;
+use std::ops::Deref;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +16,9 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a connection waits for another one.
 const WAIT: Duration = Duration::from_secs(10);
+
+/// Pages in a write-ahead log before it is moved into the database: some 4 MB.
+const LONG: i64 = 1000;
 
 /// What tells one database of ours from another and from anybody else's.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +56,14 @@ pub(crate) fn open_writer(path: &Path, identity: Identity) -> Result<Connection,
 
 /// Makes a new database with `schema`.
 pub(crate) fn create(path: &Path, identity: Identity, mode: Mode, schema: &str) -> Result<Connection, StoreError> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // the files SQLite adds to it later take their mode from this one
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(durable::FILE_MODE)
+        .open(path)
+        .map_err(|error| StoreError::io("create", path, error))?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let failed = |error| StoreError::database("make the schema", path, error);
     settle(&connection, path, mode)?;
     let Identity { application, version } = identity;
@@ -60,8 +75,29 @@ pub(crate) fn create(path: &Path, identity: Identity, mode: Mode, schema: &str) 
     Ok(connection)
 }
 
+/// A connection that reads; as long as it is open, nobody in this process reads the file as plain bytes.
+#[derive(Debug)]
+pub(crate) struct ReadConnection {
+    // closed before it is no longer counted
+    connection: Connection,
+    _counted: Counted,
+}
+
+impl Deref for ReadConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
 /// Opens an existing database to read only.
-pub(crate) fn open_reader(path: &Path, identity: Identity) -> Result<Connection, StoreError> {
+pub(crate) fn open_reader(path: &Path, identity: Identity) -> Result<ReadConnection, StoreError> {
+    let (connection, counted) = open_files::counted(path, || connect_reader(path, identity))?;
+    Ok(ReadConnection { connection, _counted: counted })
+}
+
+fn connect_reader(path: &Path, identity: Identity) -> Result<Connection, StoreError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     match check_identity(&connection, path, identity) {
         Err(StoreError::Database { source, .. }) if needs_recovery(&source) => {
@@ -109,6 +145,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.busy_timeout(WAIT).map_err(failed)?;
     // after a failed fsync nothing more is written, not even on the way out: a clean close checkpoints by itself
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
+    // SQLite drops the outcome of the checkpoints it makes by itself, and with it a failed fsync: see `checkpoint_when_long`
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).map_err(failed)?;
     // a damaged page is reported rather than followed, and no schema can run code
     connection.pragma_update(None, "cell_size_check", true).map_err(failed)?;
     connection.pragma_update(None, "trusted_schema", false).map_err(failed)?;
@@ -134,6 +172,16 @@ fn check_identity(connection: &Connection, path: &Path, identity: Identity) -> R
             path,
             format!("its schema version is {version}, which no release has written"),
         ));
+    }
+    Ok(())
+}
+
+/// Moves what a long write-ahead log holds into the database. What a reader elsewhere still needs stays for a later call.
+pub(crate) fn checkpoint_when_long(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |error| StoreError::database("checkpoint", path, error);
+    let pages = |query| connection.query_row(query, [], |row| row.get::<_, i64>(1)).map_err(failed);
+    if pages("PRAGMA wal_checkpoint(NOOP)")? >= LONG {
+        pages("PRAGMA wal_checkpoint(PASSIVE)")?;
     }
     Ok(())
 }

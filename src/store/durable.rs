@@ -4,14 +4,21 @@
 
 use crate::error::StoreError;
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Name of the folder for files under construction. It lies inside the tree it serves, so that a rename never crosses file systems.
 pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// Evidence is personal data: nobody but its user looks into a store, whatever the umask. A folder that was there keeps its mode.
+const FOLDER_MODE: u32 = 0o700;
+
+/// The same for files.
+pub(crate) const FILE_MODE: u32 = 0o600;
 
 /// How many files of a batch are written and synced at once.
 const WRITERS: usize = 4;
@@ -28,7 +35,7 @@ pub(crate) fn create_dirs(dir: &Path) -> Result<(), StoreError> {
     let missing: Vec<&Path> =
         dir.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
     for folder in missing.iter().rev() {
-        match fs::create_dir(folder) {
+        match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(StoreError::io("make the folder", folder, error)),
@@ -147,6 +154,7 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(FILE_MODE)
         .open(path)
         .map_err(|error| StoreError::io("create", path, error))?;
     file.write_all(content).map_err(|error| StoreError::io("write", path, error))?;

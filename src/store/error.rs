@@ -122,6 +122,12 @@ pub enum StoreError {
         /// The first failure.
         cause: String,
     },
+    /// Entries are in the log for good, and publishing them failed.
+    #[error("the entries are in the log, but could not be published: {source}")]
+    Unpublished {
+        /// What publishing met.
+        source: Box<StoreError>,
+    },
     /// The schedule slot has an outcome already.
     #[error("source `{source_name}` has an outcome for the slot {due_at} already")]
     SlotTaken {
@@ -171,10 +177,9 @@ impl StoreError {
             Self::Newer { .. } => "run the version of evidenced that last opened this store, or a later one".to_owned(),
             Self::Foreign { .. } => "point `[store] dir` at a directory made by `evidenced init`".to_owned(),
             Self::SqliteTooOld { .. } => "build with the bundled SQLite (the default)".to_owned(),
-            Self::DiskFull { path, .. } => format!(
-                "free space on the file system of {} and run the command again; nothing sealed was lost",
-                path.display()
-            ),
+            Self::DiskFull { path, .. } => {
+                format!("{} and run the command again; nothing sealed was lost", free_space(path))
+            }
             Self::Io { path, source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
                     format!("give the user that runs evidenced access to {}", path.display())
@@ -197,6 +202,14 @@ impl StoreError {
             Self::Poisoned { .. } => {
                 "the process must end; the next start completes or discards what was in flight".to_owned()
             }
+            Self::Unpublished { source } => {
+                let mend = match &**source {
+                    Self::DiskFull { path, .. } => Some(free_space(path)),
+                    other => other.help(),
+                };
+                let rest = "the next start publishes them: do not seal them again";
+                mend.map_or_else(|| rest.to_owned(), |mend| format!("{mend}; {rest}"))
+            }
             Self::SlotTaken { .. } => "a slot is run once; collect without a slot for another snapshot".to_owned(),
             Self::Unsealable { .. } | Self::Absent { .. } => return None,
             Self::TooLarge { .. } => "narrow the source's scope so that one answer stays below the cap".to_owned(),
@@ -214,13 +227,24 @@ impl StoreError {
                 | Self::Rollback { .. }
                 | Self::BlobsAway { .. }
                 | Self::Poisoned { .. }
+                | Self::Unpublished { .. }
         )
     }
 
+    /// Whether SQLite only found another connection in its way.
+    pub(crate) fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode;
+        matches!(self, Self::Database { source, .. }
+            if matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)))
+    }
+
+    /// `what` says what could not be done; whatever begins with `sync` is a failed fsync.
     pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
-        let full = [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT]
-            .iter()
-            .any(|errno| source.raw_os_error() == Some(errno.raw_os_error()));
+        // a write that finds no room leaves things as they were; after an fsync that finds none, nobody knows what is on disk
+        let full = !what.starts_with("sync")
+            && [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT]
+                .iter()
+                .any(|errno| source.raw_os_error() == Some(errno.raw_os_error()));
         if full {
             Self::DiskFull { what, path: path.to_owned(), free_bytes: free_bytes(path) }
         } else {
@@ -242,6 +266,10 @@ impl StoreError {
     pub(crate) fn damaged(path: &Path, problem: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), problem: problem.into() }
     }
+}
+
+fn free_space(path: &Path) -> String {
+    format!("free space on the file system of {}", path.display())
 }
 
 /// Bytes free to this user on the file system of `path`, or of its nearest existing parent.

@@ -12,6 +12,7 @@ mod durable;
 mod error;
 mod fsck;
 mod marker;
+mod open_files;
 mod paths;
 mod project;
 mod publish;

@@ -4,6 +4,7 @@
 
 use crate::blobs::{Blobs, Form, read_capped};
 use crate::commit::LogEntry;
+use crate::database::ReadConnection;
 use crate::error::StoreError;
 use crate::paths::StorePaths;
 use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
@@ -29,7 +30,7 @@ pub struct Reader {
 #[derive(Debug, Default)]
 struct Shared {
     /// Opened when first needed. The writer closes it before it closes its own, so that the last one out leaves one plain file.
-    connection: Mutex<Option<Connection>>,
+    connection: Mutex<Option<ReadConnection>>,
     /// The checkpoint last read, so that its signature is verified once.
     checkpoint: Mutex<Option<(Vec<u8>, SignedCheckpoint)>>,
 }

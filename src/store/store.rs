@@ -210,6 +210,11 @@ impl Store {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
+        // before anything is sealed, so that its failure leaves nothing to explain
+        let checkpointed = self
+            .databases()
+            .and_then(|databases| database::checkpoint_when_long(&databases.evidence, &self.paths.database()));
+        self.guard(checkpointed)?;
         let prepared = self.prepare(now, drafts);
         let prepared = self.guard(prepared)?;
         let stored = self.store_documents(&prepared, blobs);
@@ -217,7 +222,8 @@ impl Store {
         let acknowledged = self.acknowledge(&prepared);
         self.guard(acknowledged)?;
         // from here on the entries are in the log: a failure leaves completing them to the next start
-        if let Err(error) = self.publish() {
+        if let Err(source) = self.publish() {
+            let error = StoreError::Unpublished { source: Box::new(source) };
             self.poison = Some(error.to_string());
             return Err(error);
         }
@@ -372,7 +378,11 @@ impl Store {
         }
         if let Err(error) = closing::close(&self.paths, evidence, lock) {
             // nothing is lost: the next start reads the write-ahead log
-            tracing::debug!(%error, "store.close.incomplete");
+            if error.is_busy() {
+                tracing::debug!(%error, "store.close.incomplete");
+            } else {
+                tracing::warn!(%error, "store.close.failed");
+            }
         }
     }
 }

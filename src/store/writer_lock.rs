@@ -1,10 +1,12 @@
 //! One writer per store: an exclusive lock of the operating system on `writer.lock`, which no kill leaves behind.
 
+use crate::durable::FILE_MODE;
 use crate::error::StoreError;
 use jiff::Timestamp;
 use rustix::fs::FlockOperation;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// The file that is locked. It holds a note of the holder while locked, and is empty after a clean close.
@@ -22,8 +24,14 @@ impl WriterLock {
         let path = dir.join(FILE);
         let failed = |error| StoreError::io("lock", &path, error);
         // std opens close-on-exec, so a child process does not inherit the lock
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(&path)
+            .map_err(failed)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {

@@ -26,7 +26,10 @@ fn whatever_does_not_fit_is_wholly_out_or_wholly_in() {
         let outcome = store.seal_snapshot(at(50), &manifest, &blobs).map(drop);
         if let Err(error) = &outcome {
             assert!(
-                matches!(error, StoreError::DiskFull { .. } | StoreError::Poisoned { .. }),
+                match error {
+                    StoreError::Unpublished { source } => matches!(**source, StoreError::DiskFull { .. }),
+                    error => matches!(error, StoreError::DiskFull { .. } | StoreError::Poisoned { .. }),
+                },
                 "room for {room}: {error}"
             );
         }

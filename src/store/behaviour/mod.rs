@@ -8,3 +8,4 @@ mod losses;
 mod refusals;
 mod sealing;
 mod support;
+mod syncing;

@@ -198,7 +198,8 @@ fn a_tile_that_differs_stops_the_writer_for_good() {
         fs::write(path, "something else").unwrap();
     }
     let error = store.append(at(1), vec![missed("a", 1)]).unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    let StoreError::Unpublished { source } = &error else { panic!("{error}") };
+    assert!(matches!(**source, StoreError::Damaged { .. }), "{error}");
     assert!(error.is_fail_stop());
     let error = store.append(at(2), vec![missed("a", 2)]).unwrap_err();
     assert!(matches!(error, StoreError::Poisoned { .. }), "{error}");

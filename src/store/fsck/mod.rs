@@ -9,6 +9,7 @@ mod replay;
 
 use crate::blobs::{Blobs, Form, read_capped};
 use crate::database;
+use crate::database::ReadConnection;
 use crate::error::StoreError;
 use crate::paths::{IDENTITY, SCHEMA, StorePaths};
 use crate::signed;
@@ -149,7 +150,7 @@ struct Checkpoints {
     published: Option<SignedCheckpoint>,
 }
 
-fn open(scene: &Scene<'_>) -> Result<Connection, StoreError> {
+fn open(scene: &Scene<'_>) -> Result<ReadConnection, StoreError> {
     scene.paths.require()?;
     let path = scene.paths.database();
     let connection = database::open_reader(&path, IDENTITY)?;
@@ -192,7 +193,7 @@ fn read_small(path: &Path, report: &mut FsckReport) -> Option<Vec<u8>> {
 }
 
 /// Opens the lock database to read.
-fn open_lock(scene: &Scene<'_>) -> Result<Connection, StoreError> {
+fn open_lock(scene: &Scene<'_>) -> Result<ReadConnection, StoreError> {
     let path = scene.paths.dir.join(signed::FILE);
     if !path.exists() {
         return Err(StoreError::damaged(&path, "the file is missing"));
