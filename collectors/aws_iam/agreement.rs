@@ -2,6 +2,7 @@
 //! same account. Any difference makes the snapshot incomplete and is named.
 
 use super::grants::Granted;
+use super::read::Devices;
 use super::report::ReportRow;
 use super::{AUTHORIZATION_COLUMNS, Facts, REPORT_COLUMNS, member};
 use crate::provider::aws::some;
@@ -52,10 +53,13 @@ pub(super) fn compare(facts: &Facts, reasons: &mut Vec<Reason>) -> Vec<Count> {
         let groups = facts.summary.as_ref().and_then(|summary| summary.get("Groups").copied());
         count(&mut counts, "aws_iam_group", details.groups.len() as u64, groups, "iam:GetAccountSummary Groups");
     }
+    if let Some(devices) = &facts.devices {
+        compare_devices(devices, &mut counts, reasons);
+    }
     if counts.is_empty() {
         counts.push(Count { table: "aws_iam_user".to_owned(), counted, declared: None, declared_by: None });
     }
-    for count in &counts {
+    for count in counts.iter().filter(|count| count.table != DEVICES) {
         if let (Some(declared), Some(by)) = (count.declared, &count.declared_by)
             && declared != count.counted
         {
@@ -71,6 +75,20 @@ fn count(counts: &mut Vec<Count>, table: &str, counted: u64, declared: Option<i3
     let declared = declared.map(|declared| u64::try_from(declared).unwrap_or_default());
     let declared_by = declared.is_some().then(|| by.to_owned());
     counts.push(Count { table: table.to_owned(), counted, declared, declared_by });
+}
+
+/// Compared by serial number, which says more than the count beside it.
+const DEVICES: &str = "aws_iam_mfa_device";
+
+fn compare_devices(devices: &Devices, counts: &mut Vec<Count>, reasons: &mut Vec<Reason>) {
+    let in_use = devices.in_use();
+    let declared = i32::try_from(devices.assigned.len()).ok();
+    count(counts, DEVICES, in_use.len() as u64, declared, "iam:ListVirtualMFADevices AssignmentStatus=Assigned");
+    let one: Vec<&str> = in_use.symmetric_difference(&devices.assigned).map(String::as_str).collect();
+    if !one.is_empty() {
+        let message = format!("{} MFA devices in use are in one of two listings only: {}", one.len(), some(&one));
+        reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table(DEVICES));
+    }
 }
 
 fn compare_report(facts: &Facts, listed: &BTreeSet<&str>, reported: &BTreeSet<&str>, reasons: &mut Vec<Reason>) {

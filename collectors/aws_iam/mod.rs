@@ -25,7 +25,7 @@ pub(crate) struct AwsIam;
 
 static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
 
-const BASIS: &str = "the last page of every listing was marked as such by AWS; the users listed, the rows of the credential report without root, the users of the authorisation details and the account summary's own count agree";
+const BASIS: &str = "the last page of every listing was marked as such by AWS; the users listed, the rows of the credential report without root, the users of the authorisation details and the account summary's own count agree; groups and MFA devices in use are as many as AWS says elsewhere";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -129,7 +129,7 @@ struct Facts {
     summary: Option<read::Summary>,
     report: Option<report::Report>,
     details: Option<grants::Details>,
-    devices: Option<Vec<aws_sdk_iam::types::VirtualMfaDevice>>,
+    devices: Option<read::Devices>,
     password_policy: Option<read::PasswordPolicy>,
     members: BTreeMap<String, member::Member>,
 }

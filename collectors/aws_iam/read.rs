@@ -2,9 +2,9 @@
 
 use crate::provider::aws::{Failure, Page, call, list};
 use aws_sdk_iam::Client;
-use aws_sdk_iam::types::{User, VirtualMfaDevice};
+use aws_sdk_iam::types::{AssignmentStatusType, User, VirtualMfaDevice};
 use model::CollectError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Members in a page: the most IAM gives.
 const PAGE_SIZE: i32 = 1000;
@@ -55,12 +55,48 @@ pub(super) async fn summary(iam: &Client) -> Result<Summary, CollectError> {
     Ok(figures)
 }
 
-/// Virtual MFA devices, assigned or not.
-pub(super) async fn virtual_mfa_devices(iam: &Client) -> Result<Vec<VirtualMfaDevice>, CollectError> {
+/// Virtual MFA devices: all of them, and beside them the serial numbers AWS lists as assigned.
+pub(super) struct Devices {
+    pub all: Vec<VirtualMfaDevice>,
+    pub assigned: BTreeSet<String>,
+}
+
+impl Devices {
+    /// Serial numbers of the devices that are in somebody's hands.
+    pub(super) fn in_use(&self) -> BTreeSet<String> {
+        let in_use = self.all.iter().filter(|device| device.enable_date().is_some());
+        in_use.map(|device| device.serial_number().to_owned()).collect()
+    }
+}
+
+/// Virtual MFA devices. AWS counts them nowhere apart from other devices, so those in use are listed a second time.
+pub(super) async fn virtual_mfa_devices(iam: &Client) -> Result<Devices, CollectError> {
+    let devices = both(iam).await?;
+    if devices.in_use() == devices.assigned {
+        return Ok(devices);
+    }
+    // a device may have been enabled between the two listings
+    both(iam).await
+}
+
+async fn both(iam: &Client) -> Result<Devices, CollectError> {
+    let all = listed(iam, AssignmentStatusType::Any).await?;
+    let assigned = listed(iam, AssignmentStatusType::Assigned).await?;
+    Ok(Devices { all, assigned: assigned.into_iter().map(|device| device.serial_number).collect() })
+}
+
+async fn listed(iam: &Client, status: AssignmentStatusType) -> Result<Vec<VirtualMfaDevice>, CollectError> {
     const OPERATION: &str = "iam:ListVirtualMFADevices";
-    list(OPERATION, |marker| async move {
+    let status = &status;
+    let devices = list(OPERATION, |marker| async move {
         let (answer, content) = call(OPERATION, |guard| {
-            iam.list_virtual_mfa_devices().max_items(PAGE_SIZE).set_marker(marker).customize().interceptor(guard).send()
+            iam.list_virtual_mfa_devices()
+                .assignment_status(status.clone())
+                .max_items(PAGE_SIZE)
+                .set_marker(marker)
+                .customize()
+                .interceptor(guard)
+                .send()
         })
         .await?;
         let page =
@@ -68,7 +104,12 @@ pub(super) async fn virtual_mfa_devices(iam: &Client) -> Result<Vec<VirtualMfaDe
         Ok((page, content))
     })
     .await
-    .map_err(|failure| failure.error)
+    .map_err(|failure| failure.error)?;
+    if devices.iter().any(|device| device.serial_number().is_empty()) {
+        let message = "a device without a serial number".to_owned();
+        return Err(CollectError::Malformed { operation: OPERATION.to_owned(), message });
+    }
+    Ok(devices)
 }
 
 /// The password policy, or that there is none.

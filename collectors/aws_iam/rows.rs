@@ -198,7 +198,7 @@ fn attach(kind: &str, principal: &str, grants: &[Grant], add: &mut Add<'_>) -> R
 /// Virtual devices of the bulk listing, then what only the calls per user know, each serial number once.
 fn devices(facts: &Facts, reasons: &mut Vec<Reason>, add: &mut Add<'_>) -> Result<(), CollectError> {
     let mut devices: BTreeMap<String, Value> = BTreeMap::new();
-    for device in facts.devices.iter().flatten() {
+    for device in facts.devices.iter().flat_map(|devices| &devices.all) {
         let serial = device.serial_number();
         let owner = device.user().and_then(|user| {
             if user.arn().ends_with(":root") {
