@@ -80,8 +80,10 @@ struct Job {
 pub(super) async fn read(client: &Client, kind: Kind, window: &Window, run: &mut Run) -> Result<(), CollectError> {
     let (mut jobs, mut by_state) = both(client, kind, window).await?;
     if ids(&jobs) != by_state {
-        // a job may have moved between the two readings; it does not do so twice
+        // a job may have moved between the two readings; it does not do so twice, and what was seen once does not vanish
+        let seen: BTreeSet<String> = ids(&jobs).union(&by_state).cloned().collect();
         (jobs, by_state) = both(client, kind, window).await?;
+        by_state.extend(seen);
     }
     let at_once = ids(&jobs);
     if at_once != by_state {

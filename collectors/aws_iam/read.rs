@@ -71,12 +71,15 @@ impl Devices {
 
 /// Virtual MFA devices. AWS counts them nowhere apart from other devices, so those in use are listed a second time.
 pub(super) async fn virtual_mfa_devices(iam: &Client) -> Result<Devices, CollectError> {
-    let devices = both(iam).await?;
-    if devices.in_use() == devices.assigned {
-        return Ok(devices);
+    let first = both(iam).await?;
+    if first.in_use() == first.assigned {
+        return Ok(first);
     }
-    // a device may have been enabled between the two listings
-    both(iam).await
+    // a device may have been enabled between the two listings; what was seen once must be there still
+    let mut again = both(iam).await?;
+    again.assigned.extend(first.in_use());
+    again.assigned.extend(first.assigned);
+    Ok(again)
 }
 
 async fn both(iam: &Client) -> Result<Devices, CollectError> {
