@@ -65,11 +65,16 @@ impl Blobs {
         self.path(digest).is_file()
     }
 
-    /// Stores every blob durably; those already there and intact cost nothing but the check.
-    pub(crate) fn put_all<B: AsRef<[u8]> + Sync>(&self, blobs: &[(Digest, B)]) -> Result<(), StoreError> {
+    /// Stores every blob durably; those already there and intact cost nothing but the check. `relied_on` are there and verified, and are
+    /// made durable too: a process that was killed may have left them without their folder synced.
+    pub(crate) fn put_all<B: AsRef<[u8]> + Sync>(
+        &self,
+        blobs: &[(Digest, B)],
+        relied_on: &[Digest],
+    ) -> Result<(), StoreError> {
         let mut seen = BTreeSet::new();
         let mut planned = Vec::new();
-        let mut settled = Vec::new();
+        let mut settled: Vec<PathBuf> = relied_on.iter().map(|digest| self.path(digest)).collect();
         for (digest, bytes) in blobs {
             let bytes = bytes.as_ref();
             if bytes.len() as u64 > MAX_BLOB_BYTES {
@@ -155,7 +160,7 @@ mod tests {
         for form in [Form::Zstd, Form::Plain] {
             let (_dir, blobs) = folder(form);
             let items: Vec<_> = (0..50_u8).map(|n| named(&[n; 300])).collect();
-            blobs.put_all(&items).unwrap();
+            blobs.put_all(&items, &[]).unwrap();
             for (digest, bytes) in &items {
                 assert_eq!(&blobs.get(digest).unwrap(), bytes);
                 assert_eq!(blobs.digest_of(&blobs.path(digest)), Some(*digest));
@@ -167,7 +172,7 @@ mod tests {
     fn the_folder_itself_is_never_made() {
         let (_dir, blobs) = folder(Form::Zstd);
         fs::remove_dir(blobs.root()).unwrap();
-        blobs.put_all(&[named(b"one")]).unwrap_err();
+        blobs.put_all(&[named(b"one")], &[]).unwrap_err();
         assert!(!blobs.root().exists());
     }
 
@@ -175,9 +180,9 @@ mod tests {
     fn the_same_bytes_are_stored_once() {
         let (_dir, blobs) = folder(Form::Zstd);
         let item = named(b"same");
-        blobs.put_all(&[item.clone(), item.clone()]).unwrap();
+        blobs.put_all(&[item.clone(), item.clone()], &[]).unwrap();
         let before = fs::metadata(blobs.path(&item.0)).unwrap().modified().unwrap();
-        blobs.put_all(std::slice::from_ref(&item)).unwrap();
+        blobs.put_all(std::slice::from_ref(&item), &[]).unwrap();
         assert_eq!(fs::metadata(blobs.path(&item.0)).unwrap().modified().unwrap(), before);
         assert_eq!(fs::read_dir(blobs.path(&item.0).parent().unwrap()).unwrap().count(), 1);
     }
@@ -187,7 +192,7 @@ mod tests {
         for form in [Form::Zstd, Form::Plain] {
             let (_dir, blobs) = folder(form);
             let (digest, bytes) = named(b"evidence");
-            blobs.put_all(&[(digest, bytes)]).unwrap();
+            blobs.put_all(&[(digest, bytes)], &[]).unwrap();
             let path = blobs.path(&digest);
             let mut file = fs::read(&path).unwrap();
             *file.last_mut().unwrap() ^= 1;
@@ -201,7 +206,7 @@ mod tests {
     fn swapped_missing_and_empty_blobs_are_named() {
         let (_dir, blobs) = folder(Form::Zstd);
         let (one, two) = (named(b"one"), named(b"two"));
-        blobs.put_all(&[one.clone(), two.clone()]).unwrap();
+        blobs.put_all(&[one.clone(), two.clone()], &[]).unwrap();
         fs::copy(blobs.path(&one.0), blobs.path(&two.0)).unwrap();
         assert!(blobs.get(&two.0).unwrap_err().to_string().contains("hashes to"));
         fs::write(blobs.path(&two.0), "").unwrap();
@@ -214,15 +219,15 @@ mod tests {
     fn nothing_is_built_on_a_damaged_blob() {
         let (_dir, blobs) = folder(Form::Zstd);
         let item = named(b"one");
-        blobs.put_all(std::slice::from_ref(&item)).unwrap();
+        blobs.put_all(std::slice::from_ref(&item), &[]).unwrap();
         fs::write(blobs.path(&item.0), "rot").unwrap();
-        assert!(matches!(blobs.put_all(&[item]), Err(StoreError::Damaged { .. })));
+        assert!(matches!(blobs.put_all(&[item], &[]), Err(StoreError::Damaged { .. })));
     }
 
     #[test]
     fn bytes_under_a_false_name_are_refused() {
         let (_dir, blobs) = folder(Form::Zstd);
-        let error = blobs.put_all(&[(Digest::of(b"one"), b"two")]).unwrap_err();
+        let error = blobs.put_all(&[(Digest::of(b"one"), b"two")], &[]).unwrap_err();
         assert!(matches!(error, StoreError::Unsealable { .. }));
         assert!(!blobs.contains(&Digest::of(b"one")));
     }

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +45,48 @@ pub(crate) fn create_dirs(dir: &Path) -> Result<(), StoreError> {
             _ => Path::new("."),
         };
         sync_dir(parent)?;
+    }
+    Ok(())
+}
+
+/// Flushes the names of `dir` and of the folders above it on its file system: the process that made one may have died before doing so.
+pub(crate) fn sync_names(dir: &Path) -> Result<(), StoreError> {
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev());
+    let failed = |path: &Path, error| StoreError::io("look at", path, error);
+    let dir = fs::canonicalize(dir).map_err(|error| failed(dir, error))?;
+    let mut own = device(&dir).map_err(|error| failed(&dir, error))?;
+    for parent in dir.ancestors().skip(1) {
+        let above = device(parent).map_err(|error| failed(parent, error))?;
+        // a mount point is not a name this program made
+        if above != own {
+            break;
+        }
+        own = above;
+        match File::open(parent) {
+            Ok(file) => file.sync_all().map_err(|error| StoreError::io("sync the folder", parent, error))?,
+            // nor is one in a folder this user cannot look into
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => break,
+            Err(error) => return Err(StoreError::io("sync the folder", parent, error)),
+        }
+    }
+    Ok(())
+}
+
+/// Flushes `root` and every folder below it that has folders of its own.
+pub(crate) fn sync_folders(root: &Path) -> Result<(), StoreError> {
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let failed = |error| StoreError::io("list", &folder, error);
+        let before = folders.len();
+        for item in fs::read_dir(&folder).map_err(failed)? {
+            let item = item.map_err(failed)?;
+            if item.file_type().map_err(failed)?.is_dir() {
+                folders.push(item.path());
+            }
+        }
+        if folders.len() > before || folder == root {
+            sync_dir(&folder)?;
+        }
     }
     Ok(())
 }

@@ -9,7 +9,6 @@ use crate::tables::{self, SqlNodes, StoredEntry};
 use ledger::tiles::{WIDTH, new_tiles};
 use ledger::{Tile, TileError, TileKind};
 use rusqlite::Connection;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -67,20 +66,20 @@ pub(crate) fn content(connection: &Connection, database: &Path, tile: &Tile) -> 
     derived.map_err(|error| StoreError::damaged(database, format!("{tile} cannot be derived: {error}")))
 }
 
-/// Removes partial tiles that neither the log of `before` entries nor that of `size` entries needs.
-/// What cannot be removed stays until a later call: a partial tile too many does no harm.
+/// Removes the partial tiles of every tile that became full between `before` and `size` entries. Until then all of them stay: whoever
+/// holds an earlier checkpoint may ask for the tiles of its size.
+/// What cannot be removed does no harm.
 pub(crate) fn prune(paths: &StorePaths, before: u64, size: u64) {
-    let kept: BTreeSet<PathBuf> = [before, size].iter().flat_map(|size| partials(*size)).collect();
-    let width = u64::from(WIDTH);
     for level in 0..8_u32 {
-        let (old, new) = ((before >> (8 * level)) / width, (size >> (8 * level)) / width);
-        if size >> (8 * level) == 0 {
+        let full = |size: u64| (size >> (8 * level)) / u64::from(WIDTH);
+        if full(size) == 0 {
             break;
         }
-        for index in old.saturating_sub(1)..=new {
+        // one tile further back, for a kill after the last publication
+        for index in full(before).saturating_sub(1)..full(size) {
             let kinds: &[String] = if level == 0 { &["entries".into(), "0".into()] } else { &[level.to_string()] };
             for kind in kinds {
-                prune_folder(&paths.log(), &folder(kind, index), &kept);
+                prune_folder(&paths.log().join(folder(kind, index)));
             }
         }
     }
@@ -98,95 +97,66 @@ fn folder(kind: &str, index: u64) -> PathBuf {
     PathBuf::from(format!("tile/{kind}/{}.p", groups.join("/")))
 }
 
-/// The partial tiles of a log of `size` entries.
-pub(crate) fn partials(size: u64) -> Vec<PathBuf> {
-    // the partial tiles of a log are among those that its last entry changed, on every level
-    let mut paths = Vec::new();
-    for level in 0..8_u32 {
-        let items = size >> (8 * level);
-        let width = items % u64::from(WIDTH);
-        if width > 0 {
-            let kinds: &[String] = if level == 0 { &["entries".into(), "0".into()] } else { &[level.to_string()] };
-            for kind in kinds {
-                paths.push(folder(kind, items / u64::from(WIDTH)).join(width.to_string()));
-            }
-        }
-    }
-    paths
-}
-
-fn prune_folder(log: &Path, folder: &Path, kept: &BTreeSet<PathBuf>) {
-    let Ok(listing) = fs::read_dir(log.join(folder)) else { return };
-    let mut left = 0;
+fn prune_folder(folder: &Path) {
+    let Ok(listing) = fs::read_dir(folder) else { return };
     for item in listing.flatten() {
-        if kept.contains(&folder.join(item.file_name())) || fs::remove_file(item.path()).is_err() {
-            left += 1;
-        }
+        let _ = fs::remove_file(item.path());
     }
-    if left == 0 {
-        let _ = fs::remove_dir(log.join(folder));
-    }
+    let _ = fs::remove_dir(folder);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
-    #[test]
-    fn partial_tiles_are_those_of_the_format() {
-        for size in [0, 1, 255, 256, 257, 511, 512, 65_535, 65_536, 65_537, 70_000, 256_000, 256_256_001] {
-            let expected: BTreeSet<PathBuf> = new_tiles(size - size.min(1), size)
-                .iter()
-                .chain(&new_tiles(0, size.min(100_000)))
-                .filter(|tile| tile.width() < WIDTH)
-                .map(|tile| PathBuf::from(tile.to_string()))
-                .collect();
-            let found: BTreeSet<PathBuf> = partials(size).into_iter().collect();
-            if size <= 100_000 {
-                assert_eq!(found, expected, "{size}");
-            } else {
-                assert!(
-                    new_tiles(size - 1, size)
-                        .iter()
-                        .filter(|tile| tile.width() < WIDTH)
-                        .all(|tile| found.contains(Path::new(&tile.to_string())))
-                );
+    fn partial_files(log: &Path) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut folders = vec![log.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for item in fs::read_dir(folder).unwrap().flatten() {
+                let path = item.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.to_string_lossy().contains(".p/") {
+                    found.insert(path.strip_prefix(log).unwrap().to_string_lossy().into_owned());
+                }
             }
         }
+        found
     }
 
     #[test]
-    fn pruning_keeps_what_two_sizes_need() {
+    fn every_partial_tile_shown_stays_until_its_tile_is_full() {
         let dir = tempfile::tempdir().unwrap();
         let paths = StorePaths::new(dir.path());
-        let write = |before: u64, size: u64| {
-            for tile in new_tiles(before, size) {
+        let (mut before, mut shown) = (0, BTreeSet::new());
+        for size in (1..1200).step_by(7).chain([65_530, 65_540, 65_800]) {
+            let tiles = new_tiles(before, size);
+            for tile in &tiles {
                 let path = paths.log().join(tile.to_string());
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, "").unwrap();
-            }
-            prune(&paths, before, size);
-        };
-        let partial_files = || {
-            let mut found = BTreeSet::new();
-            let mut folders = vec![paths.log()];
-            while let Some(folder) = folders.pop() {
-                for item in fs::read_dir(folder).unwrap().flatten() {
-                    if item.path().is_dir() {
-                        folders.push(item.path());
-                    } else if item.path().to_string_lossy().contains(".p/") {
-                        found.insert(item.path().strip_prefix(paths.log()).unwrap().to_owned());
-                    }
+                if tile.width() < WIDTH {
+                    shown.insert(tile.to_string());
                 }
             }
-            found
-        };
-        let mut before = 0;
-        for size in (1..1200).step_by(7) {
-            write(before, size);
-            let expected: BTreeSet<PathBuf> = [before, size].iter().flat_map(|size| partials(*size)).collect();
-            assert_eq!(partial_files(), expected, "{before} -> {size}");
+            prune(&paths, before, size);
+            shown.retain(|path| !paths.log().join(path.split_once(".p/").unwrap().0).exists());
+            assert_eq!(partial_files(&paths.log()), shown, "{before} -> {size}");
             before = size;
+        }
+        assert!(shown.len() > 1);
+    }
+
+    #[test]
+    fn the_folder_of_partial_tiles_is_that_of_the_format() {
+        for size in [1, 257, 256_000 + 1, 256_256_001, 256_000_000 * 1000 + 9] {
+            for tile in new_tiles(size - 1, size).iter().filter(|tile| tile.width() < WIDTH) {
+                let path = tile.to_string();
+                let kind = path.split('/').nth(1).unwrap();
+                assert_eq!(folder(kind, tile.index()).join(tile.width().to_string()), Path::new(&path));
+            }
         }
     }
 }

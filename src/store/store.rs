@@ -135,6 +135,13 @@ impl Store {
         database::settle(&evidence, &path, Mode::Wal)?;
         // all that was published can be derived again
         durable::create_dirs(&paths.log())?;
+        for folder in [&paths.log(), &paths.blobs] {
+            durable::sync_names(folder)?;
+        }
+        // the names of folders that a killed process made; what lies in them is synced where it is relied upon
+        durable::sync_folders(&paths.log())?;
+        durable::sync_dir(&paths.blobs)?;
+        durable::sync_dir(&paths.openings())?;
         for root in [&paths.blobs, &paths.openings(), &paths.log()] {
             let swept = durable::sweep(root)?;
             if swept > 0 {
@@ -168,7 +175,7 @@ impl Store {
 
     /// Seals `drafts` in their order, all or none. They are durable and published when this returns.
     pub fn append(&mut self, now: Timestamp, drafts: Vec<Draft>) -> Result<Vec<LogEntry>, StoreError> {
-        self.append_with::<Vec<u8>>(now, drafts, &[])
+        self.append_with::<Vec<u8>>(now, drafts, &[], &[])
     }
 
     /// Seals a snapshot. `blobs` are the bodies and tables its manifest names, apart from those stored before.
@@ -179,8 +186,8 @@ impl Store {
         blobs: &[(Digest, B)],
     ) -> Result<Sealed<Manifest>, StoreError> {
         self.refuse_poisoned()?;
-        let missing = self.refuse_missing(manifest, blobs);
-        self.guard(missing)?;
+        let stored = self.refuse_missing(manifest, blobs);
+        let stored = self.guard(stored)?;
         let bytes = model::canonical_json(manifest)
             .map_err(|error| StoreError::Unsealable { problem: format!("manifest: {error}") })?;
         let draft = Draft {
@@ -194,7 +201,7 @@ impl Store {
             series: snapshot_series(&manifest.source),
             document: Some(Document { bytes, media_type: Manifest::MEDIA_TYPE.to_owned() }),
         };
-        let appended = self.append_with(now, vec![draft], blobs)?;
+        let appended = self.append_with(now, vec![draft], blobs, &stored)?;
         let index = appended.first().map_or(0, |appended| appended.index);
         let sealed = self.reader.sealed(index, |bytes| serde_json::from_slice(bytes));
         self.guard(sealed)
@@ -205,6 +212,7 @@ impl Store {
         now: Timestamp,
         drafts: Vec<Draft>,
         blobs: &[(Digest, B)],
+        relied_on: &[Digest],
     ) -> Result<Vec<LogEntry>, StoreError> {
         self.refuse_poisoned()?;
         if drafts.is_empty() {
@@ -217,7 +225,7 @@ impl Store {
         self.guard(checkpointed)?;
         let prepared = self.prepare(now, drafts);
         let prepared = self.guard(prepared)?;
-        let stored = self.store_documents(&prepared, blobs);
+        let stored = self.store_documents(&prepared, blobs, relied_on);
         self.guard(stored)?;
         let acknowledged = self.acknowledge(&prepared);
         self.guard(acknowledged)?;
@@ -242,13 +250,14 @@ impl Store {
         &self,
         prepared: &Prepared,
         blobs: &[(Digest, B)],
+        relied_on: &[Digest],
     ) -> Result<(), StoreError> {
         let documents = prepared.documents.iter().map(|(digest, bytes)| (*digest, bytes.as_slice()));
         let all: Vec<(Digest, &[u8])> =
             blobs.iter().map(|(digest, bytes)| (*digest, bytes.as_ref())).chain(documents).collect();
         marker::check(&self.paths, self.key.verifier())?;
-        self.blobs.put_all(&all)?;
-        self.openings.put_all(&prepared.openings)
+        self.blobs.put_all(&all, relied_on)?;
+        self.openings.put_all(&prepared.openings, &[])
     }
 
     /// Step 2: one transaction holds entries, tree and projections. When it has returned, they are sealed.
@@ -274,7 +283,9 @@ impl Store {
     /// Step 3: tiles and entry bundles from the rows.
     pub(crate) fn integrate(&self) -> Result<(), StoreError> {
         let databases = self.databases()?;
-        publish::write_tiles(&databases.evidence, &self.paths, self.signed_size(), self.frontier.size())
+        // where nothing is published any more, all of it is derived anew
+        let before = if self.paths.checkpoint().exists() { self.signed_size() } else { 0 };
+        publish::write_tiles(&databases.evidence, &self.paths, before, self.frontier.size())
     }
 
     /// Step 4: prove that the tree extends the last checkpoint, sign, swap.
@@ -338,8 +349,13 @@ impl Store {
         outcome
     }
 
-    /// A manifest is sealed only with everything it names.
-    fn refuse_missing<B: AsRef<[u8]>>(&self, manifest: &Manifest, blobs: &[(Digest, B)]) -> Result<(), StoreError> {
+    /// A manifest is sealed only with everything it names. Returns what of that was stored before.
+    fn refuse_missing<B: AsRef<[u8]>>(
+        &self,
+        manifest: &Manifest,
+        blobs: &[(Digest, B)],
+    ) -> Result<Vec<Digest>, StoreError> {
+        let mut stored = Vec::new();
         let given: std::collections::BTreeMap<&Digest, usize> =
             blobs.iter().map(|(digest, bytes)| (digest, bytes.as_ref().len())).collect();
         let refuse =
@@ -347,7 +363,10 @@ impl Store {
         for exchange in &manifest.exchanges {
             let length = match given.get(&exchange.sha256) {
                 Some(length) => *length,
-                None if self.blobs.contains(&exchange.sha256) => self.blobs.get(&exchange.sha256)?.len(),
+                None if self.blobs.contains(&exchange.sha256) => {
+                    stored.push(exchange.sha256);
+                    self.blobs.get(&exchange.sha256)?.len()
+                }
                 None => return refuse(format!("the body of exchange {} is missing", exchange.seq)),
             };
             if length as u64 != exchange.bytes {
@@ -365,8 +384,9 @@ impl Store {
                 return refuse(format!("the rows of table {} are missing", table.name));
             }
             self.blobs.get(&table.sha256)?;
+            stored.push(table.sha256);
         }
-        Ok(())
+        Ok(stored)
     }
 
     /// Leaves both databases as one plain file each, and their digests beside them.

@@ -15,7 +15,7 @@ fn images(
     let mut images = vec![("before", scene.image())];
     let prepared = store.prepare(at(100), drafts).unwrap();
     images.push(("prepared", scene.image()));
-    store.store_documents(&prepared, blobs).unwrap();
+    store.store_documents(&prepared, blobs, &[]).unwrap();
     images.push(("documents stored", scene.image()));
     store.acknowledge(&prepared).unwrap();
     images.push(("acknowledged", scene.image()));

@@ -199,7 +199,7 @@ fn missing_files_are_named_with_what_they_held() {
     for (part, word) in [
         ("blobs/", "the file is missing"),
         ("openings/", "missing"),
-        ("log/tile/entries", "missing"),
+        ("log/tile/entries/000.p/10", "missing"),
         ("lock.sqlite", "missing"),
         ("evidence.sqlite", "missing, and a log was published from it"),
     ] {

@@ -1,8 +1,17 @@
-//! A process killed at each of its mutating system calls in turn, and once more while it recovers.
+//! A process killed at each of its mutating system calls in turn, and once more while it recovers; and one whose fsync fails.
+//!
+//! Both tests need `strace`, may trace their own children (in a container: `--cap-add=SYS_PTRACE`), and take some minutes:
+//!
+//!     cargo test -p store behaviour::killed::a_ -- --ignored --nocapture --test-threads=1
+//!
+//! They start this test binary again for the process that is to suffer. `full_disk` wants a small file system besides:
+//!
+//!     mount -t tmpfs -o size=4m tmpfs /mnt/small
+//!     TMPDIR=/mnt/small cargo test -p store behaviour::full_disk -- --ignored --nocapture
 
 use super::fsck::check;
 use super::support::{Scene, at, fill, key, missed, snapshot};
-use crate::{Store, StorePaths};
+use crate::{Draft, Store, StoreError, StorePaths};
 use model::SnapshotStatus;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +34,76 @@ fn the_one_that_is_killed() {
     println!("SEALED");
 }
 
+/// Seals until something fails, and sees that nothing can be sealed after that.
+#[test]
+#[ignore = "the part of the test below whose fsync fails"]
+fn the_one_whose_fsync_fails() {
+    let Some(dir) = std::env::var_os(STORE) else { return };
+    let mut store = match Store::open(&StorePaths::new(PathBuf::from(dir)), &key(), at(100), "evidenced/test") {
+        Ok(store) => store,
+        Err(error) => {
+            assert!(error.is_fail_stop(), "{error}");
+            println!("STOPPED");
+            return;
+        }
+    };
+    // enough for the write-ahead log to be moved into the database on the way
+    for round in 0..4 {
+        let drafts = |first: i64| (first..first + 400).map(|n| Draft { document: None, ..missed("many", n) }).collect();
+        if let Err(error) = store.append(at(200 + round), drafts(round * 1000)) {
+            assert!(error.is_fail_stop(), "{error}");
+            let again = store.append(at(300), drafts(9000)).unwrap_err();
+            assert!(matches!(again, StoreError::Poisoned { .. }), "{again}");
+            println!("STOPPED");
+            return;
+        }
+        println!("SEALED {round}");
+    }
+}
+
+#[test]
+#[ignore = "needs strace, and some minutes"]
+fn a_failed_fsync_is_seen_wherever_it_happens() {
+    let closed = Scene::filled();
+    let (mut stopped, mut lived) = (0, 0);
+    for errno in ["EIO", "ENOSPC"] {
+        for nth in 1.. {
+            let scene = closed.image();
+            let name = format!("{errno} from fsync number {nth}");
+            let log = scene.paths.dir.with_file_name("strace");
+            let output = Command::new("strace")
+                .args(["-f", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=fsync,fdatasync"])
+                .args(["-e", &format!("inject=fsync,fdatasync:error={errno}:when={nth}")])
+                .arg(std::env::current_exe().unwrap())
+                .args(["--exact", "behaviour::killed::the_one_whose_fsync_fails"])
+                .args(["--ignored", "--nocapture", "--test-threads=1"])
+                .env(STORE, &scene.paths.dir)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{name}: {said}");
+            let injected = fs::read_to_string(&log).unwrap().contains("INJECTED");
+            if said.contains("STOPPED") {
+                assert!(injected, "{name}");
+                stopped += 1;
+            } else if injected {
+                // while it closed: what was sealed is in the write-ahead log
+                lived += 1;
+            }
+            let sealed = said.matches("SEALED").count() as u64;
+            let store = scene.open().unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(store.reader().checkpoint().unwrap().size() >= 10 + 400 * sealed, "{name}");
+            drop(store);
+            assert_eq!(check(&scene).problems, [], "{name}");
+            if !injected {
+                break;
+            }
+        }
+    }
+    println!("{stopped} failed fsyncs stopped the writer, {lived} met it while it closed");
+    assert!(stopped > 50 && lived < 20);
+}
+
 /// Runs it under strace, killed at the `nth` call of `calls`. Says whether it lived, and whether it reported the snapshot sealed.
 fn run(store: &Path, calls: &str, nth: usize) -> (bool, bool) {
     let output = Command::new("strace")
@@ -45,7 +124,7 @@ fn a_kill_at_any_system_call_loses_nothing_that_was_reported() {
     fill(&mut store);
     // one store as a clean close leaves it, one as a kill between acknowledging and publishing does
     let prepared = store.prepare(at(50), vec![missed("late", 1)]).unwrap();
-    store.store_documents::<Vec<u8>>(&prepared, &[]).unwrap();
+    store.store_documents::<Vec<u8>>(&prepared, &[], &[]).unwrap();
     store.acknowledge(&prepared).unwrap();
     let broken = template.image();
     drop(store);

@@ -104,6 +104,14 @@ fn a_published_checkpoint_of_another_log_is_evidence_and_is_kept() {
 }
 
 #[test]
+fn a_lost_publication_is_derived_again() {
+    let scene = Scene::filled();
+    fs::remove_dir_all(scene.paths.log()).unwrap();
+    scene.open().unwrap();
+    assert_eq!(super::fsck::check(&scene).problems, []);
+}
+
+#[test]
 fn a_store_whose_blobs_are_not_mounted_is_refused() {
     for mount_point in [false, true] {
         let scene = Scene::filled();
@@ -160,7 +168,7 @@ fn acknowledged() -> Scene {
     let scene = Scene::filled();
     let mut store = scene.open().unwrap();
     let prepared = store.prepare(at(100), vec![missed("a", 1), missed("a", 2)]).unwrap();
-    store.store_documents::<Vec<u8>>(&prepared, &[]).unwrap();
+    store.store_documents::<Vec<u8>>(&prepared, &[], &[]).unwrap();
     store.acknowledge(&prepared).unwrap();
     scene.image()
 }

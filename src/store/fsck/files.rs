@@ -145,7 +145,7 @@ pub(super) fn tiles(scene: &Scene<'_>, report: &mut FsckReport, replayed: &Conne
         (scene.progress)(FsckStage::Tiles, done, total);
     }
     for tile in new_tiles(0, published) {
-        // beside a writer, partial tiles make way for wider ones
+        // beside a writer, partial tiles make way for full ones
         if (scene.still || tile.width() == WIDTH) && !present.contains(&tile.to_string()) {
             report.problem(&log.join(tile.to_string()), "the file is missing");
         }
