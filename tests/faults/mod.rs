@@ -18,6 +18,7 @@ pub(crate) use fault::Fault;
 pub(crate) use http::{Reply, Request, Response};
 pub(crate) use listing::Listing;
 pub(crate) use recording::request_of;
+pub(crate) use upstream::ask;
 
 use model::Exchange;
 use recording::Recording;

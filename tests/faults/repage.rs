@@ -1,5 +1,6 @@
 //! Cuts an upstream's whole list into pages, with the paging the real source documents: `Marker` and `IsTruncated` in
-//! IAM, `NextToken` in AWS Backup. The members are the upstream's own. GitHub pages by itself: it is asked for fewer.
+//! IAM, `NextToken` in AWS Backup. The members are the upstream's own. What pages by itself, as GitHub does and moto for
+//! a few of IAM's lists, is asked for fewer.
 
 use super::{Listing, Request, Response, upstream};
 use std::net::SocketAddr;
@@ -8,14 +9,15 @@ const TOKEN: &str = "from-";
 
 pub(super) fn ask(address: SocketAddr, request: &Request, size: usize) -> Response {
     if request.parameter("per_page").is_some() {
-        return upstream::ask(address, &smaller(request, size));
+        return upstream::ask(address, &smaller(request, "per_page", size));
     }
     let token = request.parameter("Marker").or_else(|| request.parameter("nextToken"));
     let from = token.as_deref().and_then(|token| token.strip_prefix(TOKEN)?.parse().ok()).unwrap_or(0);
     let response = upstream::ask(address, &request.whole());
     match Listing::of(request, &response) {
         Some(listing) if listing.next.is_none() => cut(listing, from, size).put_into(response),
-        _ => response,
+        Some(_) => upstream::ask(address, &smaller(request, "MaxItems", size)),
+        None => response,
     }
 }
 
@@ -37,8 +39,9 @@ fn cut(mut listing: Listing, from: usize, size: usize) -> Listing {
     listing
 }
 
-fn smaller(request: &Request, size: usize) -> Request {
-    let given = request.parameter("per_page").unwrap_or_default();
-    let target = request.target.replace(&format!("per_page={given}"), &format!("per_page={size}"));
-    Request { target, ..request.clone() }
+/// The same page, with fewer members in it.
+fn smaller(request: &Request, parameter: &str, size: usize) -> Request {
+    let given = format!("{parameter}={}", request.parameter(parameter).unwrap_or_default());
+    let smaller = |text: &str| text.replace(&given, &format!("{parameter}={size}"));
+    Request { target: smaller(&request.target), body: smaller(&request.body), ..request.clone() }
 }

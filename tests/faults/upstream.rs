@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Its answer, with its own address replaced by the one it was asked through.
-pub(super) fn ask(address: SocketAddr, request: &Request) -> Response {
+pub(crate) fn ask(address: SocketAddr, request: &Request) -> Response {
     let failed = |what: &str| Response::new(502, "text/plain", format!("the program behind the proxy: {what}"));
     let Ok(mut stream) = TcpStream::connect(address) else { return failed("does not listen") };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));

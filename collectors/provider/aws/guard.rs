@@ -56,7 +56,7 @@ impl Guard {
         Self { operation, content: Arc::default() }
     }
 
-    /// The digest of the answer without its request id, so that a page repeated under a new id is recognised.
+    /// The digest of what the answer lists, so that a page repeated under a new request id or token is recognised.
     pub(crate) fn content(&self) -> Digest {
         self.content.get().copied().unwrap_or_else(|| Digest::of(b""))
     }
@@ -87,7 +87,7 @@ impl Intercept for Guard {
             return Err(Unbelievable(format!("the answer has no `{missing}`")).into());
         }
         // a guard watches one call; a second answer would be another guard's
-        let _ = self.content.set(Digest::of(without_request_id(text).as_bytes()));
+        let _ = self.content.set(Digest::of(listed(text).as_bytes()));
         Ok(())
     }
 }
@@ -234,13 +234,24 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 }
 
-/// `text` without the content of its `RequestId` element.
-fn without_request_id(text: &str) -> String {
-    const OPEN: &str = "<RequestId>";
-    match text.rfind(OPEN) {
+/// `text` without its request id and without the token of the page after it. A page that lists nothing keeps its
+/// token: AWS may give several such pages in a row.
+fn listed(text: &str) -> String {
+    let text = without(text, "<RequestId>", "</RequestId>");
+    let (xml, json) = (text.contains("<member>"), text.contains(":[{") || text.contains(": [{"));
+    match (xml, json) {
+        (true, _) => without(&text, "<Marker>", "</Marker>"),
+        (_, true) => without(&text, "\"NextToken\":\"", "\""),
+        _ => text,
+    }
+}
+
+/// `text` without what stands between the last `open` and the `close` after it.
+fn without(text: &str, open: &str, close: &str) -> String {
+    match text.rfind(open).map(|start| start + open.len()) {
         Some(start) => {
-            let end = text[start..].find("</RequestId>").map_or(text.len(), |length| start + length);
-            format!("{}{}", &text[..start + OPEN.len()], &text[end..])
+            let end = text[start..].find(close).map_or(text.len(), |length| start + length);
+            format!("{}{}", &text[..start], &text[end..])
         }
         None => text.to_owned(),
     }
@@ -248,7 +259,7 @@ fn without_request_id(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{json_names, without_request_id, xml_names};
+    use super::{json_names, listed, xml_names};
 
     const PAGE: &str =
         "<R xmlns=\"urn:x\"><Result><Users><member/></Users><IsTruncated>false</IsTruncated></Result></R>";
@@ -296,7 +307,20 @@ mod tests {
     fn a_page_repeated_under_another_request_id_is_the_same_page() {
         let page =
             |id: &str| format!("<R><Result/><ResponseMetadata><RequestId>{id}</RequestId></ResponseMetadata></R>");
-        assert_eq!(without_request_id(&page("a1")), without_request_id(&page("b2")));
-        assert_ne!(without_request_id(&page("a1")), without_request_id("<R><Result>x</Result></R>"));
+        assert_eq!(listed(&page("a1")), listed(&page("b2")));
+        assert_ne!(listed(&page("a1")), listed("<R><Result>x</Result></R>"));
+    }
+
+    #[test]
+    fn a_page_repeated_under_another_token_is_the_same_page_unless_it_lists_nothing() {
+        let xml =
+            |members: &str, marker: &str| listed(&format!("<R><Users>{members}</Users><Marker>{marker}</Marker></R>"));
+        assert_eq!(xml("<member>a</member>", "m1"), xml("<member>a</member>", "m2"));
+        assert_ne!(xml("<member>a</member>", "m1"), xml("<member>b</member>", "m1"));
+        assert_ne!(xml("", "m1"), xml("", "m2"));
+        let json = |members: &str, token: &str| listed(&format!("{{\"Jobs\":[{members}],\"NextToken\":\"{token}\"}}"));
+        assert_eq!(json("{\"a\":1}", "t1"), json("{\"a\":1}", "t2"));
+        assert_ne!(json("{\"a\":1}", "t1"), json("{\"a\":2}", "t1"));
+        assert_ne!(json("", "t1"), json("", "t2"));
     }
 }
