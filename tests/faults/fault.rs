@@ -188,7 +188,7 @@ impl Fault {
             Self::PageRepeated => {
                 let before = before.expect("the fault fits a page with one before it");
                 let earlier = Listing::of(request, &before).expect("the page before is a listing too");
-                listed(&|listing| listing.lists = earlier.lists.clone())
+                listed(&|listing| listing.lists.clone_from(&earlier.lists))
             }
             Self::NextMissing => {
                 let mut listing = Listing::of(request, &clean).expect("the fault fits a listing");

@@ -68,7 +68,9 @@ impl Listing {
                 let mut from = 0;
                 for ((start, end), members) in places.iter().zip(&self.lists) {
                     whole.push_str(&text[from..*start]);
-                    members.iter().for_each(|member| whole.push_str(&format!("<member>{member}</member>")));
+                    for member in members {
+                        whole.push_str(&format!("<member>{member}</member>"));
+                    }
                     from = *end;
                 }
                 whole.push_str(&text[from..]);
