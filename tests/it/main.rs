@@ -5,7 +5,16 @@
     reason = "a test that cannot go on panics, and it builds its inputs plainly"
 )]
 
+mod aws_emulator;
+mod fault_matrix;
+#[path = "../faults/mod.rs"]
+mod faults;
+mod github_emulator;
 mod house;
 mod kill;
+mod leaver;
 mod line;
+#[path = "../peers/mod.rs"]
+mod peers;
+mod rows;
 mod support;

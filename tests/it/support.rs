@@ -88,10 +88,11 @@ impl Audit {
 
 impl Outcome {
     fn of(output: std::process::Output) -> Self {
+        let std::process::Output { status, stdout, stderr } = output;
         Self {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
         }
     }
 }
