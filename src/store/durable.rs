@@ -32,6 +32,15 @@ pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
 
 /// Makes `dir` and its missing parents, and flushes every folder that gained a name.
 pub(crate) fn create_dirs(dir: &Path) -> Result<(), StoreError> {
+    let mut gained = BTreeSet::new();
+    let made = make_dirs(dir, &mut gained);
+    // those that were made before a failure are there the next time, and are then no longer looked at
+    gained.iter().try_for_each(|folder| sync_dir(folder))?;
+    made
+}
+
+/// Makes `dir` and its missing parents; `gained` is told which folders have to be flushed.
+fn make_dirs(dir: &Path, gained: &mut BTreeSet<PathBuf>) -> Result<(), StoreError> {
     let missing: Vec<&Path> =
         dir.ancestors().take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists()).collect();
     for folder in missing.iter().rev() {
@@ -44,7 +53,7 @@ pub(crate) fn create_dirs(dir: &Path) -> Result<(), StoreError> {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        sync_dir(parent)?;
+        gained.insert(parent.to_owned());
     }
     Ok(())
 }
@@ -91,12 +100,17 @@ pub(crate) fn sync_folders(root: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes `folder`, which lies below `root`, and the missing ones between. It never makes `root`: where that is gone, so is what it held.
-fn create_below(root: &Path, folder: &Path) -> Result<(), StoreError> {
-    if folder != root && folder.starts_with(root) && !root.is_dir() {
+/// Makes `folders`, which lie below `root`, and the missing ones between. It never makes `root`: where that is gone, so is what it held.
+fn create_below(root: &Path, folders: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
+    if !root.is_dir() {
         return Err(StoreError::io("find the folder", root, std::io::ErrorKind::NotFound.into()));
     }
-    create_dirs(folder)
+    let mut gained = BTreeSet::new();
+    let made = folders.iter().try_for_each(|folder| make_dirs(folder, &mut gained));
+    gained.iter().try_for_each(|folder| sync_dir(folder))?;
+    made?;
+    // nothing has to outlive a power cut here, not even its name
+    make_dirs(&root.join(TEMPORARY), &mut BTreeSet::new())
 }
 
 /// Removes what a killed process left under construction in `root`. Returns how many files that were.
@@ -130,14 +144,13 @@ pub(crate) fn write_batch(root: &Path, planned: &[Planned<'_>], settled: &[PathB
     if planned.is_empty() && settled.is_empty() {
         return Ok(());
     }
-    let mut folders = BTreeSet::new();
-    for path in planned.iter().map(|file| &file.target).chain(settled) {
-        let folder = path.parent().unwrap_or(root);
-        if folders.insert(folder.to_owned()) {
-            create_below(root, folder)?;
-        }
-    }
-    create_below(root, &root.join(TEMPORARY))?;
+    let folders: BTreeSet<PathBuf> = planned
+        .iter()
+        .map(|file| &file.target)
+        .chain(settled)
+        .map(|path| path.parent().unwrap_or(root).to_owned())
+        .collect();
+    create_below(root, &folders)?;
 
     let temporaries: Vec<PathBuf> = planned.iter().map(|_| temporary(root)).collect();
     let outcome = write_temporaries(planned, &temporaries).and_then(|()| {

@@ -59,20 +59,22 @@ fn the_one_whose_fsync_fails() {
         }
         println!("SEALED {round}");
     }
+    // as a kill would: what closing meets is not told to anybody, and loses nothing
+    std::mem::forget(store);
 }
 
 #[test]
 #[ignore = "needs strace, and some minutes"]
 fn a_failed_fsync_is_seen_wherever_it_happens() {
     let closed = Scene::filled();
-    let (mut stopped, mut lived) = (0, 0);
+    let (mut stopped, mut unseen) = (0, 0);
     for errno in ["EIO", "ENOSPC"] {
         for nth in 1.. {
             let scene = closed.image();
             let name = format!("{errno} from fsync number {nth}");
             let log = scene.paths.dir.with_file_name("strace");
             let output = Command::new("strace")
-                .args(["-f", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=fsync,fdatasync"])
+                .args(["-f", "-y", "-qq", "-o", log.to_str().unwrap(), "-e", "trace=fsync,fdatasync"])
                 .args(["-e", &format!("inject=fsync,fdatasync:error={errno}:when={nth}")])
                 .arg(std::env::current_exe().unwrap())
                 .args(["--exact", "behaviour::killed::the_one_whose_fsync_fails"])
@@ -82,26 +84,31 @@ fn a_failed_fsync_is_seen_wherever_it_happens() {
                 .unwrap();
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(output.status.success(), "{name}: {said}");
-            let injected = fs::read_to_string(&log).unwrap().contains("INJECTED");
+            let trace = fs::read_to_string(&log).unwrap();
+            let injected: Vec<&str> = trace.lines().filter(|line| line.contains("INJECTED")).collect();
             if said.contains("STOPPED") {
-                assert!(injected, "{name}");
+                assert!(!injected.is_empty(), "{name}");
                 stopped += 1;
-            } else if injected {
-                // while it closed: what was sealed is in the write-ahead log
-                lived += 1;
+            } else {
+                // SQLite itself makes nothing of it when the folder of a new journal cannot be synced
+                let folder = format!("<{}>", scene.paths.dir.display());
+                assert!(injected.iter().all(|line| line.contains(&folder)), "{name} went unseen: {injected:?}");
+                unseen += injected.len();
             }
             let sealed = said.matches("SEALED").count() as u64;
             let store = scene.open().unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(store.reader().checkpoint().unwrap().size() >= 10 + 400 * sealed, "{name}");
             drop(store);
             assert_eq!(check(&scene).problems, [], "{name}");
-            if !injected {
+            if injected.is_empty() {
                 break;
             }
         }
     }
-    println!("{stopped} failed fsyncs stopped the writer, {lived} met it while it closed");
-    assert!(stopped > 50 && lived < 20);
+    println!(
+        "{stopped} failed fsyncs stopped the writer; SQLite did not tell of {unseen} on the folder of its journal"
+    );
+    assert!(stopped > 100);
 }
 
 /// Runs it under strace, killed at the `nth` call of `calls`. Says whether it lived, and whether it reported the snapshot sealed.
