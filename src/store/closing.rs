@@ -2,6 +2,7 @@
 //!
 //! Readers then need no write-ahead log, and `fsck` can account for every byte, also those SQLite itself does not look at.
 
+use crate::database;
 use crate::durable;
 use crate::error::StoreError;
 use crate::open_files;
@@ -20,9 +21,8 @@ pub(crate) fn close(paths: &StorePaths, evidence: Connection, lock: SignedLock) 
     let failed = |error| StoreError::database("close", &path, error);
     // a reader elsewhere keeps its log; do not wait for it
     evidence.busy_timeout(Duration::from_millis(200)).map_err(failed)?;
-    let busy: i64 = evidence.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
-    let mode: String =
-        evidence.pragma_update_and_check(None, "journal_mode", "delete", |row| row.get(0)).map_err(failed)?;
+    let busy: i64 = database::only_row(&evidence, "PRAGMA wal_checkpoint(TRUNCATE)", 0).map_err(failed)?;
+    let mode: String = database::only_row(&evidence, "PRAGMA journal_mode = delete", 0).map_err(failed)?;
     evidence.close().map_err(|(_, error)| failed(error))?;
     lock.close()?;
     if busy != 0 || mode != "delete" {

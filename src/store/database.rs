@@ -4,6 +4,7 @@ use crate::durable;
 use crate::error::StoreError;
 use crate::open_files::{self, Counted};
 use rusqlite::config::DbConfig;
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, ffi};
 use std::fs::OpenOptions;
 use std::ops::Deref;
@@ -176,10 +177,20 @@ fn check_identity(connection: &Connection, path: &Path, identity: Identity) -> R
     Ok(())
 }
 
+/// One column of the only row of `query`, which is run to its end: a pragma commits after its row, and when the row is all that is
+/// asked for, an fsync that fails then goes unseen.
+pub(crate) fn only_row<T: FromSql>(connection: &Connection, query: &str, column: usize) -> rusqlite::Result<T> {
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query([])?;
+    let value = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(column)?;
+    while rows.next()?.is_some() {}
+    Ok(value)
+}
+
 /// Moves what a long write-ahead log holds into the database. What a reader elsewhere still needs stays for a later call.
 pub(crate) fn checkpoint_when_long(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let failed = |error| StoreError::database("checkpoint", path, error);
-    let pages = |query| connection.query_row(query, [], |row| row.get::<_, i64>(1)).map_err(failed);
+    let pages = |query| only_row::<i64>(connection, query, 1).map_err(failed);
     if pages("PRAGMA wal_checkpoint(NOOP)")? >= LONG {
         pages("PRAGMA wal_checkpoint(PASSIVE)")?;
     }
@@ -195,8 +206,7 @@ pub(crate) fn settle(connection: &Connection, path: &Path, mode: Mode) -> Result
         // EXTRA also syncs the folder after the journal is unlinked: without it a commit can come undone
         Mode::Journal => ("delete", "EXTRA"),
     };
-    let found: String =
-        connection.pragma_update_and_check(None, "journal_mode", journal, |row| row.get(0)).map_err(failed)?;
+    let found: String = only_row(connection, &format!("PRAGMA journal_mode = {journal}"), 0).map_err(failed)?;
     if found != journal {
         return Err(StoreError::Database {
             what: "choose the journal",

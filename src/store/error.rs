@@ -167,7 +167,7 @@ impl StoreError {
     pub fn help(&self) -> Option<String> {
         let help = match self {
             Self::NotAStore { .. } => {
-                "run `evidenced init`, or point `[store] dir` at the directory that holds `evidence.sqlite`".to_owned()
+                "run `evidenced init`, or point `[store] url` at the directory that holds `evidence.sqlite`".to_owned()
             }
             Self::Exists { .. } => "use it as it is, or choose an empty directory".to_owned(),
             Self::Busy { .. } => {
@@ -175,7 +175,7 @@ impl StoreError {
                     .to_owned()
             }
             Self::Newer { .. } => "run the version of evidenced that last opened this store, or a later one".to_owned(),
-            Self::Foreign { .. } => "point `[store] dir` at a directory made by `evidenced init`".to_owned(),
+            Self::Foreign { .. } => "point `[store] url` at a directory made by `evidenced init`".to_owned(),
             Self::SqliteTooOld { .. } => "build with the bundled SQLite (the default)".to_owned(),
             Self::DiskFull { path, .. } => {
                 format!("{} and run the command again; nothing sealed was lost", free_space(path))
