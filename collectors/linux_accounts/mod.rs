@@ -7,6 +7,9 @@ mod observe;
 mod redact;
 mod sudoers;
 
+#[cfg(test)]
+mod tests;
+
 use crate::provider::files::{self as provider, File, permission};
 use crate::settings;
 use egress::{Collector, Context, Policy};

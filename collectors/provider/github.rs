@@ -117,9 +117,16 @@ impl GitHub {
                 return Err(malformed(operation, &format!("a page of {PER_PAGE} has {} elements", page.len())));
             }
             announced = announced.max(answer.links.last_page());
+            let is_full = page.len() == PER_PAGE;
             elements.extend(page);
-            let Some(next) = &answer.links.next else { break };
-            url = next_page_within(&self.base, next)?;
+            match &answer.links.next {
+                Some(next) => url = next_page_within(&self.base, next)?,
+                None if is_full => {
+                    self.nothing_on_page(operation, url, read + 1).await?;
+                    break;
+                }
+                None => break,
+            }
         }
         match announced {
             Some(last) if read < last => Err(CollectError::Incomplete {
@@ -128,6 +135,28 @@ impl GitHub {
                 code: ReasonCode::CountsDisagree,
             }),
             _ => Ok(elements),
+        }
+    }
+
+    /// A full page without a next one is the last only if there is nothing behind it: a header can get lost on the way.
+    async fn nothing_on_page(&self, operation: &str, mut url: Url, page: u32) -> Result<(), CollectError> {
+        let others: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(name, _)| name != "page")
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(others).append_pair("page", &page.to_string());
+        let answer = self.get(operation, &url).await?;
+        if answer.status != 200 {
+            return Err(self.refusal(operation, &answer));
+        }
+        match parse(operation, &answer.body)? {
+            Value::Array(elements) if elements.is_empty() => Ok(()),
+            _ => Err(CollectError::Incomplete {
+                operation: operation.to_owned(),
+                message: format!("page {} names no next page, but page {page} has members", page - 1),
+                code: ReasonCode::CountsDisagree,
+            }),
         }
     }
 }
