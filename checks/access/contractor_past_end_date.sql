@@ -3,7 +3,7 @@ title = "Contractor active after the end of the contract"
 severity = "major"
 controls = ["iso27001:2022/A.5.16", "iso27001:2022/A.5.18", "iso27001:2022/A.6.5", "soc2/CC6.2", "soc2/CC6.3"]
 subject = "account"
-population = "every account linked to a person: it applies to those whose latest spell is a contractor's"
+population = "every account: it applies to those linked to a person whose latest spell is a contractor's"
 max_age = "24h"
 
 [inputs]
@@ -33,13 +33,14 @@ linked AS (
            unixepoch(:as_of) AS as_of,
            EXISTS (SELECT 1 FROM person AS p WHERE p.person_key = l.person_key) AS known
     FROM account AS a
-    JOIN identity_link AS l ON l.account_key = a.account_key
+    LEFT JOIN identity_link AS l ON l.account_key = a.account_key
     LEFT JOIN latest AS e ON e.person_key = l.person_key
     LEFT JOIN source AS o ON o.source = a.source
 ),
 judged AS (
     SELECT *,
            CASE
+               WHEN person_key IS NULL THEN 'unlinked'
                WHEN contractor = 0 AND known THEN 'no_contractor'
                WHEN status IN ('disabled', 'absent') THEN 'removed'
                WHEN contractor AND end_at IS NULL THEN 'no_end'
@@ -53,6 +54,7 @@ judged AS (
 )
 SELECT account_key AS subject,
        CASE finding
+           WHEN 'unlinked' THEN 'not_applicable'
            WHEN 'no_contractor' THEN 'not_applicable'
            WHEN 'removed' THEN CASE WHEN contractor THEN 'pass' ELSE 'not_applicable' END
            WHEN 'running' THEN CASE WHEN contractor THEN 'pass' ELSE 'not_applicable' END
@@ -60,6 +62,7 @@ SELECT account_key AS subject,
            ELSE 'unknown'
        END AS verdict,
        CASE finding
+           WHEN 'unlinked' THEN 'no person is linked to the account'
            WHEN 'no_contractor' THEN 'the person is no contractor'
            WHEN 'removed' THEN 'the account is ' || status
            WHEN 'running' THEN 'no contract of the person has run out'

@@ -3,7 +3,7 @@ title = "Leaver still has an active account"
 severity = "major"
 controls = ["iso27001:2022/A.5.18", "iso27001:2022/A.6.5", "soc2/CC6.2", "soc2/CC6.3"]
 subject = "account"
-population = "every account linked to a person: it applies to those whose employment has ended longer ago than the time allowed to remove access; accounts of current staff, and of staff with a spell recorded to begin later, are listed as not applicable"
+population = "every account: it applies to those linked to a person whose employment has ended longer ago than the time allowed to remove access; accounts linked to nobody, of current staff, and of staff with a spell recorded to begin later, are listed as not applicable"
 max_age = "24h"
 
 [inputs]
@@ -37,13 +37,14 @@ linked AS (
                    WHERE p.person_key = l.person_key
                      AND lower(p.status) IN ('terminated', 'inactive', 'left', 'leaver', 'former')) AS said_left
     FROM account AS a
-    JOIN identity_link AS l ON l.account_key = a.account_key
+    LEFT JOIN identity_link AS l ON l.account_key = a.account_key
     LEFT JOIN spells AS s ON s.person_key = l.person_key
     LEFT JOIN source AS o ON o.source = a.source
 ),
 judged AS (
     SELECT *,
            CASE
+               WHEN person_key IS NULL THEN 'unlinked'
                WHEN open_spells IS NULL THEN 'no_spell'
                WHEN open_spells > 0 AND said_left THEN 'no_end'
                WHEN open_spells > 0 OR ended > as_of THEN 'employed'
@@ -57,6 +58,7 @@ judged AS (
 )
 SELECT account_key AS subject,
        CASE finding
+           WHEN 'unlinked' THEN 'not_applicable'
            WHEN 'employed' THEN 'not_applicable'
            WHEN 'within_grace' THEN 'not_applicable'
            WHEN 'removed' THEN 'pass'
@@ -64,6 +66,7 @@ SELECT account_key AS subject,
            ELSE 'unknown'
        END AS verdict,
        CASE finding
+           WHEN 'unlinked' THEN 'no person is linked to the account'
            WHEN 'no_spell' THEN 'the roster reports no employment of the person'
            WHEN 'no_end' THEN 'the roster says that the person left, but not when'
            WHEN 'employed' THEN 'the person is employed'

@@ -75,6 +75,10 @@ pub(crate) fn judge(inputs: &[Input], answer: Answer, empty: &Empty) -> Judgemen
         return match (members.is_empty(), counts.fail, counts.unknown, empty) {
             (true, _, _, Empty::Declared(why)) => settled(Outcome::NotApplicable, vec![why.clone()], members),
             (true, _, _, Empty::Undeclared(why)) => settled(Outcome::Inconclusive, vec![why.clone()], members),
+            (false, 0, 0, _) if counts.pass == 0 => {
+                let why = format!("none of the {} members is one the check applies to", members.len());
+                settled(Outcome::NotApplicable, vec![why], members)
+            }
             (false, 0, 0, _) => settled(Outcome::Pass, Vec::new(), members),
             (false, 0, unknown, _) => {
                 let why = format!("it cannot be said for {unknown} of {} members", members.len());
@@ -205,7 +209,8 @@ mod tests {
             (true, true) if declared => Outcome::NotApplicable,
             (true, false) if has(Verdict::Fail) => Outcome::Fail,
             (true, false) if has(Verdict::Unknown) => Outcome::Inconclusive,
-            (true, false) => Outcome::Pass,
+            (true, false) if has(Verdict::Pass) => Outcome::Pass,
+            (true, false) => Outcome::NotApplicable,
             (false, false) if has(Verdict::Fail) && !undoable => Outcome::Fail,
             (_, true) | (false, false) => Outcome::Inconclusive,
         };

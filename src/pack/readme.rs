@@ -32,6 +32,8 @@ pub(crate) fn text(facts: &Facts<'_>) -> String {
             Block::Heading(heading) => write!(out, "\n{heading}\n{}\n", "-".repeat(heading.chars().count())),
             Block::Text(text) => write!(out, "\n{}\n", wrap(&text, "")),
             Block::List(items) => items.iter().try_for_each(|item| write!(out, "\n* {}\n", wrap(item, "  "))),
+            // a here-document must keep its lines when it is pasted
+            Block::Code(code) if code.contains("<<") => write!(out, "\n{}\n", code.trim_end()),
             Block::Code(code) => {
                 let lines: String = code.lines().fold(String::new(), |mut lines, line| {
                     let _ = writeln!(lines, "{}", format!("    {line}").trim_end());

@@ -106,7 +106,7 @@ pub(super) fn findings(settings: &Settings, command: Option<&ListCommand>, globa
             return Err(absent("finding", id));
         };
         match global.format {
-            Format::Json => print::json(finding)?,
+            Format::Json => print::json(&json!({"schema": "evidenced/finding-show/v1", "finding": finding}))?,
             Format::Table => print::text_line(&finding_text(finding))?,
         }
         return Ok(Exit::Done);

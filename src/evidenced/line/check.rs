@@ -29,6 +29,12 @@ impl Line {
     ) -> Result<Checked, Failure> {
         let at = now();
         let instant = model::time::seconds_up(as_of.unwrap_or(at));
+        if as_of.is_some_and(|as_of| as_of > at) {
+            return Err(Failure::usage(
+                format!("{} is in the future", model::time::seconds_text(instant)),
+                "evidence can be judged as of now or an instant in the past",
+            ));
+        }
         let settings = self.settings();
         let reader = self.reader()?;
         let inputs = inputs(&settings, &reader, instant)?;

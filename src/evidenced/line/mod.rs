@@ -24,7 +24,6 @@ use crate::settings::{SecretRef, Settings};
 use ledger::Body;
 use model::{Digest, Timestamp};
 use secrecy::ExposeSecret;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use store::{Draft, Reader, Store, StoreError, StorePaths};
 
@@ -142,9 +141,9 @@ fn binary_sha256() -> Result<Digest, Failure> {
     if let Some(digest) = BINARY.get() {
         return Ok(*digest);
     }
-    let program: PathBuf = std::env::current_exe().map_err(Failure::store)?;
-    let bytes = std::fs::read(&program)
-        .map_err(|error| Failure::store(format!("cannot read the running program {}: {error}", program.display())))?;
+    // not its path: an upgrade may have put another file there
+    let bytes = std::fs::read("/proc/self/exe")
+        .map_err(|error| Failure::store(format!("cannot read the running program: {error}")))?;
     Ok(*BINARY.get_or_init(|| Digest::of(&bytes)))
 }
 

@@ -4,6 +4,7 @@ use super::check::evaluation_failure;
 use super::inputs::inputs;
 use super::{Line, TOOL, now, signing_key};
 use crate::failure::{Exit, Failure};
+use crate::settings::Settings;
 use evaluate::{Catalogues, Check, CheckSet, Coverage};
 use ledger::{Body, Entry};
 use model::{Digest, Evaluation, Timestamp};
@@ -50,6 +51,13 @@ impl Line {
             .map(|check| check.name.clone())
             .collect();
         let to = request.to.unwrap_or_else(now).min(now());
+        if request.from.is_some_and(|from| from > to) {
+            return Err(Failure::usage("the period begins after its end or in the future", "name another period"));
+        }
+        let parent = request.output.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return Err(Failure::usage(format!("there is no folder {}", parent.display()), "make it first"));
+        }
         let checked = self.check(checks, &chosen, request.to.map(|_| to))?;
         let to = checked.as_of.max(to);
 
@@ -80,17 +88,7 @@ impl Line {
                 })
                 .collect(),
             framework,
-            slots: store_reader
-                .slots(None, Some(from), Some(to))?
-                .into_iter()
-                .map(|row| Slot {
-                    source: row.source,
-                    due_at: row.due_at,
-                    outcome: row.outcome,
-                    reason: row.reason,
-                    snapshot: row.snapshot,
-                })
-                .collect(),
+            slots: slots(&settings, &store_reader, from, to)?,
             exclusions: Vec::new(),
             database: Some(Database { path: database, as_of: checked.as_of }),
             created_at: now(),
@@ -104,7 +102,7 @@ impl Line {
         let key = signing_key(&settings)?;
         let written = pack::write(&plan, &Shelf { reader: &store_reader }, &key, &request.output, form, progress)
             .map_err(|error| {
-                let exit = if error.is_disk() { Exit::Store } else { Exit::Usage };
+                let exit = if matches!(error, pack::PackError::Plan(_)) { Exit::Usage } else { Exit::Store };
                 Failure {
                     exit,
                     message: error.to_string(),
@@ -153,6 +151,38 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
         }
     }
     Ok(items.into_iter().collect())
+}
+
+/// Slots of one source that are looked at; the newest count.
+const MOST_UNRECORDED: usize = 10_000;
+
+/// Every due slot of the period: what the log says became of it, and those that came due after a source's first
+/// recorded slot and have no outcome, because the daemon was not running.
+fn slots(settings: &Settings, reader: &Reader, from: Timestamp, to: Timestamp) -> Result<Vec<Slot>, Failure> {
+    let recorded = reader.slots(None, None, Some(to))?;
+    let mut slots: Vec<Slot> = Vec::new();
+    for source in &settings.sources {
+        let of_source: BTreeSet<Timestamp> =
+            recorded.iter().filter(|row| row.source == source.name).map(|row| row.due_at).collect();
+        let (Some(schedule), Some(first)) = (&source.schedule, of_source.first()) else { continue };
+        let due = schedule.due_between((*first).max(from), to, MOST_UNRECORDED).newest;
+        slots.extend(due.into_iter().filter(|due| !of_source.contains(due)).map(|due_at| Slot {
+            source: source.name.clone(),
+            due_at,
+            outcome: "missed".to_owned(),
+            reason: Some("no outcome is recorded: the daemon was not running".to_owned()),
+            snapshot: None,
+        }));
+    }
+    slots.extend(recorded.into_iter().filter(|row| from <= row.due_at).map(|row| Slot {
+        source: row.source,
+        due_at: row.due_at,
+        outcome: row.outcome,
+        reason: row.reason,
+        snapshot: row.snapshot,
+    }));
+    slots.sort_by(|a, b| (&a.source, a.due_at).cmp(&(&b.source, b.due_at)));
+    Ok(slots)
 }
 
 /// The word the catalogues use.

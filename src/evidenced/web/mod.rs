@@ -7,11 +7,12 @@ mod pages;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -59,8 +60,20 @@ pub(crate) async fn serve(
         .route("/findings/{id}", get(finding))
         .route("/style.css", get(|| async { dressed(([(header::CONTENT_TYPE, "text/css")], STYLE)) }))
         .fallback(|| async { page(StatusCode::NOT_FOUND, &pages::missing("page")) })
+        .layer(axum::middleware::from_fn(loopback_names))
         .with_state(settings);
     axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(Failure::store)
+}
+
+/// Answers only to this machine's own names: without a sign-in, a page elsewhere must not reach it by a name of its own.
+async fn loopback_names(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    if matches!(name, "localhost" | "[::1]") || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()) {
+        next.run(request).await
+    } else {
+        page(StatusCode::MISDIRECTED_REQUEST, &pages::missing("page under this name"))
+    }
 }
 
 async fn overview(State(settings): State<Arc<Settings>>) -> Response {

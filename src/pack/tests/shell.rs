@@ -20,11 +20,20 @@ fn bash(folder: &Path, script: &str) -> Option<String> {
     Some(out.into_owned())
 }
 
-/// Blocks of lines that are all indented by four spaces.
+/// Blocks of lines that are all indented by four spaces, and here-documents, which are not.
 fn commands(readme: &str) -> Vec<String> {
     let blocks = readme.split("\n\n").map(|block| block.trim_matches('\n'));
-    let code = blocks.filter(|block| !block.is_empty() && block.lines().all(|line| line.starts_with("    ")));
-    code.map(|block| block.lines().map(|line| &line[4..]).collect::<Vec<_>>().join("\n")).collect()
+    let code = blocks.filter(|block| {
+        !block.is_empty() && (block.lines().all(|line| line.starts_with("    ")) || block.contains("<<"))
+    });
+    code.map(|block| {
+        block
+            .lines()
+            .map(|line| if block.starts_with("    ") { &line[4..] } else { line })
+            .collect::<Vec<_>>()
+            .join("\n")
+    })
+    .collect()
 }
 
 #[test]
