@@ -5,6 +5,30 @@ use model::collector::{CollectorSpec, Setting, SettingKind};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// The README of the folder of collectors.
+pub(crate) fn index<'a>(specs: impl Iterator<Item = &'a CollectorSpec>) -> String {
+    let mut text = "<!-- generated; `UPDATE=1 cargo test -p collectors` rewrites it -->\n\n# Collectors\n\n\
+        A collector reads one kind of evidence from one source and judges nothing. Its folder has the collector's name:\n\n\
+        - `collector.toml`: population, completeness, every call with its permission and reason, settings, tables. Its \
+        `README.md` and `deploy/permissions/` are generated from it.\n\
+        - `mod.rs`: what is read, through `egress` only, so that a recording gives the same tables again.\n\
+        - `mapping.sql`: from its tables to the vocabulary of `src/evaluate/vocabulary.sql`.\n\
+        - `fixtures/<case>/`: `case.toml` says what happens and how it must end, `exchanges.jsonl` holds the answers, \
+        `expected/` and `mapped/` what is derived. `UPDATE=1` rewrites what is derived, never what a case claims.\n\n\
+        A new one is its folder and two lines in `lib.rs`. `rules.rs` holds what the tests want of every collector: \
+        described columns, reasoned permissions, cases for several pages, a denied call and a broken answer, no secret \
+        and nobody real in them.\n\n\
+        | collector | what | needs |\n|---|---|---|\n"
+        .to_owned();
+    for spec in specs {
+        let id = &spec.id;
+        let row =
+            format!("| [{id}]({id}/README.md) | {} | [permissions](../deploy/permissions/{id}.md) |\n", spec.title);
+        text += &row;
+    }
+    text
+}
+
 /// The README of a collector.
 pub(crate) fn readme(spec: &CollectorSpec) -> String {
     let mut text = format!(

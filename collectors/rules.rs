@@ -173,6 +173,7 @@ fn every_operation_a_fixture_makes_is_declared() {
 fn readmes_and_permissions_are_fresh() {
     let permissions = house().join("../deploy/permissions");
     let mut wanted = BTreeSet::new();
+    assert_fresh(&house().join("README.md"), &describe::index(all().iter().map(|collector| collector.spec())));
     for collector in all() {
         let spec = collector.spec();
         assert_fresh(&house().join(&spec.id).join("README.md"), &describe::readme(spec));
