@@ -3,15 +3,17 @@
 //! A case runs through the same scratch database, people, verdict table and SQL as an evaluation; only the collectors
 //! are missing, for a case writes the vocabulary's rows itself. What it may not do is expect less than every row.
 //!
-//!     as_of = "2026-03-10T12:00:00Z"
-//!     [sources.aws]
-//!     collector = "aws_iam"
-//!     [[case]]
-//!     name = "a user without a device fails"
-//!     covers = ["fail"]
-//!     outcome = "fail"
-//!     tables.account = [{ account_key = "aws:ada", status = "enabled", mfa = "none" }]
-//!     expect = [{ subject = "aws:ada", verdict = "fail" }]
+//! ```toml
+//! as_of = "2026-03-10T12:00:00Z"
+//! [sources.aws]
+//! collector = "aws_iam"
+//! [[case]]
+//! name = "a user without a device fails"
+//! covers = ["fail"]
+//! outcome = "fail"
+//! tables.account = [{ account_key = "aws:ada", status = "enabled", mfa = "none" }]
+//! expect = [{ subject = "aws:ada", verdict = "fail" }]
+//! ```
 //!
 //! A row without `source` belongs to the source its key begins with. `[case.sources.aws]` overrides `collector`,
 //! `seen_at`, `status`, `required`, `max_age` and `collected` for one case.
