@@ -50,8 +50,17 @@ pub(super) fn compare(facts: &Facts, reasons: &mut Vec<Reason>) -> Vec<Count> {
         let declared = i32::try_from(detailed.len()).ok();
         count(&mut counts, "aws_iam_user", counted, declared, "iam:GetAccountAuthorizationDetails users");
         compare_details(facts, &listed, &detailed, reasons);
-        let groups = facts.summary.as_ref().and_then(|summary| summary.get("Groups").copied());
-        count(&mut counts, "aws_iam_group", details.groups.len() as u64, groups, "iam:GetAccountSummary Groups");
+        let figure = |name: &str| facts.summary.as_ref().and_then(|summary| summary.get(name).copied());
+        let (groups, policies) = (details.groups.len() as u64, details.policies.len() as u64);
+        count(&mut counts, "aws_iam_group", groups, figure("Groups"), "iam:GetAccountSummary Groups");
+        count(&mut counts, "aws_iam_policy", policies, figure("Policies"), "iam:GetAccountSummary Policies");
+        if let Some(roles) = &facts.roles {
+            let detailed: BTreeSet<&str> = details.roles.keys().map(String::as_str).collect();
+            let listed: BTreeSet<&str> = roles.iter().map(String::as_str).collect();
+            let declared = i32::try_from(listed.len()).ok();
+            count(&mut counts, ROLES, detailed.len() as u64, declared, "iam:ListRoles");
+            compare_roles(&listed, &detailed, reasons);
+        }
     }
     if let Some(devices) = &facts.devices {
         compare_devices(devices, &mut counts, reasons);
@@ -59,7 +68,7 @@ pub(super) fn compare(facts: &Facts, reasons: &mut Vec<Reason>) -> Vec<Count> {
     if counts.is_empty() {
         counts.push(Count { table: "aws_iam_user".to_owned(), counted, declared: None, declared_by: None });
     }
-    for count in counts.iter().filter(|count| count.table != DEVICES) {
+    for count in counts.iter().filter(|count| ![DEVICES, ROLES].contains(&count.table.as_str())) {
         if let (Some(declared), Some(by)) = (count.declared, &count.declared_by)
             && declared != count.counted
         {
@@ -79,6 +88,20 @@ fn count(counts: &mut Vec<Count>, table: &str, counted: u64, declared: Option<i3
 
 /// Compared by serial number, which says more than the count beside it.
 const DEVICES: &str = "aws_iam_mfa_device";
+/// Compared by name.
+const ROLES: &str = "aws_iam_role";
+
+fn compare_roles(listed: &BTreeSet<&str>, detailed: &BTreeSet<&str>, reasons: &mut Vec<Reason>) {
+    let one: Vec<&str> = listed.symmetric_difference(detailed).copied().collect();
+    if !one.is_empty() {
+        let message = format!(
+            "{} roles are in iam:ListRoles or in the authorisation details, not in both: {}",
+            one.len(),
+            some(&one)
+        );
+        reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table(ROLES));
+    }
+}
 
 fn compare_devices(devices: &Devices, counts: &mut Vec<Count>, reasons: &mut Vec<Reason>) {
     let in_use = devices.in_use();

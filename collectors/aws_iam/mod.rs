@@ -17,7 +17,7 @@ use egress::{Collector, Context, Policy};
 use jiff::SignedDuration;
 use model::{CollectError, CollectorSpec, Completeness, Observation, Reason, ReasonCode, Timestamp};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// The collector.
@@ -25,7 +25,7 @@ pub(crate) struct AwsIam;
 
 static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
 
-const BASIS: &str = "the last page of every listing was marked as such by AWS; the users listed, the rows of the credential report without root, the users of the authorisation details and the account summary's own count agree; groups and MFA devices in use are as many as AWS says elsewhere";
+const BASIS: &str = "the last page of every listing was marked as such by AWS; the users listed, the rows of the credential report without root, the users of the authorisation details and the account summary's own count agree; groups, roles, customer policies and MFA devices in use are those AWS tells of elsewhere";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +66,7 @@ impl Collector for AwsIam {
         let summary = missing.unless(read::summary(&iam).await, &SUMMARY)?;
         let report = missing.unless(report::read(ctx, &iam).await, &REPORT)?;
         let details = missing.unless(grants::read(&iam).await, &AUTHORIZATION)?;
+        let roles = missing.unless(read::roles(&iam).await, &ROLES)?;
         let devices = missing.unless(read::virtual_mfa_devices(&iam).await, &DEVICES)?;
         let password_policy = missing.unless(read::password_policy(&iam).await, &PASSWORD_POLICY)?;
         let members = match detail {
@@ -79,6 +80,7 @@ impl Collector for AwsIam {
             summary,
             report,
             details,
+            roles,
             devices,
             password_policy,
             members,
@@ -129,6 +131,8 @@ struct Facts {
     summary: Option<read::Summary>,
     report: Option<report::Report>,
     details: Option<grants::Details>,
+    /// Names of the roles, listed apart from their details.
+    roles: Option<BTreeSet<String>>,
     devices: Option<read::Devices>,
     password_policy: Option<read::PasswordPolicy>,
     members: BTreeMap<String, member::Member>,
@@ -175,6 +179,8 @@ const AUTHORIZATION: [Feeds; 2] = [
         columns: &[],
     },
 ];
+
+const ROLES: [Feeds; 1] = [Feeds { tables: &["aws_iam_role"], columns: &[] }];
 
 const DEVICES: [Feeds; 1] = [Feeds { tables: &["aws_iam_mfa_device"], columns: &[] }];
 

@@ -115,6 +115,25 @@ async fn listed(iam: &Client, status: AssignmentStatusType) -> Result<Vec<Virtua
     Ok(devices)
 }
 
+/// Names of every role. The details of roles come with the authorisation details, which nothing else counts.
+pub(super) async fn roles(iam: &Client) -> Result<BTreeSet<String>, CollectError> {
+    const OPERATION: &str = "iam:ListRoles";
+    let roles = list(OPERATION, |marker| async move {
+        let (answer, content) = call(OPERATION, |guard| {
+            iam.list_roles().max_items(PAGE_SIZE).set_marker(marker).customize().interceptor(guard).send()
+        })
+        .await?;
+        Ok((Page { truncated: Some(answer.is_truncated), next: answer.marker, items: answer.roles }, content))
+    })
+    .await
+    .map_err(|failure| failure.error)?;
+    if roles.iter().any(|role| role.role_name.is_empty()) {
+        let message = "a role without a name".to_owned();
+        return Err(CollectError::Malformed { operation: OPERATION.to_owned(), message });
+    }
+    Ok(roles.into_iter().map(|role| role.role_name).collect())
+}
+
 /// The password policy, or that there is none.
 pub(super) async fn password_policy(iam: &Client) -> Result<PasswordPolicy, CollectError> {
     const OPERATION: &str = "iam:GetAccountPasswordPolicy";

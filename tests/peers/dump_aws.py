@@ -50,7 +50,7 @@ attached, everything = {}, set()
 policies = listed("list_policies", "Policies", Scope="Local")
 for policy in policies:
     arn = policy["Arn"]
-    for kind, key in [("user", "PolicyUsers"), ("group", "PolicyGroups")]:
+    for kind, key in [("user", "PolicyUsers"), ("group", "PolicyGroups"), ("role", "PolicyRoles")]:
         for holder in listed("list_entities_for_policy", key, PolicyArn=arn):
             attached.setdefault((kind, holder[f"{kind.title()}Name"]), []).append((arn, policy["PolicyName"]))
     version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
@@ -77,6 +77,12 @@ for group in groups:
     members += [(name, user["UserName"]) for user in listed("get_group", "Users", GroupName=name)]
     for policy in listed("list_group_policies", "PolicyNames", GroupName=name):
         note_inline("group", name, policy, iam.get_group_policy(GroupName=name, PolicyName=policy)["PolicyDocument"])
+
+roles = listed("list_roles", "Roles")
+for role in roles:
+    name = role["RoleName"]
+    for policy in listed("list_role_policies", "PolicyNames", RoleName=name):
+        note_inline("role", name, policy, iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
 
 # inline policies and tags of all users are read at once; calls for each would say the same
 tags_of = {}
@@ -131,6 +137,20 @@ tables = {
             "is_administrator": int(holds_everything("group", group["GroupName"])),
         }
         for group in groups
+    ],
+    "aws_iam_role": [
+        {
+            "role_name": role["RoleName"],
+            "role_id": role["RoleId"],
+            "arn": role["Arn"],
+            "path": role["Path"],
+            "created_at": instant(role["CreateDate"]),
+            "trust_policy": text(role["AssumeRolePolicyDocument"]),
+            "attached_policies": names(arn for arn, _ in attached.get(("role", role["RoleName"]), [])),
+            "inline_policies": names(inline.get(("role", role["RoleName"]), [])),
+            "is_administrator": int(holds_everything("role", role["RoleName"])),
+        }
+        for role in roles
     ],
     "aws_iam_group_member": [{"group_name": group, "user_name": user} for group, user in members],
     "aws_iam_attached_policy": [

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 
 endpoint, users = sys.argv[1], int(sys.argv[2])
-THREADS, GROUPS, POLICIES = 4, 20, 10
+THREADS, GROUPS, POLICIES, ROLES = 4, 20, 10, 7
 
 config = Config(max_pool_connections=THREADS, retries={"total_max_attempts": 1}, parameter_validation=False)
 iam = boto3.client(
@@ -46,6 +46,17 @@ def group(number):
     if number % 4 == 0:
         iam.put_group_policy(GroupName=name, PolicyName="written-in", PolicyDocument=allow("s3:List*"))
     return name
+
+
+def role(number):
+    name = f"role-{number}"
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam.create_role(RoleName=name, Path="/" if number % 2 else "/service/", AssumeRolePolicyDocument=document)
+    if number % 3 == 0:
+        iam.attach_role_policy(RoleName=name, PolicyArn=policies[number % POLICIES])
+    if number % 4 == 1:
+        iam.put_role_policy(RoleName=name, PolicyName="written-in", PolicyDocument=allow("s3:List*"))
 
 
 def user(number):
@@ -86,5 +97,7 @@ def user(number):
 
 policies = [policy(number) for number in range(POLICIES)]
 groups = [group(number) for number in range(GROUPS)]
+for number in range(ROLES):
+    role(number)
 with ThreadPoolExecutor(THREADS) as pool:
     json.dump(dict(pool.map(user, range(users))), sys.stdout)

@@ -22,6 +22,7 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("sts:GetCallerIdentity", &["Account", "Arn"]),
     ("iam:ListUsers", &["Users", "IsTruncated"]),
     ("iam:GetAccountAuthorizationDetails", &["IsTruncated"]),
+    ("iam:ListRoles", &["Roles", "IsTruncated"]),
     ("iam:ListVirtualMFADevices", &["VirtualMFADevices", "IsTruncated"]),
     ("iam:GetAccountSummary", &["SummaryMap"]),
     ("iam:GenerateCredentialReport", &["State"]),

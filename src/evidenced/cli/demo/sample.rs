@@ -18,6 +18,7 @@ const AWS: &[(&str, &str)] = &[
     ("GetCallerIdentity", include_str!("sample/aws/GetCallerIdentity.xml")),
     ("ListUsers", include_str!("sample/aws/ListUsers.xml")),
     ("GetAccountAuthorizationDetails", include_str!("sample/aws/GetAccountAuthorizationDetails.xml")),
+    ("ListRoles", include_str!("sample/aws/ListRoles.xml")),
     ("GenerateCredentialReport", include_str!("sample/aws/GenerateCredentialReport.xml")),
     ("GetCredentialReport", include_str!("sample/aws/GetCredentialReport.xml")),
     ("ListVirtualMFADevices", include_str!("sample/aws/ListVirtualMFADevices.xml")),
