@@ -78,12 +78,17 @@ struct Job {
 
 /// Reads the jobs of one kind; what disagrees becomes a reason.
 pub(super) async fn read(client: &Client, kind: Kind, window: &Window, run: &mut Run) -> Result<(), CollectError> {
-    let (mut jobs, mut by_state) = both(client, kind, window).await?;
-    if ids(&jobs) != by_state {
+    let Twice { mut jobs, mut by_state, mut strays } = both(client, kind, window).await?;
+    if ids(&jobs) != by_state || !strays.is_empty() {
         // a job may have moved between the two readings; it does not do so twice, and what was seen once does not vanish
         let seen: BTreeSet<String> = ids(&jobs).union(&by_state).cloned().collect();
-        (jobs, by_state) = both(client, kind, window).await?;
+        Twice { jobs, by_state, strays } = both(client, kind, window).await?;
         by_state.extend(seen);
+    }
+    if !strays.is_empty() {
+        let strays: Vec<&str> = strays.iter().map(String::as_str).collect();
+        let message = format!("{} jobs came under a state that is not theirs: {}", strays.len(), some(&strays));
+        run.reasons.push(Reason::new(ReasonCode::Malformed, message).table(kind.table()));
     }
     let at_once = ids(&jobs);
     if at_once != by_state {
@@ -100,16 +105,30 @@ pub(super) async fn read(client: &Client, kind: Kind, window: &Window, run: &mut
     jobs.into_iter().try_for_each(|job| run.add(kind.table(), job.row))
 }
 
-async fn both(client: &Client, kind: Kind, window: &Window) -> Result<(Vec<Job>, BTreeSet<String>), CollectError> {
+/// One reading at once and one state by state.
+struct Twice {
+    jobs: Vec<Job>,
+    /// Ids of the jobs listed state by state.
+    by_state: BTreeSet<String>,
+    /// Ids of jobs that were listed under another state than they say.
+    strays: BTreeSet<String>,
+}
+
+async fn both(client: &Client, kind: Kind, window: &Window) -> Result<Twice, CollectError> {
     let jobs = listed(client, kind, window, None).await?;
     // a state AWS has come to use since this was written is asked for too
     let new: BTreeSet<&str> =
         jobs.iter().map(|job| job.state.as_str()).filter(|state| !kind.states().contains(state)).collect();
-    let mut by_state = BTreeSet::new();
+    let (mut by_state, mut strays) = (BTreeSet::new(), BTreeSet::new());
     for state in kind.states().iter().copied().chain(new) {
-        by_state.extend(listed(client, kind, window, Some(state)).await?.into_iter().map(|job| job.id));
+        for job in listed(client, kind, window, Some(state)).await? {
+            if job.state != state {
+                strays.insert(job.id.clone());
+            }
+            by_state.insert(job.id);
+        }
     }
-    Ok((jobs, by_state))
+    Ok(Twice { jobs, by_state, strays })
 }
 
 fn ids(jobs: &[Job]) -> BTreeSet<String> {

@@ -235,23 +235,26 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 }
 
-/// `text` without its request id and without the token of the page after it. A page that lists nothing keeps its
-/// token: AWS may give several such pages in a row.
+/// What a page lists: `text` without its request id and without what tells of the page after it. A page that lists
+/// nothing keeps that: AWS may give several such pages in a row.
 fn listed(text: &str) -> String {
-    let text = without(text, "<RequestId>", "</RequestId>");
-    let (xml, json) = (text.contains("<member>"), text.contains(":[{") || text.contains(": [{"));
-    match (xml, json) {
-        (true, _) => without(&text, "<Marker>", "</Marker>"),
-        (_, true) => without(&text, "\"NextToken\":\"", "\""),
-        _ => text,
+    if let Ok(serde_json::Value::Object(mut page)) = serde_json::from_str(text) {
+        let lists_something = page.values().any(|value| value.as_array().is_some_and(|members| !members.is_empty()));
+        if lists_something {
+            page.remove("NextToken");
+        }
+        return serde_json::Value::Object(page).to_string();
     }
+    let text = without(text, "RequestId");
+    if text.contains("<member>") { without(&without(&text, "Marker"), "IsTruncated") } else { text }
 }
 
-/// `text` without what stands between the last `open` and the `close` after it.
-fn without(text: &str, open: &str, close: &str) -> String {
-    match text.rfind(open).map(|start| start + open.len()) {
+/// `text` without the last element `name`.
+fn without(text: &str, name: &str) -> String {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    match text.rfind(&open) {
         Some(start) => {
-            let end = text[start..].find(close).map_or(text.len(), |length| start + length);
+            let end = text[start..].find(&close).map_or(text.len(), |length| start + length + close.len());
             format!("{}{}", &text[..start], &text[end..])
         }
         None => text.to_owned(),
@@ -323,5 +326,12 @@ mod tests {
         assert_eq!(json("{\"a\":1}", "t1"), json("{\"a\":1}", "t2"));
         assert_ne!(json("{\"a\":1}", "t1"), json("{\"a\":2}", "t1"));
         assert_ne!(json("", "t1"), json("", "t2"));
+        // the last page has no token at all, and nothing that says more follow
+        assert_eq!(json("{\"a\":1}", "t1"), listed("{ \"Jobs\": [ {\"a\": 1} ] }"));
+        let page = |more: &str| listed(&format!("<R><Users><member>a</member></Users>{more}</R>"));
+        assert_eq!(
+            page("<IsTruncated>true</IsTruncated><Marker>m1</Marker>"),
+            page("<IsTruncated>false</IsTruncated>")
+        );
     }
 }
