@@ -108,9 +108,11 @@ impl GitHub {
             if answer.status != 200 {
                 return Err(self.refusal(operation, &answer));
             }
-            pages.page(answer.links.next.as_deref(), Digest::of(&answer.body))?;
+            let page = parse(operation, &answer.body)?;
+            // what it says, however it is written: the same page may come again with other spacing
+            pages.page(answer.links.next.as_deref(), Digest::of(page.to_string().as_bytes()))?;
             read += 1;
-            let Value::Array(page) = parse(operation, &answer.body)? else {
+            let Value::Array(page) = page else {
                 return Err(malformed(operation, "the answer is not a JSON array"));
             };
             if page.len() > PER_PAGE {

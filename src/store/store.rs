@@ -389,27 +389,35 @@ impl Store {
         Ok(stored)
     }
 
-    /// Leaves both databases as one plain file each, and their digests beside them.
-    fn close(&mut self) {
+    /// Closes the store: both databases become one plain file each, with their digests beside them.
+    ///
+    /// What was acknowledged is safe whatever this meets: the next start reads the write-ahead log. An error says that
+    /// the disk fails, which whoever wrote should not pass over. A store that is dropped only warns of it.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.shut()
+    }
+
+    fn shut(&mut self) -> Result<(), StoreError> {
         self.reader.close();
-        let Some(Databases { evidence, lock }) = self.databases.take() else { return };
+        let Some(Databases { evidence, lock }) = self.databases.take() else { return Ok(()) };
         if self.poison.is_some() {
-            return;
+            return Ok(());
         }
-        if let Err(error) = closing::close(&self.paths, evidence, lock) {
-            // nothing is lost: the next start reads the write-ahead log
-            if error.is_busy() {
+        match closing::close(&self.paths, evidence, lock) {
+            Err(error) if error.is_busy() => {
                 tracing::debug!(%error, "store.close.incomplete");
-            } else {
-                tracing::warn!(%error, "store.close.failed");
+                Ok(())
             }
+            closed => closed,
         }
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.close();
+        if let Err(error) = self.shut() {
+            tracing::warn!(%error, "store.close.failed");
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod aws_emulator;
+mod crash;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
 mod faults;
@@ -18,3 +19,4 @@ mod line;
 mod peers;
 mod rows;
 mod support;
+mod traced;

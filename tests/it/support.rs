@@ -1,6 +1,7 @@
 //! Runs the program as a user would: a folder, a configuration, commands, their exit codes and output.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -49,6 +50,37 @@ impl Audit {
     /// Writes a file into the folder.
     pub(crate) fn write(&self, name: &str, content: &str) {
         std::fs::write(self.path(name), content).unwrap();
+    }
+
+    /// The same folder once more, with everything in it.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self { folder: tempfile::tempdir().unwrap() };
+        for path in self.everything() {
+            let to = copy.path(path.strip_prefix(self.folder.path()).unwrap().to_str().unwrap());
+            if path.is_dir() {
+                std::fs::create_dir_all(&to).unwrap();
+            } else {
+                std::fs::copy(&path, &to).unwrap();
+            }
+            std::fs::set_permissions(&to, std::fs::metadata(&path).unwrap().permissions()).unwrap();
+        }
+        copy
+    }
+
+    /// Every file and folder below the folder, folders before what is in them.
+    pub(crate) fn everything(&self) -> BTreeSet<PathBuf> {
+        let mut found = BTreeSet::new();
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in std::fs::read_dir(next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path.clone());
+                }
+                found.insert(path);
+            }
+        }
+        found
     }
 
     /// The program in the folder, with a clean environment and credentials no real service knows.

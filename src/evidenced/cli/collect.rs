@@ -28,6 +28,7 @@ pub(super) async fn collect(settings: Settings, names: &[String], global: &Globa
         let snapshots: Vec<Value> = sealed.iter().map(report).collect();
         print::json(&json!({"schema": "evidenced/collect/v1", "snapshots": snapshots}))?;
     }
+    line.close()?;
     let all_complete = sealed.iter().all(|snapshot| snapshot.value().status == SnapshotStatus::Complete);
     Ok(if all_complete { Exit::Done } else { Exit::Inconclusive })
 }

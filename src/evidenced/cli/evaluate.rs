@@ -34,6 +34,7 @@ pub(super) fn check(
             }
         }
     }
+    line.close()?;
     Ok(exit(&checked))
 }
 

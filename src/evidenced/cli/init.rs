@@ -47,6 +47,7 @@ pub(super) fn init(dir: &Path, name: &str, origin: &str, timezone: &str, global:
             file.display(),
         ))?,
     }
+    line.close()?;
     Ok(Exit::Done)
 }
 

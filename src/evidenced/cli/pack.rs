@@ -52,6 +52,7 @@ pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) ->
                     output.display()
                 ))?,
             }
+            line.close()?;
             Ok(Exit::Done)
         }
         PackCommand::List => list(&settings, global),

@@ -31,7 +31,7 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     tracing::info!(configuration = %file.display(), sources = jobs.len(), "keeping schedules");
     let events = daemon::signals().map_err(Failure::store)?;
     let kept = Arc::new(KeptLine::new(line, checks));
-    let outcome = daemon::keep(kept, &WallClock, jobs, events).await;
+    let outcome = daemon::keep(Arc::clone(&kept), &WallClock, jobs, events).await;
     if let Some((stop, serving)) = page {
         drop(stop);
         // a page that ended badly must not hide how the daemon ended
@@ -41,6 +41,10 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
         Ok(failure) => failure,
         Err(error) => Failure::store(format!("{error:#}")),
     })?;
+    // a run that outlived its grace still holds it, and its store is closed as a kill would
+    if let Some(kept) = Arc::into_inner(kept) {
+        kept.close()?;
+    }
     tracing::info!("stopped");
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use super::{Line, Trigger, load_checks, now};
 use crate::daemon::{self, Job, Unrun, UnrunOutcome};
+use crate::failure::Failure;
 use crate::settings::{self, Settings};
 use egress::NoProgress;
 use evaluate::CheckSet;
@@ -20,6 +21,11 @@ impl KeptLine {
     /// Keeps `line`, evaluating `checks` after every collection.
     pub(crate) fn new(line: Line, checks: CheckSet) -> Self {
         Self { line, checks: RwLock::new(Arc::new(checks)) }
+    }
+
+    /// Closes the store.
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        self.line.close()
     }
 
     fn checks(&self) -> Arc<CheckSet> {

@@ -94,6 +94,11 @@ impl Line {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Closes the store. Nothing sealed is lost if that fails, but the disk is failing and the command must say so.
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        Ok(self.store.into_inner().unwrap_or_else(PoisonError::into_inner).close()?)
+    }
+
     /// A reader over the same store.
     pub(crate) fn reader(&self) -> Result<Reader, Failure> {
         reader(&self.settings())

@@ -1,0 +1,337 @@
+//! A command that is killed, or whose disk fails, at each of its system calls: nothing acknowledged is lost, `fsck` is
+//! clean, the next run goes on. And what was told to anybody had reached the disk before.
+//!
+//! A kill leaves the page cache as it is, so it cannot show a missing fsync. [`power_loss`] reads the trace instead:
+//! what was written and not synced when a caller was told is what a power cut takes. Its control leaves out one fsync
+//! at a time, in the running program, and must see it.
+
+use crate::support::{Audit, long};
+use crate::traced::{self, Call, Fault, Point};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// A command, how it ends when nothing goes wrong, and what it acknowledged.
+struct Case {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    code: i32,
+    /// What a run that printed this has promised; checked in the folder after everything.
+    acknowledged: fn(&str) -> Promise,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Promise {
+    snapshots: BTreeSet<String>,
+    /// Entries the log must have at least.
+    entries: u64,
+}
+
+const CASES: &[Case] = &[
+    Case { name: "collect", arguments: &["collect"], code: 0, acknowledged: snapshots },
+    Case { name: "check", arguments: &["check", "--format", "json"], code: 0, acknowledged: entries },
+    Case {
+        name: "pack create",
+        arguments: &["pack", "create", "--from", "2020-01-01", "--to", "2099-12-31", "-o", "out.zip"],
+        code: 0,
+        acknowledged: |_| Promise::default(),
+    },
+];
+
+/// A line is printed only after its snapshot is sealed.
+fn snapshots(stdout: &str) -> Promise {
+    let whole = stdout.split_inclusive('\n').filter(|line| line.ends_with(")\n"));
+    let ids =
+        whole.filter_map(|line| line.rsplit_once('(')).map(|(_, id)| id.trim_end().trim_end_matches(')').to_owned());
+    Promise { snapshots: ids.collect(), entries: 0 }
+}
+
+fn entries(stdout: &str) -> Promise {
+    let Ok(printed) = serde_json::from_str::<Value>(stdout) else { return Promise::default() };
+    let indices = printed["evaluations"].as_array().unwrap().iter().filter_map(|one| one["log_index"].as_u64());
+    Promise { snapshots: BTreeSet::new(), entries: indices.max().map_or(0, |last| last + 1) }
+}
+
+/// A store with a snapshot, an evaluation and something new to collect.
+fn prepared() -> Audit {
+    let audit = Audit::with(
+        "[sources.hr]\ncollector = \"hr_file\"\npath = \"hr.csv\"\n\
+         columns = { employee_id = \"ID\", name = \"Name\", start_date = \"Start\" }\n",
+    );
+    audit.write("hr.csv", "ID,Name,Start\nE1,Ada,2020-01-01\n");
+    assert_eq!(audit.run(&["collect"]).code, 0);
+    assert_eq!(audit.run(&["check"]).code, 0);
+    audit.write("hr.csv", "ID,Name,Start\nE1,Ada,2020-01-01\nE2,Bo,2021-01-01\n");
+    audit
+}
+
+impl Case {
+    /// Runs went wrong after they printed `said`: what is there is sound, and the next run goes on.
+    fn assert_recovers(&self, audit: &Audit, said: &[&str], name: &str) {
+        let pack = audit.path("out.zip");
+        if pack.exists() {
+            let verified = audit.run(&["verify", "out.zip"]);
+            assert_eq!(verified.code, 0, "{name}: a pack under its final name is whole: {verified:#?}");
+            std::fs::remove_file(pack).unwrap();
+        }
+        let again = audit.run(self.arguments);
+        assert_eq!(again.code, self.code, "{name}, the next run: {again:#?}");
+        audit.assert_sound();
+        let listed = audit.json(0, &["snapshots", "list"]);
+        let listed: BTreeSet<&str> =
+            listed["snapshots"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+        let checkpoint = std::fs::read_to_string(audit.path("evidence/log/checkpoint")).unwrap();
+        let size: u64 = checkpoint.lines().nth(1).unwrap().parse().unwrap();
+        for promise in said.iter().map(|stdout| (self.acknowledged)(stdout)) {
+            let lost: Vec<&String> = promise.snapshots.iter().filter(|id| !listed.contains(id.as_str())).collect();
+            assert!(lost.is_empty(), "{name}: reported sealed and lost: {lost:?}");
+            assert!(
+                size >= promise.entries,
+                "{name}: {} entries were acknowledged, the log has {size}",
+                promise.entries
+            );
+        }
+    }
+}
+
+/// Of many points some, evenly; in a long run all.
+fn chosen<T: Clone>(points: &[T], most: usize) -> Vec<T> {
+    let step = if long() { 1 } else { points.len().div_ceil(most).max(1) };
+    points.iter().skip(step / 2).step_by(step).cloned().collect()
+}
+
+#[test]
+fn a_kill_at_any_system_call_of_any_command_loses_nothing() {
+    if !traced::possible() {
+        return;
+    }
+    let template = prepared();
+    for case in CASES {
+        let clean = template.copy();
+        let whole = traced::run(&clean, case.arguments, None);
+        assert_eq!(whole.code, Some(case.code), "{}: {}", case.name, whole.stderr);
+        let points = traced::points(&whole.calls);
+        let (mut killed, mut acknowledged) = (0, 0);
+        let tried = chosen(&points, 12);
+        for (at, Point { name, nth }) in tried.iter().enumerate() {
+            let audit = template.copy();
+            let run = traced::run(&audit, case.arguments, Some(&Fault::kill(name, *nth)));
+            let name = format!("{}, killed at {name} number {nth}", case.name);
+            killed += usize::from(run.code != Some(case.code));
+            acknowledged += usize::from((case.acknowledged)(&run.stdout) != Promise::default());
+            // a second kill while the next run recovers, somewhere else each time
+            let again = traced::run(&audit, case.arguments, Some(&Fault::kill("fsync", 1 + at % 9)));
+            case.assert_recovers(&audit, &[&run.stdout, &again.stdout], &name);
+        }
+        println!(
+            "{}: {} of {} points covered, {killed} runs killed there, {acknowledged} after something was acknowledged",
+            case.name,
+            tried.len(),
+            points.len()
+        );
+        assert!(killed * 10 >= tried.len() * 8, "{}: the kills must hit", case.name);
+    }
+}
+
+/// The calls of which a full disk makes an error.
+const GROWING: &[&str] = &["write", "pwrite64", "openat", "rename", "mkdir", "ftruncate", "fsync"];
+
+#[test]
+fn a_disk_that_fails_at_any_step_is_said_and_nothing_is_lost() {
+    if !traced::possible() {
+        return;
+    }
+    let template = prepared();
+    for case in CASES {
+        let whole = traced::run(&template.copy(), case.arguments, None);
+        let mut faults: Vec<(Point, &str, bool)> = Vec::new();
+        for point in traced::points(&whole.calls) {
+            if point.name == "fsync" {
+                faults.push((point.clone(), "EIO", false));
+            }
+            if GROWING.contains(&point.name.as_str()) {
+                faults.push((point.clone(), "ENOSPC", false));
+                // what wakes a thread is a write too, and must go on working
+                if point.name != "write" {
+                    faults.push((point, "ENOSPC", true));
+                }
+            }
+        }
+        let tried = chosen(&faults, 14);
+        let (mut stopped, mut unharmed) = (0, 0);
+        for (Point { name: call, nth }, errno, for_ever) in &tried {
+            let audit = template.copy();
+            let run = traced::run(&audit, case.arguments, Some(&Fault::error(call, errno, *nth, *for_ever)));
+            let name = format!(
+                "{}, {errno} from {call} number {nth}{}",
+                case.name,
+                if *for_ever { " and all after it" } else { "" }
+            );
+            let met: Vec<&Call> = run.calls.iter().filter(|call| call.injected).collect();
+            // the worker's own pipes, the terminal: what is not on the disk may fail otherwise
+            let on_disk = met.iter().any(|call| call.path().is_some_and(|path| path.contains("/evidence/")));
+            match run.code {
+                Some(code) if code == case.code => unharmed += 1,
+                Some(74) => stopped += 1,
+                code => assert!(!on_disk && !run.stderr.is_empty(), "{name}: {code:?} {} {met:?}", run.stderr),
+            }
+            if *errno == "EIO" && on_disk {
+                assert_eq!(run.code, Some(74), "{name}: {} {met:?}", run.stderr);
+            }
+            case.assert_recovers(&audit, &[&run.stdout], &name);
+        }
+        println!(
+            "{}: {} of {} failures of the disk tried, {stopped} ended in 74, {unharmed} had done their work",
+            case.name,
+            tried.len(),
+            faults.len()
+        );
+        assert!(stopped > 0, "{}", case.name);
+    }
+}
+
+/// What a power cut would take, by the trace of a run in `folder`, where `known` were there before. The rules:
+///
+/// - when something is printed, all that was written is on the disk;
+/// - a file gets its final name only when its content is on the disk;
+/// - blobs and openings are on the disk before an entry that names them is written;
+/// - everything is on the disk before a checkpoint that covers it is published.
+fn power_loss(folder: &Path, known: &BTreeSet<PathBuf>, calls: &[Call]) -> Vec<String> {
+    let mut disk = Disk { known: known.clone(), ..Disk::default() };
+    let mut lost = Vec::new();
+    for call in calls {
+        let path = call.path().map(PathBuf::from);
+        let inside = path.as_ref().filter(|path| path.starts_with(folder));
+        if call.tells() {
+            lost.extend(disk.unsynced(folder).into_iter().map(|what| format!("when something was printed: {what}")));
+        }
+        if !call.succeeded() {
+            continue;
+        }
+        match (call.name.as_str(), inside) {
+            ("openat", _) => disk.opened(call),
+            ("write" | "writev" | "pwrite64" | "ftruncate" | "fallocate", Some(path)) => {
+                if path.ends_with("evidence.sqlite-wal") {
+                    for part in ["evidence/blobs", "evidence/openings"] {
+                        let before = disk.unsynced(&folder.join(part));
+                        lost.extend(before.into_iter().map(|what| format!("before the entry that names it: {what}")));
+                    }
+                }
+                disk.contents.insert(path.clone());
+            }
+            ("fsync" | "fdatasync", Some(path)) => disk.synced(path),
+            ("rename" | "renameat" | "renameat2" | "link" | "linkat", _) => {
+                let [from, to] = call.paths()[..] else { panic!("{call:?}") };
+                let (from, to) = (PathBuf::from(from), PathBuf::from(to));
+                if disk.contents.remove(&from) {
+                    lost.push(format!("the content of {} when it got that name", to.display()));
+                }
+                if to.ends_with("log/checkpoint") {
+                    let before = disk.unsynced(&folder.join("evidence"));
+                    lost.extend(before.into_iter().map(|what| format!("before the checkpoint that covers it: {what}")));
+                }
+                disk.removed(from);
+                disk.made(to);
+            }
+            ("unlink" | "unlinkat", _) => call.paths().first().into_iter().for_each(|path| disk.removed(path.into())),
+            ("mkdir" | "mkdirat", _) => call.paths().first().into_iter().for_each(|path| disk.made(path.into())),
+            _ => {}
+        }
+    }
+    lost
+}
+
+/// What the kernel knows and the disk may not.
+#[derive(Default)]
+struct Disk {
+    known: BTreeSet<PathBuf>,
+    /// Files whose content is not on the disk.
+    contents: BTreeSet<PathBuf>,
+    /// Names that were made or removed, by folder.
+    names: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+}
+
+impl Disk {
+    fn opened(&mut self, call: &Call) {
+        let Some(path) = call.paths().first().map(PathBuf::from) else { return };
+        if call.text.contains("O_CREAT") && !self.known.contains(&path) {
+            self.made(path.clone());
+        }
+        if call.text.contains("O_TRUNC") {
+            self.contents.insert(path);
+        }
+    }
+
+    fn made(&mut self, path: PathBuf) {
+        self.names.entry(path.parent().unwrap().to_owned()).or_default().insert(path.clone());
+        self.known.insert(path);
+    }
+
+    fn removed(&mut self, path: PathBuf) {
+        self.contents.remove(&path);
+        self.known.remove(&path);
+        self.names.entry(path.parent().unwrap().to_owned()).or_default().insert(path);
+    }
+
+    fn synced(&mut self, path: &Path) {
+        self.contents.remove(path);
+        self.names.remove(path);
+    }
+
+    /// What below `part` a power cut would take, but for what nobody needs after one.
+    fn unsynced(&self, part: &Path) -> Vec<String> {
+        let needed = |path: &&PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            path.starts_with(part)
+                && !(name.ends_with("-shm") || name == "writer.lock")
+                && !path.components().any(|part| part.as_os_str() == ".tmp")
+        };
+        let contents = self.contents.iter().filter(needed).map(|path| format!("the content of {}", path.display()));
+        let names = self.names.values().flatten().filter(needed).map(|path| format!("the name {}", path.display()));
+        contents.chain(names).collect()
+    }
+}
+
+#[test]
+fn what_was_told_had_reached_the_disk_and_a_missing_fsync_is_seen() {
+    if !traced::possible() {
+        return;
+    }
+    let template = prepared();
+    for case in CASES {
+        let audit = template.copy();
+        let known = audit.everything();
+        let folder = audit.path("");
+        let whole = traced::run(&audit, case.arguments, None);
+        assert_eq!(power_loss(&folder, &known, &whole.calls), [] as [String; 0], "{}", case.name);
+
+        // the control on paper: every fsync of a file's content before the last word counts
+        let last_word = whole.calls.iter().rposition(Call::tells).unwrap();
+        let (mut fsyncs, mut needed) = (0, 0);
+        for at in (0..last_word).filter(|at| whole.calls[*at].name == "fsync" && whole.calls[*at].succeeded()) {
+            let mut without = whole.calls.clone();
+            without.remove(at);
+            fsyncs += 1;
+            needed += usize::from(!power_loss(&folder, &known, &without).is_empty());
+        }
+        // and in the running program, which is told that it succeeded
+        let points: Vec<Point> =
+            traced::points(&whole.calls[..last_word]).into_iter().filter(|point| point.name == "fsync").collect();
+        let tried = chosen(&points, 8);
+        let mut seen = 0;
+        for Point { name, nth } in &tried {
+            let audit = template.copy();
+            let known = audit.everything();
+            let run = traced::run(&audit, case.arguments, Some(&Fault::left_out(name, *nth)));
+            assert!(run.calls.iter().any(|call| call.injected), "{name} {nth} was not left out");
+            seen += usize::from(!power_loss(&audit.path(""), &known, &run.calls).is_empty());
+        }
+        println!(
+            "{}: of {fsyncs} fsyncs before the last word, {needed} are missed when left out of the trace; of {} left out \
+             of the running program, {seen}",
+            case.name,
+            tried.len()
+        );
+        assert!(seen > 0, "{}: the control sees nothing", case.name);
+    }
+}
