@@ -3,7 +3,8 @@
 use crate::error::PackError;
 use crate::plan::Source;
 use ledger::tree::{inclusion_proof, leaf_hash};
-use ledger::{Inclusion, MemoryNodes, SignedCheckpoint};
+use ledger::{Body, Entry, Inclusion, MemoryNodes, SignedCheckpoint};
+use model::Timestamp;
 use std::io::{self, Read};
 
 /// Every entry under a checkpoint, shown to be the ones it signs.
@@ -11,12 +12,14 @@ pub(crate) struct Entries {
     nodes: MemoryNodes,
     /// Length of all lines.
     pub(crate) bytes: u64,
+    /// Log position, time and digest of every configuration that was in force.
+    pub(crate) configurations: Vec<(u64, Timestamp, String)>,
 }
 
 impl Entries {
     /// Reads every entry and compares the root of their tree with the checkpoint's.
     pub(crate) fn load(source: &dyn Source, checkpoint: &SignedCheckpoint) -> Result<Self, PackError> {
-        let mut entries = Self { nodes: MemoryNodes::new(), bytes: 0 };
+        let mut entries = Self { nodes: MemoryNodes::new(), bytes: 0, configurations: Vec::new() };
         for index in 0..checkpoint.size() {
             let entry = read(source, index)?;
             let unproven = |problem: String| PackError::Unproven { what: format!("entry {index}"), problem };
@@ -24,6 +27,10 @@ impl Entries {
                 return Err(unproven("it is not one line".to_owned()));
             }
             entries.bytes += entry.len() as u64 + 1;
+            let decoded = Entry::decode(&entry).map_err(|error| unproven(error.to_string()))?;
+            if let Body::Configuration { digest } = &decoded.body {
+                entries.configurations.push((index, decoded.at, digest.to_string()));
+            }
             entries.nodes.push(leaf_hash(&entry)).map_err(|error| unproven(error.to_string()))?;
         }
         if entries.nodes.root() != checkpoint.root() {

@@ -1,6 +1,6 @@
 //! Evidence packs: written from sealed bytes, verified by anybody, offline.
 //!
-//! [`write`] takes a [`Plan`] and a [`Source`] of sealed bytes and knows nothing of where they are kept. [`verify`] takes a
+//! [`prepare`] takes a [`Plan`] and a [`Source`] of sealed bytes and knows nothing of where they are kept. [`verify`] takes a
 //! file or folder that may be hostile: it never writes, never reaches for the network, never follows a link, never unpacks
 //! to disk, and tells what is proven from what is not. Nothing here decides whether a check passed.
 
@@ -25,6 +25,9 @@ mod tests;
 
 pub use error::{PackError, VerifyError};
 pub use manifest::{FileRecord, ItemRecord, PackManifest};
-pub use plan::{CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Slot, Source, SourceError};
+pub use plan::{
+    Applicability, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot, Source,
+    SourceError,
+};
 pub use verify::{Problem, VerifyOptions, VerifyReport, verify};
-pub use write::{Written, write};
+pub use write::{Prepared, Written, prepare};

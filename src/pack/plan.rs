@@ -3,7 +3,7 @@
 //! The pack knows nothing of stores or of how checks run; whoever has both fills these in.
 
 use ledger::VerifierKey;
-use model::{Digest, Timestamp};
+use model::{CollectorSpec, Digest, Timestamp};
 use std::path::PathBuf;
 
 /// Why a source could not hand something out.
@@ -38,8 +38,16 @@ pub struct Plan {
     pub items: Vec<u64>,
     /// The checks whose evaluations are shipped.
     pub checks: Vec<CheckFile>,
-    /// The framework the pack is for, with its controls.
-    pub framework: Option<Framework>,
+    /// The framework the pack is for; none: no one in particular.
+    pub framework: Option<String>,
+    /// The catalogues whose controls get a page each.
+    pub frameworks: Vec<Framework>,
+    /// What the collectors say of themselves, for the statements about populations.
+    pub collectors: Vec<CollectorSpec>,
+    /// The Statement of Applicability as the configuration records it.
+    pub applicability: Vec<Applicability>,
+    /// The auditor's requests as the configuration records them.
+    pub requests: Vec<Request>,
     /// Every due slot of the period and what became of it.
     pub slots: Vec<Slot>,
     /// What is left out on purpose, and why.
@@ -50,6 +58,13 @@ pub struct Plan {
     pub created_at: Timestamp,
     /// The program that makes it: `evidenced/0.1.0`.
     pub tool: String,
+}
+
+impl Plan {
+    /// What the collector `id` says of itself.
+    pub(crate) fn collector(&self, id: &str) -> Option<&CollectorSpec> {
+        self.collectors.iter().find(|spec| spec.id == id)
+    }
 }
 
 /// A check as its author wrote it.
@@ -83,6 +98,40 @@ pub struct Control {
     pub title: String,
     /// `check`, `manual` or `review`.
     pub coverage: String,
+}
+
+/// Whether a control applies, in the organisation's word.
+#[derive(Debug, Clone)]
+pub struct Applicability {
+    /// `iso27001:2022/A.5.18`.
+    pub control: String,
+    /// Whether it applies.
+    pub applicable: bool,
+    /// Why it does or does not.
+    pub justification: String,
+}
+
+/// Something the auditor asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The auditor's number for it.
+    pub id: String,
+    /// What was asked.
+    pub text: String,
+    /// Controls whose evidence answers it.
+    pub controls: Vec<String>,
+    /// Sources whose evidence answers it.
+    pub sources: Vec<String>,
+    /// When it is due, as written.
+    pub due: Option<String>,
+    /// Where it stands, in the organisation's word.
+    pub our_status: Option<String>,
+    /// What the organisation says of it.
+    pub our_note: Option<String>,
+    /// Where it stands, in the auditor's word.
+    pub auditor_status: Option<String>,
+    /// What the auditor says of it.
+    pub auditor_note: Option<String>,
 }
 
 /// A due slot of a source.

@@ -19,7 +19,6 @@ enum Block {
 pub(crate) struct Facts<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) summary: &'a Summary,
-    pub(crate) log_size: u64,
 }
 
 /// The text form.
@@ -112,8 +111,17 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
     let plan = facts.plan;
     let mut files = vec![
         ("01_SCOPE.json", "organisation, period, systems, what is left out and why"),
-        ("02_EVIDENCE_INDEX.csv, .json", "one row per sealed document, with its digest and its position in the log"),
+        (
+            "02_EVIDENCE_INDEX.csv, .json, .xlsx",
+            "one row per sealed document, with its digest and its position in the log",
+        ),
+        (
+            "03_REQUESTS.csv",
+            "the auditor's requests, our word and theirs in columns apart; empty when none is recorded",
+        ),
         ("04_COVERAGE.csv", "runs that were due against runs that took place, each gap with its reason"),
+        ("05_EXCEPTIONS.csv", "approved decisions to tolerate failures; empty when there is none"),
+        ("06_CHECK_CHANGES.csv", "when a check, its parameters or the configuration changed within the period"),
         ("controls/", "what the checks said about each control"),
         (
             "evidence/",
@@ -131,7 +139,7 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
         ("MANIFEST.json, .sig", "the same, signed with the key of the log"),
     ];
     files.retain(|(name, _)| match *name {
-        "controls/" => plan.framework.is_some(),
+        "controls/" => !plan.frameworks.is_empty(),
         "evidence.sqlite" => plan.database.is_some(),
         "checks/" => !plan.checks.is_empty(),
         "findings/" => !facts.summary.findings.is_empty(),
@@ -141,11 +149,10 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
         Block::Heading("What this is".to_owned()),
         Block::Text(format!(
             "Audit evidence of {}, collected by the program evidenced from the systems in 01_SCOPE.json, sealed in a \
-             tamper-evident log, and checked. The pack was made at {} by {}. You need neither an account nor a network to \
-             examine it, and you do not have to trust the program that made it: everything below works with tools you have.",
-            plan.organisation,
-            instant(plan.created_at),
-            plan.tool
+             tamper-evident log, and checked. The pack was made by {}; MANIFEST.json says when. You need \
+             neither an account nor a network to examine it, and you do not have to trust the program that made it: \
+             everything below works with tools you have.",
+            plan.organisation, plan.tool
         )),
         Block::Pairs(files.into_iter().map(|(name, what)| (name.to_owned(), what.to_owned())).collect()),
     ]
@@ -164,8 +171,11 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
         (
             "Framework".to_owned(),
             plan.framework
-                .as_ref()
-                .map_or_else(|| "none in particular".to_owned(), |framework| framework.title.clone()),
+                .as_deref()
+                .map_or("none in particular", |id| {
+                    plan.frameworks.iter().find(|known| known.id == id).map_or(id, |known| &known.title)
+                })
+                .to_owned(),
         ),
         (
             "Snapshots".to_owned(),
@@ -194,10 +204,7 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
             ),
         ),
         ("Findings".to_owned(), format!("{findings}, of which {open} are open")),
-        (
-            "Log".to_owned(),
-            format!("{}, {} entries, all of them in log/entries.jsonl", plan.log_key.name(), facts.log_size),
-        ),
+        ("Log".to_owned(), format!("{}, every entry of it in log/entries.jsonl", plan.log_key.name())),
         ("Key of the log".to_owned(), plan.log_key.to_string()),
     ];
     if summary.other > 0 {
@@ -222,7 +229,7 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
         .filter(|one| matches!(one.outcome, Outcome::Fail | Outcome::Inconclusive))
         .map(|one| {
             if one.outcome == Outcome::Fail {
-                format!("{}: fails for {} of its population", one.check, one.failing)
+                format!("{}: fails for {} of its population", one.check, one.verdicts.fail)
             } else {
                 format!("{}: inconclusive: {}", one.check, one.why.join("; "))
             }

@@ -15,7 +15,7 @@ enum Out {
     Done,
 }
 
-/// A pack under construction. Dropped before [`Sink::finish`], it leaves nothing behind.
+/// A pack under construction. Dropped before [`Sink::publish`], it leaves nothing behind.
 pub(crate) struct Sink {
     out: Out,
     temporary: PathBuf,
@@ -82,8 +82,8 @@ impl Sink {
         self.bytes
     }
 
-    /// Makes everything durable and gives the pack its name.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    /// Makes everything durable under the temporary name, and looks whether the final one is free.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
         match std::mem::replace(&mut self.out, Out::Done) {
             Out::Archive(archive) => {
                 let writer = archive.finish()?;
@@ -93,14 +93,24 @@ impl Sink {
             Out::Folder(folder) => sync_folders(&folder)?,
             Out::Done => {}
         }
+        self.free()
+    }
+
+    /// Gives the settled pack its name.
+    pub(crate) fn publish(&self) -> io::Result<()> {
+        self.free()?;
+        fs::rename(&self.temporary, &self.target)?;
+        sync_folder(parent(&self.target))
+    }
+
+    fn free(&self) -> io::Result<()> {
         if self.target.symlink_metadata().is_ok() {
             return Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
                 "a file or folder of that name appeared meanwhile",
             ));
         }
-        fs::rename(&self.temporary, &self.target)?;
-        sync_folder(parent(&self.target))
+        Ok(())
     }
 }
 

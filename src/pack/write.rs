@@ -12,7 +12,8 @@ use crate::readme::{self, Facts};
 use crate::reperform;
 use crate::sink::Sink;
 use crate::summary::{
-    EvaluationNote, EvidenceRow, SnapshotNote, Summary, controls_csv, coverage_csv, index_csv, index_json, scope_json,
+    EvidenceRow, Summary, changes, changes_csv, controls_csv, coverage_csv, exceptions_csv, index_csv, index_json,
+    index_xlsx, requests_csv, scope_json,
 };
 use crate::tables::write_csv;
 use base64::Engine as _;
@@ -38,16 +39,36 @@ pub struct Written {
     pub items: u64,
 }
 
-/// Writes the pack of `plan` to `target`, which must not exist. It has that name only once it is whole and on disk.
+/// A pack that is whole and on disk, and has not got its name yet. Dropped, it leaves nothing behind.
+pub struct Prepared {
+    sink: Sink,
+    written: Written,
+}
+
+impl Prepared {
+    /// What was written, and where it will be.
+    pub const fn written(&self) -> &Written {
+        &self.written
+    }
+
+    /// Gives the pack its name.
+    pub fn publish(self) -> Result<Written, PackError> {
+        let path = self.written.path.display().to_string();
+        self.sink.publish().map_err(|source| PackError::Write { path, source })?;
+        Ok(self.written)
+    }
+}
+
+/// Writes the pack of `plan` beside `target`, which must not exist, under a hidden name until [`Prepared::publish`].
 /// The same plan and source give the same bytes.
-pub fn write(
+pub fn prepare(
     plan: &Plan,
     source: &dyn Source,
     signer: &SigningKey,
     target: &Path,
     form: Form,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Written, PackError> {
+) -> Result<Prepared, PackError> {
     if signer.verifier() != &plan.log_key {
         return Err(PackError::Plan("the key that would sign it is not the log's".to_owned()));
     }
@@ -166,7 +187,7 @@ impl Writer<'_> {
             self.add(&format!("{folder}/tables/{name}.csv"), &sheet)?;
         }
         self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256).with_manifest(&manifest));
-        self.summary.snapshots.push(SnapshotNote::of(&manifest));
+        self.summary.snapshot(manifest, &path, index);
         Ok(path)
     }
 
@@ -175,7 +196,7 @@ impl Writer<'_> {
         let path = layout::evaluation(&evaluation.check, evaluation.as_of, index);
         let sha256 = self.add(&path, document)?;
         self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256).with_evaluation(&evaluation));
-        self.summary.evaluations.push(EvaluationNote::of(&evaluation, index));
+        self.summary.evaluation(evaluation, &path, index);
         Ok(path)
     }
 
@@ -232,17 +253,22 @@ impl Writer<'_> {
     }
 
     fn summaries(&mut self) -> Result<(), PackError> {
-        let log_size = self.checkpoint.size();
-        let facts = Facts { plan: self.plan, summary: &self.summary, log_size };
+        let facts = Facts { plan: self.plan, summary: &self.summary };
+        let rows = self.summary.evidence(self.plan);
+        let changes = changes(self.plan, &self.summary, &self.entries);
         let mut pages = vec![
             (layout::README_TEXT.to_owned(), readme::text(&facts).into_bytes()),
             (layout::README_HTML.to_owned(), readme::html(&facts).into_bytes()),
-            (layout::SCOPE.to_owned(), scope_json(self.plan, &self.summary, log_size)?),
-            (layout::INDEX_CSV.to_owned(), index_csv(&self.summary)?),
-            (layout::INDEX_JSON.to_owned(), index_json(&self.summary)?),
+            (layout::SCOPE.to_owned(), scope_json(self.plan, &self.summary)?),
+            (layout::INDEX_CSV.to_owned(), index_csv(&rows)?),
+            (layout::INDEX_JSON.to_owned(), index_json(&rows)?),
+            (layout::INDEX_XLSX.to_owned(), index_xlsx(&rows).map_err(csv::Error::from)?),
+            (layout::REQUESTS.to_owned(), requests_csv(self.plan, &rows)?),
             (layout::COVERAGE.to_owned(), coverage_csv(&self.plan.slots, &self.summary.snapshots)?),
+            (layout::EXCEPTIONS.to_owned(), exceptions_csv(&self.summary)?),
+            (layout::CHANGES.to_owned(), changes_csv(&changes)?),
         ];
-        if let Some(framework) = &self.plan.framework {
+        for framework in &self.plan.frameworks {
             pages.push((layout::controls(&framework.id), controls_csv(framework, &self.summary)?));
         }
         if !self.summary.findings.is_empty() {
@@ -255,13 +281,13 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn seal(mut self, signer: &SigningKey, target: &Path) -> Result<Written, PackError> {
+    fn seal(mut self, signer: &SigningKey, target: &Path) -> Result<Prepared, PackError> {
         let manifest = PackManifest {
             schema: PackManifest::SCHEMA.to_owned(),
             organisation: self.plan.organisation.clone(),
             from: self.plan.from,
             to: self.plan.to,
-            framework: self.plan.framework.as_ref().map(|framework| framework.id.clone()),
+            framework: self.plan.framework.clone(),
             created_at: self.plan.created_at,
             tool: self.plan.tool.clone(),
             log_key: self.plan.log_key.to_string(),
@@ -283,8 +309,8 @@ impl Writer<'_> {
             bytes: self.sink.bytes(),
             items: manifest.items.len() as u64,
         };
-        self.sink.finish().map_err(|source| PackError::Write { path: target.display().to_string(), source })?;
-        Ok(written)
+        self.sink.settle().map_err(|source| PackError::Write { path: target.display().to_string(), source })?;
+        Ok(Prepared { sink: self.sink, written })
     }
 }
 

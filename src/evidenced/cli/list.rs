@@ -170,7 +170,21 @@ fn finding_text(finding: &Finding) -> String {
             item.resolved_at.map_or_else(|| "open".to_owned(), |at| format!("resolved {}", time(at))),
         );
         let shown_by = if item.resolved_at.is_some() { &item.resolved_on } else { &item.failed_on };
-        let _ = write!(text, "\n  shown by {}", shown_by.join(", "));
+        // a snapshot's id is its start, its source and a part of a digest
+        let own = |id: &&String| {
+            let source = id.split_once('-').and_then(|(_, rest)| rest.rsplit_once('-')).map(|(source, _)| source);
+            source == item.source.as_deref()
+        };
+        let (own, others): (Vec<&String>, Vec<&String>) = shown_by.iter().partition(own);
+        let join = |ids: Vec<&String>| ids.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        match (own.is_empty(), others.is_empty()) {
+            (true, _) => write!(text, "\n  shown by {}", join(others)),
+            (false, true) => write!(text, "\n  shown by {}", join(own)),
+            (false, false) => {
+                write!(text, "\n  shown by {}\n  the check also read {}", join(own), join(others))
+            }
+        }
+        .unwrap_or_default();
     }
     text
 }

@@ -43,11 +43,13 @@ impl Line {
     ) -> Result<Packed, Failure> {
         let settings = self.settings();
         let frameworks = super::check::catalogues()?;
-        let framework = request.framework.as_deref().map(|id| framework(&frameworks, id)).transpose()?;
+        if let Some(id) = &request.framework {
+            known(&frameworks, id)?;
+        }
         let chosen: Vec<String> = checks
             .checks()
             .iter()
-            .filter(|check| framework.as_ref().is_none_or(|framework| covers(&check.controls, &framework.id)))
+            .filter(|check| request.framework.as_ref().is_none_or(|framework| covers(&check.controls, framework)))
             .map(|check| check.name.clone())
             .collect();
         let to = request.to.unwrap_or_else(now).min(now());
@@ -58,7 +60,7 @@ impl Line {
         if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
             return Err(Failure::usage(format!("there is no folder {}", parent.display()), "make it first"));
         }
-        let checked = self.check(checks, &chosen, request.to.map(|_| to))?;
+        let checked = self.check_for_pack(checks, &chosen, request.to.map(|_| to))?;
         let to = checked.as_of.max(to);
 
         let store_reader = self.reader()?;
@@ -87,9 +89,18 @@ impl Line {
                     file: check.text.clone().into_bytes(),
                 })
                 .collect(),
-            framework,
+            framework: request.framework.clone(),
+            frameworks: frameworks
+                .frameworks()
+                .iter()
+                .filter(|one| request.framework.as_ref().is_none_or(|framework| *framework == one.framework))
+                .map(catalogue)
+                .collect(),
+            collectors: collectors::all().iter().map(|collector| collector.spec().clone()).collect(),
+            applicability: settings.handover.applicability.iter().map(Into::into).collect(),
+            requests: settings.handover.requests.iter().map(Into::into).collect(),
             slots: slots(&settings, &store_reader, from, to)?,
-            exclusions: Vec::new(),
+            exclusions: settings.handover.exclusions.iter().map(Into::into).collect(),
             database: Some(Database { path: database, as_of: checked.as_of }),
             created_at: now(),
             tool: TOOL.to_owned(),
@@ -100,20 +111,24 @@ impl Line {
             Form::Folder
         };
         let key = signing_key(&settings)?;
-        let written = pack::write(&plan, &Shelf { reader: &store_reader }, &key, &request.output, form, progress)
-            .map_err(|error| {
-                let exit = if matches!(error, pack::PackError::Plan(_)) { Exit::Usage } else { Exit::Store };
-                Failure {
-                    exit,
-                    message: error.to_string(),
-                    help: Some("nothing was left under the pack's name; mend and create it again".to_owned()),
-                }
-            })?;
-        let draft =
-            Draft { body: Body::Export { pack: written.manifest_sha256 }, series: "export".to_owned(), document: None };
+        let prepared = pack::prepare(&plan, &Shelf { reader: &store_reader }, &key, &request.output, form, progress)
+            .map_err(|error| unwritten(&error))?;
+        // the entry first: no pack leaves under its name without one, also when the program is killed between the two
+        let manifest = prepared.written().manifest_sha256;
+        let draft = Draft { body: Body::Export { pack: manifest }, series: "export".to_owned(), document: None };
         let appended = self.store().append(now(), vec![draft])?;
+        let written = prepared.publish().map_err(|error| unwritten(&error))?;
         let log_index = appended.first().map(|entry| entry.index).unwrap_or_default();
         Ok(Packed { files: written.files, manifest_sha256: written.manifest_sha256, log_index })
+    }
+}
+
+fn unwritten(error: &pack::PackError) -> Failure {
+    let exit = if matches!(error, pack::PackError::Plan(_)) { Exit::Usage } else { Exit::Store };
+    Failure {
+        exit,
+        message: error.to_string(),
+        help: Some("nothing was left under the pack's name; mend and create it again".to_owned()),
     }
 }
 
@@ -198,12 +213,16 @@ fn covers(controls: &[String], framework: &str) -> bool {
     controls.iter().any(|control| control.split_once('/').is_some_and(|(of, _)| of == framework))
 }
 
-fn framework(catalogues: &Catalogues, id: &str) -> Result<Framework, Failure> {
-    let Some(found) = catalogues.frameworks().iter().find(|framework| framework.framework == id) else {
-        let known: Vec<_> = catalogues.frameworks().iter().map(|framework| framework.framework.as_str()).collect();
-        return Err(Failure::usage(format!("there is no framework `{id}`"), format!("known: {}", known.join(", "))));
-    };
-    Ok(Framework {
+fn known(catalogues: &Catalogues, id: &str) -> Result<(), Failure> {
+    let known: Vec<&str> = catalogues.frameworks().iter().map(|framework| framework.framework.as_str()).collect();
+    if known.contains(&id) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("there is no framework `{id}`"), format!("known: {}", known.join(", "))))
+}
+
+fn catalogue(found: &evaluate::Framework) -> Framework {
+    Framework {
         id: found.framework.clone(),
         title: found.title.clone(),
         controls: found
@@ -215,7 +234,7 @@ fn framework(catalogues: &Catalogues, id: &str) -> Result<Framework, Failure> {
                 coverage: coverage(control.coverage).to_owned(),
             })
             .collect(),
-    })
+    }
 }
 
 /// Hands the store's sealed bytes to the pack, one at a time.

@@ -236,6 +236,29 @@ pub(super) const LINK: &[Key] = &[
     ),
 ];
 
+pub(super) const EXCLUSION: &[Key] = &[
+    key("what", Kind::Text, Absent::Refused, "\"payroll\"", "a system, a population, a part of the organisation"),
+    key("reason", Kind::Text, Absent::Refused, "\"run by a processor with its own report\"", "why it is left out"),
+];
+
+pub(super) const APPLICABILITY: &[Key] = &[
+    key("control", Kind::Text, Absent::Refused, "\"iso27001:2022/A.7.4\"", "FRAMEWORK/CONTROL"),
+    key("applicable", Kind::Boolean, Absent::Refused, "false", "whether it applies"),
+    key("justification", Kind::Text, Absent::Refused, "\"no premises of our own\"", "why it does or does not"),
+];
+
+pub(super) const REQUEST: &[Key] = &[
+    key("id", Kind::Text, Absent::Refused, "\"R-12\"", "the auditor's number for it"),
+    key("text", Kind::Text, Absent::Refused, "\"List of leavers of the period\"", "what was asked"),
+    key("controls", Kind::Texts, default("[]"), "[\"iso27001:2022/A.5.18\"]", "controls whose evidence answers it"),
+    key("sources", Kind::Texts, default("[]"), "[\"hr\"]", "sources whose evidence answers it"),
+    key("due", Kind::Text, Absent::Nothing, "\"2026-04-15\"", "when the auditor needs it, as they said it"),
+    key("our_status", Kind::Text, Absent::Nothing, "\"submitted\"", "where it stands, in your word"),
+    key("our_note", Kind::Text, Absent::Nothing, "\"see the roster of 31 March\"", "what you say of it"),
+    key("auditor_status", Kind::Text, Absent::Nothing, "\"accepted\"", "where it stands, in the auditor's word"),
+    key("auditor_note", Kind::Text, Absent::Nothing, "\"sample of 25 drawn\"", "what the auditor says of it"),
+];
+
 pub(super) const SERVE: &[Key] = &[key(
     "listen",
     Kind::Text,
@@ -266,6 +289,24 @@ pub(super) const SECTIONS: &[Section] = &[
         times: Times::Listed,
         help: "Approved identity links: accounts whose person no address tells.",
         keys: LINK,
+    },
+    Section {
+        name: "exclusions",
+        times: Times::Listed,
+        help: "What evidence packs leave out on purpose, for `01_SCOPE.json` and the report.",
+        keys: EXCLUSION,
+    },
+    Section {
+        name: "applicability",
+        times: Times::Listed,
+        help: "The Statement of Applicability, one control an entry, for evidence packs.",
+        keys: APPLICABILITY,
+    },
+    Section {
+        name: "requests",
+        times: Times::Listed,
+        help: "The auditor's request list, for `03_REQUESTS.csv` of evidence packs.",
+        keys: REQUEST,
     },
     Section { name: "serve", times: Times::Once, help: "The read-only pages.", keys: SERVE },
 ];

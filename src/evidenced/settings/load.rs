@@ -6,7 +6,7 @@ use super::keys::{CHECKS, LATER, LOG, ORGANISATION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
 use super::suggest::did_you_mean;
-use super::{Checks, LogSettings, Organisation, Serve, Settings, StoreSettings, register, sources};
+use super::{Checks, LogSettings, Organisation, Serve, Settings, StoreSettings, handover, register, sources};
 use jiff::tz::TimeZone;
 use model::{CollectorSpec, Digest};
 use serde_json::{Map, Value};
@@ -74,6 +74,7 @@ pub(super) fn load_in(
             checks: draft.checks,
             accounts: draft.accounts,
             links: draft.links,
+            handover: draft.handover,
             serve: draft.serve,
             overrides: overrides.to_vec(),
             digest: Digest::of(&bytes),
@@ -90,6 +91,7 @@ struct Draft {
     checks: Checks,
     accounts: Vec<super::RegisteredAccount>,
     links: Vec<super::ApprovedLink>,
+    handover: super::Handover,
     serve: Serve,
 }
 
@@ -117,6 +119,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
     let checks = checks(&section("checks", CHECKS));
     let accounts = register::accounts(reading, value("accounts"), &names);
     let links = register::links(reading, value("links"), &names, &zone);
+    let handover = handover::handover(reading, value, &names);
     let serve = serve(&section("serve", SERVE));
     Some(Draft {
         organisation: organisation?,
@@ -126,6 +129,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
         checks: checks?,
         accounts,
         links,
+        handover,
         serve,
     })
 }

@@ -5,6 +5,7 @@
 
 mod document;
 mod fields;
+mod handover;
 mod keys;
 mod layers;
 mod load;
@@ -17,6 +18,7 @@ mod sources;
 mod starter;
 mod suggest;
 
+pub(crate) use handover::Handover;
 pub(crate) use layers::Override;
 pub(crate) use load::{load, load_without_secrets};
 pub(crate) use problem::Problem;
@@ -54,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) accounts: Vec<RegisteredAccount>,
     /// Approved identity links.
     pub(crate) links: Vec<ApprovedLink>,
+    /// What packs say beside the evidence.
+    pub(crate) handover: Handover,
     /// The pages.
     pub(crate) serve: Serve,
     /// What flags changed in it; a reload applies them again.

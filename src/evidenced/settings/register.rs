@@ -59,7 +59,7 @@ impl From<&ApprovedLink> for evaluate::ApprovedLink {
 }
 
 /// The items of a `[[name]]` section.
-fn items<'a>(reading: &'a Reading<'a>, value: Option<&'a Value>, name: &str) -> Vec<(usize, &'a Value)> {
+pub(super) fn items<'a>(reading: &'a Reading<'a>, value: Option<&'a Value>, name: &str) -> Vec<(usize, &'a Value)> {
     match value {
         None => Vec::new(),
         Some(Value::Array(items)) => items.iter().enumerate().collect(),
@@ -74,7 +74,7 @@ fn items<'a>(reading: &'a Reading<'a>, value: Option<&'a Value>, name: &str) -> 
     }
 }
 
-fn open<'a>(
+pub(super) fn open<'a>(
     reading: &'a Reading<'a>,
     name: &str,
     index: usize,

@@ -6,7 +6,7 @@ use crate::plan::Framework;
 use model::Outcome;
 
 /// Any fail is a fail; all pass is a pass; anything else is inconclusive; without an evaluation nothing is claimed.
-fn roll_up(evaluations: &[&EvaluationNote], coverage: &str) -> &'static str {
+pub(crate) fn roll_up(evaluations: &[&EvaluationNote], coverage: &str) -> &'static str {
     let all = |outcome| evaluations.iter().all(|evaluation| evaluation.outcome == outcome);
     if evaluations.is_empty() {
         return match coverage {

@@ -39,42 +39,80 @@ impl Findings {
     pub(crate) fn csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut sheet = Sheet::new(&[
             "finding",
+            "title",
             "check",
+            "controls",
             "state",
             "class",
+            "proposed_class",
             "owner",
             "due",
             "subject",
+            "source",
+            "reason",
             "first_seen",
             "last_seen",
             "resolved_at",
+            "shown_by",
+            "together_with",
             "log_index",
         ])?;
         for (id, (log_index, finding)) in &self.0 {
             let none = [Value::Null];
             let items = finding.get("items").and_then(Value::as_array).filter(|items| !items.is_empty());
             for item in items.map_or(&none[..], Vec::as_slice) {
+                let (own, others) = shown_by(item);
                 sheet.row([
                     id.clone(),
+                    text(finding, "title"),
                     text(finding, "check"),
+                    texts(finding, "controls").join(" "),
                     text(finding, "state"),
                     text(finding, "class"),
+                    text(finding, "proposed_class"),
                     text(finding, "owner"),
                     text(finding, "due"),
                     text(item, "subject"),
+                    text(item, "source"),
+                    text(item, "reason"),
                     text(item, "first_seen"),
                     text(item, "last_seen"),
                     text(item, "resolved_at"),
+                    own.join(" "),
+                    others.join(" "),
                     log_index.to_string(),
                 ])?;
             }
         }
         sheet.finish()
     }
+
+    /// Every finding: its id, the log position of its last event, and the finding after it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64, &Value)> {
+        self.0.iter().map(|(id, (log_index, finding))| (id.as_str(), *log_index, finding))
+    }
+}
+
+/// The snapshots an item's state rests on: those of the member's own source, and the check's other inputs.
+pub(crate) fn shown_by(item: &Value) -> (Vec<String>, Vec<String>) {
+    let resolved = item.get("resolved_at").is_some_and(|at| !at.is_null());
+    let all = texts(item, if resolved { "resolved_on" } else { "failed_on" });
+    let source = text(item, "source");
+    // a snapshot's id is its start, its source and a part of a digest
+    let of_source = |id: &String| {
+        id.split_once('-').and_then(|(_, rest)| rest.rsplit_once('-')).is_some_and(|(found, _)| found == source)
+    };
+    all.into_iter().partition(of_source)
+}
+
+/// A list of texts.
+pub(crate) fn texts(value: &Value, field: &str) -> Vec<String> {
+    let items = value.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
 }
 
 /// A field as plain text; the sheet makes it safe.
-fn text(value: &Value, field: &str) -> String {
+pub(crate) fn text(value: &Value, field: &str) -> String {
     match value.get(field) {
         Some(Value::String(text)) => text.clone(),
         other => value_cell(other),

@@ -1,44 +1,55 @@
 //! `02_EVIDENCE_INDEX`: one row per sealed document.
 
+use super::requests::asks_for;
+use super::xlsx::{Column, workbook};
 use super::{EvaluationNote, Summary, instant, pretty, reasons};
 use crate::cells::Sheet;
+use crate::plan::Plan;
 use ledger::Entry;
-use model::{Digest, Evaluation, Manifest};
+use model::{Digest, Evaluation, ExchangeRecord, Manifest};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
-/// One evidence item. Empty where a kind has no such thing.
+/// One evidence item. Empty where a kind has no such thing, or nobody has said it: nothing is filled in.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct EvidenceRow {
     pub(crate) evidence_id: String,
+    pub(crate) controls: String,
+    pub(crate) request_id: String,
+    pub(crate) title: String,
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    pub(crate) title: String,
+    pub(crate) status: String,
     pub(crate) path: String,
-    pub(crate) controls: String,
     pub(crate) source: String,
     pub(crate) tenant: String,
     pub(crate) collector: String,
     pub(crate) collector_version: String,
-    pub(crate) requests: String,
-    pub(crate) period_from: String,
-    pub(crate) period_to: String,
+    pub(crate) exact_request: String,
     pub(crate) observed_at: String,
     pub(crate) collected_at: String,
     pub(crate) sealed_at: String,
+    pub(crate) period_from: String,
+    pub(crate) period_to: String,
     pub(crate) collected_by: String,
     pub(crate) triggered_by: String,
-    pub(crate) status: String,
     pub(crate) rows: String,
     pub(crate) counted: String,
     pub(crate) independent_count: String,
     pub(crate) completeness: String,
     pub(crate) sha256: String,
+    pub(crate) sha256_raw: String,
     pub(crate) sha256_tables: String,
     pub(crate) log_index: u64,
-    pub(crate) sample_data: bool,
+    pub(crate) owner: String,
+    pub(crate) reviewer: String,
+    pub(crate) classification: String,
     pub(crate) redactions: String,
+    pub(crate) supersedes: String,
+    pub(crate) retain_until: String,
+    pub(crate) sample_data: bool,
+    #[serde(skip)]
+    pub(crate) series: String,
 }
 
 impl EvidenceRow {
@@ -48,6 +59,7 @@ impl EvidenceRow {
             evidence_id: format!("{}-{index}", entry.body.kind()),
             kind: entry.body.kind().to_owned(),
             title: entry.series.clone(),
+            series: entry.series.clone(),
             path: path.to_owned(),
             sealed_at: instant(entry.at),
             sha256: sha256.to_string(),
@@ -69,7 +81,8 @@ impl EvidenceRow {
             self.tenant.clone_from(&caller.tenant);
             self.collected_by.clone_from(&caller.identity);
         }
-        self.requests = requests(manifest);
+        self.exact_request = listed(manifest.exchanges.iter().map(literal), "; ");
+        self.sha256_raw = listed(manifest.exchanges.iter().map(|one| format!("{:04}={}", one.seq, one.sha256)), "; ");
         self.period_from = instant(manifest.started_at);
         self.period_to = instant(manifest.finished_at);
         self.observed_at = manifest.observed_at.map(instant).unwrap_or_default();
@@ -88,7 +101,7 @@ impl EvidenceRow {
             .iter()
             .map(|table| format!("{}={}", table.name, table.sha256))
             .collect::<Vec<_>>()
-            .join(" ");
+            .join("; ");
         self.sample_data = manifest.sample;
         self.redactions = manifest
             .redactions
@@ -113,18 +126,24 @@ impl EvidenceRow {
     }
 }
 
-/// Every operation and how often it was called; the literal requests are in the manifest.
-fn requests(manifest: &Manifest) -> String {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for exchange in &manifest.exchanges {
-        *counts.entry(&exchange.operation).or_default() += 1;
+/// Literal requests and digests shown in a cell; the manifest lists all.
+const MOST_SHOWN: usize = 20;
+
+/// `all` in one cell, cut after a few.
+fn listed(all: impl Iterator<Item = String>, separator: &str) -> String {
+    let mut all: Vec<String> = all.collect();
+    let more = all.len().saturating_sub(MOST_SHOWN);
+    if more > 0 {
+        all.truncate(MOST_SHOWN);
+        all.push(format!("and {more} more in the manifest"));
     }
-    counts.into_iter().fold(String::new(), |mut text, (operation, count)| {
-        let separator = if text.is_empty() { "" } else { "; " };
-        // writing to a String cannot fail
-        let _ = write!(text, "{separator}{operation} x{count}");
-        text
-    })
+    all.join(separator)
+}
+
+/// A request as it was sent, credentials apart.
+pub(crate) fn literal(exchange: &ExchangeRecord) -> String {
+    let body = exchange.request_body.as_deref().map(|body| format!(" {body}")).unwrap_or_default();
+    format!("{} {}{body}", exchange.method, exchange.url)
 }
 
 /// A snapshot serves the controls of the evaluations that used it.
@@ -138,88 +157,102 @@ pub(super) fn controls_of(evaluations: &[EvaluationNote]) -> BTreeMap<&str, BTre
     controls
 }
 
-fn rows(summary: &Summary) -> Vec<EvidenceRow> {
-    let controls = controls_of(&summary.evaluations);
-    let mut rows = summary.rows.clone();
-    for row in rows.iter_mut().filter(|row| row.kind == "snapshot") {
-        if let Some(controls) = controls.get(row.evidence_id.as_str()) {
-            row.controls = controls.iter().copied().collect::<Vec<_>>().join(" ");
+impl Summary {
+    /// The rows of the index, with what only the whole pack tells: controls, requests they answer, what they follow.
+    pub(crate) fn evidence(&self, plan: &Plan) -> Vec<EvidenceRow> {
+        let controls = controls_of(&self.evaluations);
+        let mut rows = self.rows.clone();
+        let mut last: BTreeMap<String, String> = BTreeMap::new();
+        for row in &mut rows {
+            if row.kind == "snapshot" {
+                if let Some(controls) = controls.get(row.evidence_id.as_str()) {
+                    row.controls = controls.iter().copied().collect::<Vec<_>>().join(" ");
+                }
+                if let Some(spec) = plan.collector(&row.collector) {
+                    row.title = format!("{}: {}", row.source, spec.title);
+                }
+            } else if let Some(check) =
+                plan.checks.iter().find(|check| row.kind == "evaluation" && check.name == row.title)
+            {
+                row.title = format!("{}: {}", check.name, check.title);
+            }
+            row.supersedes = last.insert(row.series.clone(), row.evidence_id.clone()).unwrap_or_default();
+            let requests: Vec<&str> = plan
+                .requests
+                .iter()
+                .filter(|request| asks_for(request, row))
+                .map(|request| request.id.as_str())
+                .collect();
+            row.request_id = requests.join(" ");
         }
+        rows
     }
-    rows
 }
 
 /// The index for programs.
-pub(crate) fn index_json(summary: &Summary) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn index_json(rows: &[EvidenceRow]) -> Result<Vec<u8>, serde_json::Error> {
     #[derive(Serialize)]
-    struct Index {
+    struct Index<'a> {
         schema: &'static str,
-        evidence: Vec<EvidenceRow>,
+        evidence: &'a [EvidenceRow],
     }
-    pretty(&Index { schema: "evidenced/evidence-index/v1", evidence: rows(summary) })
+    pretty(&Index { schema: "evidenced/evidence-index/v1", evidence: rows })
 }
 
-/// The index for people.
-pub(crate) fn index_csv(summary: &Summary) -> Result<Vec<u8>, csv::Error> {
-    let mut sheet = Sheet::new(&[
-        "evidence_id",
-        "type",
-        "title",
-        "path",
-        "controls",
-        "source",
-        "tenant",
-        "collector",
-        "collector_version",
-        "requests",
-        "period_from",
-        "period_to",
-        "observed_at",
-        "collected_at",
-        "sealed_at",
-        "collected_by",
-        "triggered_by",
-        "status",
-        "rows",
-        "counted",
-        "independent_count",
-        "completeness",
-        "sha256",
-        "sha256_tables",
-        "log_index",
-        "sample_data",
-        "redactions",
-    ])?;
-    for row in rows(summary) {
-        sheet.row([
-            row.evidence_id,
-            row.kind,
-            row.title,
-            row.path,
-            row.controls,
-            row.source,
-            row.tenant,
-            row.collector,
-            row.collector_version,
-            row.requests,
-            row.period_from,
-            row.period_to,
-            row.observed_at,
-            row.collected_at,
-            row.sealed_at,
-            row.collected_by,
-            row.triggered_by,
-            row.status,
-            row.rows,
-            row.counted,
-            row.independent_count,
-            row.completeness,
-            row.sha256,
-            row.sha256_tables,
-            row.log_index.to_string(),
-            row.sample_data.to_string(),
-            row.redactions,
-        ])?;
+/// Every column in order: name, width in a spreadsheet, whether it is a number, and its cell.
+type ColumnOf = (&'static str, u32, bool, fn(&EvidenceRow) -> String);
+
+const COLUMNS: &[ColumnOf] = &[
+    ("evidence_id", 34, false, |row| row.evidence_id.clone()),
+    ("controls", 28, false, |row| row.controls.clone()),
+    ("request_id", 12, false, |row| row.request_id.clone()),
+    ("title", 44, false, |row| row.title.clone()),
+    ("type", 14, false, |row| row.kind.clone()),
+    ("status", 13, false, |row| row.status.clone()),
+    ("path", 44, false, |row| row.path.clone()),
+    ("source", 16, false, |row| row.source.clone()),
+    ("tenant", 16, false, |row| row.tenant.clone()),
+    ("collector", 16, false, |row| row.collector.clone()),
+    ("collector_version", 10, false, |row| row.collector_version.clone()),
+    ("exact_request", 60, false, |row| row.exact_request.clone()),
+    ("observed_at", 21, false, |row| row.observed_at.clone()),
+    ("collected_at", 21, false, |row| row.collected_at.clone()),
+    ("sealed_at", 21, false, |row| row.sealed_at.clone()),
+    ("period_from", 21, false, |row| row.period_from.clone()),
+    ("period_to", 21, false, |row| row.period_to.clone()),
+    ("collected_by", 30, false, |row| row.collected_by.clone()),
+    ("triggered_by", 12, false, |row| row.triggered_by.clone()),
+    ("rows", 9, true, |row| row.rows.clone()),
+    ("counted", 9, true, |row| row.counted.clone()),
+    ("independent_count", 12, true, |row| row.independent_count.clone()),
+    ("completeness", 60, false, |row| row.completeness.clone()),
+    ("sha256", 34, false, |row| row.sha256.clone()),
+    ("sha256_raw", 34, false, |row| row.sha256_raw.clone()),
+    ("sha256_tables", 34, false, |row| row.sha256_tables.clone()),
+    ("log_index", 9, true, |row| row.log_index.to_string()),
+    ("owner", 14, false, |row| row.owner.clone()),
+    ("reviewer", 14, false, |row| row.reviewer.clone()),
+    ("classification", 14, false, |row| row.classification.clone()),
+    ("redactions", 20, false, |row| row.redactions.clone()),
+    ("supersedes", 34, false, |row| row.supersedes.clone()),
+    ("retain_until", 14, false, |row| row.retain_until.clone()),
+    ("sample_data", 10, false, |row| row.sample_data.to_string()),
+];
+
+/// The index for people, as CSV.
+pub(crate) fn index_csv(rows: &[EvidenceRow]) -> Result<Vec<u8>, csv::Error> {
+    let header: Vec<&str> = COLUMNS.iter().map(|(name, ..)| *name).collect();
+    let mut sheet = Sheet::new(&header)?;
+    for row in rows {
+        sheet.row(COLUMNS.iter().map(|(.., cell)| cell(row)))?;
     }
     sheet.finish()
+}
+
+/// The index for people, as a workbook.
+pub(crate) fn index_xlsx(rows: &[EvidenceRow]) -> std::io::Result<Vec<u8>> {
+    let columns: Vec<Column> =
+        COLUMNS.iter().map(|(title, width, number, _)| Column { title, width: *width, number: *number }).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| COLUMNS.iter().map(|(.., cell)| cell(row)).collect()).collect();
+    workbook("Evidence", &columns, &cells)
 }

@@ -1,20 +1,29 @@
 //! The pages at the front of a pack: index, coverage, controls, findings, scope. All derived from the sealed documents
 //! and the plan; nothing is judged here that a check has not judged.
 
+#![expect(dead_code, unused_imports, reason = "the report, which follows, reads it")]
+
+mod changes;
 mod controls;
 mod coverage;
+mod exceptions;
 mod findings;
 mod index;
+mod requests;
+mod scope;
+mod xlsx;
 
-pub(crate) use findings::Findings;
-pub(crate) use index::{EvidenceRow, index_csv, index_json};
-
-pub(crate) use controls::controls_csv;
+pub(crate) use changes::{Change, changes, changes_csv};
+pub(crate) use controls::{controls_csv, roll_up};
 pub(crate) use coverage::coverage_csv;
+pub(crate) use exceptions::{NONE as NO_EXCEPTION, exceptions_csv};
+pub(crate) use findings::{Findings, shown_by, text, texts};
+pub(crate) use index::{EvidenceRow, index_csv, index_json, index_xlsx, literal};
+pub(crate) use requests::requests_csv;
+pub(crate) use scope::scope_json;
 
-use crate::plan::Plan;
 use crate::reperform::Bindings;
-use model::{Evaluation, Manifest, Outcome, SnapshotStatus, Timestamp};
+use model::{Digest, Evaluation, InputRef, Manifest, Outcome, SnapshotStatus, Timestamp, Verdict, VerdictCounts};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +32,12 @@ pub(crate) struct SnapshotNote {
     pub(crate) id: String,
     pub(crate) source: String,
     pub(crate) collector: String,
+    pub(crate) collector_version: String,
     pub(crate) tenant: String,
+    pub(crate) identity: String,
+    pub(crate) population: String,
+    pub(crate) path: String,
+    pub(crate) log_index: u64,
     pub(crate) status: SnapshotStatus,
     pub(crate) sample: bool,
     pub(crate) slot: Option<Timestamp>,
@@ -33,11 +47,16 @@ pub(crate) struct SnapshotNote {
 }
 
 impl SnapshotNote {
-    pub(crate) fn of(manifest: &Manifest) -> Self {
+    pub(crate) fn of(manifest: &Manifest, path: &str, log_index: u64) -> Self {
         Self {
             id: manifest.id.clone(),
             source: manifest.source.clone(),
             collector: manifest.collector.clone(),
+            collector_version: manifest.collector_version.clone(),
+            identity: manifest.caller.as_ref().map(|caller| caller.identity.clone()).unwrap_or_default(),
+            population: manifest.population.clone(),
+            path: path.to_owned(),
+            log_index,
             tenant: manifest.caller.as_ref().map(|caller| caller.tenant.clone()).unwrap_or_default(),
             status: manifest.status,
             sample: manifest.sample,
@@ -62,8 +81,10 @@ pub(crate) struct EvaluationNote {
     pub(crate) check: String,
     pub(crate) as_of: Timestamp,
     pub(crate) log_index: u64,
+    pub(crate) path: String,
+    pub(crate) check_sha256: Digest,
     pub(crate) outcome: Outcome,
-    pub(crate) failing: u64,
+    pub(crate) verdicts: VerdictCounts,
     pub(crate) why: Vec<String>,
     pub(crate) controls: Vec<String>,
     pub(crate) snapshots: Vec<String>,
@@ -71,13 +92,15 @@ pub(crate) struct EvaluationNote {
 }
 
 impl EvaluationNote {
-    pub(crate) fn of(evaluation: &Evaluation, log_index: u64) -> Self {
+    pub(crate) fn of(evaluation: &Evaluation, path: &str, log_index: u64) -> Self {
         Self {
+            path: path.to_owned(),
+            check_sha256: evaluation.check_sha256,
             check: evaluation.check.clone(),
             as_of: evaluation.as_of,
             log_index,
             outcome: evaluation.outcome,
-            failing: evaluation.verdicts.fail,
+            verdicts: evaluation.verdicts,
             why: evaluation.why.clone(),
             controls: evaluation.controls.clone(),
             snapshots: evaluation.inputs.iter().filter_map(|input| input.snapshot.clone()).collect(),
@@ -94,9 +117,82 @@ pub(crate) struct Summary {
     pub(crate) evaluations: Vec<EvaluationNote>,
     pub(crate) findings: Findings,
     pub(crate) other: u64,
+    /// Of the last evaluation of every check: who fails, who is unknown, and on what it rests.
+    pub(crate) details: BTreeMap<String, Detail>,
+    /// Of the last snapshot of every source that is worth a statement: what its population is.
+    pub(crate) populations: BTreeMap<String, PopulationNote>,
+}
+
+/// Members of a verdict that are kept for the pages; the evaluation lists all.
+const MOST_MEMBERS: usize = 60;
+
+/// What the pages show of a check's last evaluation.
+pub(crate) struct Detail {
+    pub(crate) as_of: Timestamp,
+    pub(crate) log_index: u64,
+    /// Members that fail, then members of whom nothing can be said: subject, whether it fails, reason.
+    pub(crate) members: Vec<(String, bool, String)>,
+    pub(crate) inputs: Vec<InputRef>,
+}
+
+/// What a population's statement is made from.
+pub(crate) struct PopulationNote {
+    pub(crate) started_at: Timestamp,
+    pub(crate) complete: bool,
+    pub(crate) path: String,
+    /// The manifest without its exchanges.
+    pub(crate) manifest: Manifest,
+    /// Each operation: how often it was called, its first and its last literal request, and the last answer's status.
+    pub(crate) operations: Vec<OperationNote>,
+}
+
+/// One operation of a run.
+pub(crate) struct OperationNote {
+    pub(crate) name: String,
+    pub(crate) calls: u64,
+    pub(crate) first: String,
+    pub(crate) last: String,
+    pub(crate) last_status: Option<u16>,
+    pub(crate) last_seq: u32,
+    pub(crate) last_link: Option<String>,
 }
 
 impl Summary {
+    /// Takes note of a snapshot that was written to `path`.
+    pub(crate) fn snapshot(&mut self, manifest: Manifest, path: &str, log_index: u64) {
+        self.snapshots.push(SnapshotNote::of(&manifest, path, log_index));
+        let complete = manifest.status == SnapshotStatus::Complete;
+        let better = |known: &PopulationNote| (complete, manifest.started_at) >= (known.complete, known.started_at);
+        if self.populations.get(&manifest.source).is_none_or(better) {
+            let operations = operations(&manifest.exchanges);
+            let note = PopulationNote {
+                started_at: manifest.started_at,
+                complete,
+                path: path.to_owned(),
+                operations,
+                manifest: Manifest { exchanges: Vec::new(), ..manifest },
+            };
+            self.populations.insert(note.manifest.source.clone(), note);
+        }
+    }
+
+    /// Takes note of an evaluation that was written to `path`.
+    pub(crate) fn evaluation(&mut self, evaluation: Evaluation, path: &str, log_index: u64) {
+        self.evaluations.push(EvaluationNote::of(&evaluation, path, log_index));
+        let later = |known: &Detail| (evaluation.as_of, log_index) > (known.as_of, known.log_index);
+        if self.details.get(&evaluation.check).is_none_or(later) {
+            let mut members = Vec::new();
+            for verdict in [Verdict::Fail, Verdict::Unknown] {
+                let of_verdict =
+                    evaluation.members.iter().filter(|member| member.verdict == verdict).take(MOST_MEMBERS);
+                members
+                    .extend(of_verdict.map(|one| (one.subject.clone(), verdict == Verdict::Fail, one.reason.clone())));
+            }
+            let detail = Detail { as_of: evaluation.as_of, log_index, members, inputs: evaluation.inputs };
+            self.details.insert(evaluation.check, detail);
+        }
+    }
+
     /// The last evaluation of every check, by check.
     pub(crate) fn latest(&self) -> BTreeMap<&str, &EvaluationNote> {
         let mut latest: BTreeMap<&str, &EvaluationNote> = BTreeMap::new();
@@ -120,77 +216,6 @@ impl Summary {
     }
 }
 
-#[derive(Serialize)]
-struct Scope<'a> {
-    schema: &'static str,
-    organisation: &'a str,
-    from: String,
-    to: String,
-    framework: Option<&'a str>,
-    created_at: String,
-    tool: &'a str,
-    log_origin: &'a str,
-    log_key: String,
-    log_size: u64,
-    systems: Vec<System<'a>>,
-    exclusions: Vec<Excluded<'a>>,
-    statement_of_applicability: &'static str,
-}
-
-#[derive(Serialize)]
-struct System<'a> {
-    source: &'a str,
-    collector: &'a str,
-    tenant: &'a str,
-    sample_data: bool,
-    snapshots: BTreeMap<&'static str, u64>,
-}
-
-#[derive(Serialize)]
-struct Excluded<'a> {
-    what: &'a str,
-    reason: &'a str,
-}
-
-/// `01_SCOPE.json`.
-pub(crate) fn scope_json(plan: &Plan, summary: &Summary, log_size: u64) -> Result<Vec<u8>, serde_json::Error> {
-    let mut systems: BTreeMap<&str, System<'_>> = BTreeMap::new();
-    for snapshot in &summary.snapshots {
-        let system = systems.entry(&snapshot.source).or_insert_with(|| System {
-            source: &snapshot.source,
-            collector: &snapshot.collector,
-            tenant: &snapshot.tenant,
-            sample_data: false,
-            snapshots: BTreeMap::new(),
-        });
-        if !snapshot.tenant.is_empty() {
-            system.tenant = &snapshot.tenant;
-        }
-        system.sample_data |= snapshot.sample;
-        *system.snapshots.entry(snapshot.status.as_str()).or_default() += 1;
-    }
-    let scope = Scope {
-        schema: "evidenced/scope/v1",
-        organisation: &plan.organisation,
-        from: instant(plan.from),
-        to: instant(plan.to),
-        framework: plan.framework.as_ref().map(|framework| framework.id.as_str()),
-        created_at: instant(plan.created_at),
-        tool: &plan.tool,
-        log_origin: plan.log_key.name(),
-        log_key: plan.log_key.to_string(),
-        log_size,
-        systems: systems.into_values().collect(),
-        exclusions: plan
-            .exclusions
-            .iter()
-            .map(|exclusion| Excluded { what: &exclusion.what, reason: &exclusion.reason })
-            .collect(),
-        statement_of_applicability: "not recorded by the program that made this pack: ask the organisation for it",
-    };
-    pretty(&scope)
-}
-
 /// JSON that people read, always the same for the same value.
 pub(crate) fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
@@ -200,4 +225,30 @@ pub(crate) fn pretty<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Err
 
 pub(crate) fn instant(instant: Timestamp) -> String {
     model::time::seconds_text(instant)
+}
+
+/// The operations of a run, in the order in which they were first called.
+fn operations(exchanges: &[model::ExchangeRecord]) -> Vec<OperationNote> {
+    let mut notes: Vec<OperationNote> = Vec::new();
+    for exchange in exchanges {
+        let literal = literal(exchange);
+        if let Some(note) = notes.iter_mut().find(|note| note.name == exchange.operation) {
+            note.calls += 1;
+            note.last = literal;
+            note.last_status = exchange.status;
+            note.last_seq = exchange.seq;
+            note.last_link = exchange.headers.get("link").cloned();
+        } else {
+            notes.push(OperationNote {
+                name: exchange.operation.clone(),
+                calls: 1,
+                first: literal.clone(),
+                last: literal,
+                last_status: exchange.status,
+                last_seq: exchange.seq,
+                last_link: exchange.headers.get("link").cloned(),
+            });
+        }
+    }
+    notes
 }

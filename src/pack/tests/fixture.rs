@@ -1,8 +1,8 @@
 //! A small log with everything a pack holds, and a source over it.
 
 use crate::{
-    CheckFile, Control, Database, Exclusion, Form, Framework, PackError, Plan, Progress, Slot, Source, SourceError,
-    Written, write,
+    Applicability, CheckFile, Control, Database, Exclusion, Form, Framework, PackError, Plan, Progress, Request, Slot,
+    Source, SourceError, Written, prepare,
 };
 use ledger::{Body, Checkpoint, Entry, EntryFields, MemoryNodes, Opening, SigningKey, SlotOutcome};
 use model::{
@@ -282,14 +282,32 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
             title: "Leaver still has an active account".into(),
             file: CHECK.as_bytes().to_vec(),
         }],
-        framework: Some(Framework {
+        framework: Some("iso27001:2022".into()),
+        frameworks: vec![Framework {
             id: "iso27001:2022".into(),
             title: "ISO/IEC 27001:2022".into(),
             controls: vec![
                 Control { id: "A.5.18".into(), title: "Access".into(), coverage: "check".into() },
                 Control { id: "A.7.1".into(), title: "Boundaries".into(), coverage: "manual".into() },
             ],
-        }),
+        }],
+        collectors: vec![],
+        applicability: vec![Applicability {
+            control: "iso27001:2022/A.7.1".into(),
+            applicable: false,
+            justification: "no premises".into(),
+        }],
+        requests: vec![Request {
+            id: "R-7".into(),
+            text: "=Show the leavers".into(),
+            controls: vec!["iso27001:2022/A.5.18".into()],
+            sources: vec![],
+            due: Some("2026-04-01".into()),
+            our_status: Some("submitted".into()),
+            our_note: None,
+            auditor_status: None,
+            auditor_note: Some("sample of two".into()),
+        }],
         slots: vec![
             Slot {
                 source: "hr".into(),
@@ -322,7 +340,7 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
 }
 
 pub(super) fn export(plan: &Plan, log: &Log, target: &Path, form: Form) -> Result<Written, PackError> {
-    write(plan, log, &key(), target, form, &mut |_: Progress<'_>| ())
+    prepare(plan, log, &key(), target, form, &mut |_: Progress<'_>| ())?.publish()
 }
 
 /// A pack on disk, with the folder it is in.

@@ -89,7 +89,16 @@ fn the_front_pages_say_what_the_documents_say() {
     let index = read("02_EVIDENCE_INDEX.csv");
     assert_eq!(index.lines().count(), 7, "{index}");
     let hr = index.lines().find(|line| line.starts_with("20260201T000000Z-hr-1,")).unwrap();
-    assert!(hr.contains("iso27001:2022/A.5.18") && hr.contains("GET /people/../../{id} x1; read x2"), "{hr}");
+    assert!(hr.contains("iso27001:2022/A.5.18") && hr.contains("GET https://hr.example/x"), "{hr}");
+    assert!(hr.contains(",R-7,"), "{hr}");
+    assert_eq!(
+        read("03_REQUESTS.csv"),
+        "request_id,request,controls,sources,due,our_status,our_note,auditor_status,auditor_note,evidence_items\n\
+         R-7,'=Show the leavers,iso27001:2022/A.5.18,,2026-04-01,submitted,,,sample of two,2\n"
+    );
+    assert_eq!(read("05_EXCEPTIONS.csv").lines().count(), 1);
+    let scope = read("01_SCOPE.json");
+    assert!(scope.contains("no premises") && scope.contains("\"what\": \"payroll\""), "{scope}");
     let readme = read("00_README.txt");
     for said in [
         "SAMPLE DATA",
@@ -150,7 +159,7 @@ fn a_store_whose_bytes_do_not_prove_gives_no_pack() {
     assert!(matches!(export(&plan, &log, &target, Form::Archive), Err(PackError::Unproven { .. })));
 
     let other = ledger::SigningKey::from_seed(ORIGIN, &[8; 32]).unwrap();
-    let wrong = write(&plan, &log, &other, &target, Form::Archive, &mut |_| ());
+    let wrong = prepare(&plan, &log, &other, &target, Form::Archive, &mut |_| ());
     assert!(matches!(wrong, Err(PackError::Plan(_))));
     assert!(!target.exists());
 }
@@ -160,7 +169,7 @@ fn progress_counts_the_documents() {
     let folder = tempfile::tempdir().unwrap();
     let (log, plan) = contents(folder.path());
     let mut seen = Vec::new();
-    write(&plan, &log, &key(), &folder.path().join("q1.zip"), Form::Archive, &mut |step| {
+    prepare(&plan, &log, &key(), &folder.path().join("q1.zip"), Form::Archive, &mut |step| {
         seen.push((step.done, step.total));
     })
     .unwrap();
