@@ -1,12 +1,11 @@
 //! Captured bytes, by their SHA-256: `blobs/<first two digits>/<digest>.zst`.
 //!
-//! A blob is written once and never changed; there is no way here to overwrite or delete one. Reading verifies.
+//! A blob is written once and never changed; there is no way here to write one, see `shelf.rs`. Reading verifies.
 
+use crate::blob_rows::Seal;
 use crate::container;
-use crate::durable::{self, Planned};
 use crate::error::StoreError;
 use model::Digest;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -65,43 +64,13 @@ impl Blobs {
         self.path(digest).is_file()
     }
 
-    /// Stores every blob durably; those already there and intact cost nothing but the check. `relied_on` are there and verified, and are
-    /// made durable too: a process that was killed may have left them without their folder synced.
-    pub(crate) fn put_all<B: AsRef<[u8]> + Sync>(
-        &self,
-        blobs: &[(Digest, B)],
-        relied_on: &[Digest],
-    ) -> Result<(), StoreError> {
-        let mut seen = BTreeSet::new();
-        let mut planned = Vec::new();
-        let mut settled: Vec<PathBuf> = relied_on.iter().map(|digest| self.path(digest)).collect();
-        for (digest, bytes) in blobs {
-            let bytes = bytes.as_ref();
-            if bytes.len() as u64 > MAX_BLOB_BYTES {
-                return Err(StoreError::TooLarge { digest: *digest, bytes: bytes.len() as u64, cap: MAX_BLOB_BYTES });
-            }
-            if Digest::of(bytes) != *digest {
-                return Err(StoreError::Unsealable {
-                    problem: format!("the bytes given as {digest} hash to {}", Digest::of(bytes)),
-                });
-            }
-            if !seen.insert(*digest) {
-                continue;
-            }
-            let target = self.path(digest);
-            if target.exists() {
-                self.get(digest)?;
-                settled.push(target);
-            } else {
-                let path = target.clone();
-                let content = move || match self.form {
-                    Form::Zstd => container::encode(bytes).map_err(|error| StoreError::io("compress", &path, error)),
-                    Form::Plain => Ok(bytes.to_vec()),
-                };
-                planned.push(Planned { target, content: Box::new(content) });
-            }
-        }
-        durable::write_batch(&self.root, &planned, &settled)
+    /// The seal in the head of a blob's file.
+    pub(crate) fn seal(&self, digest: &Digest) -> Result<Seal, StoreError> {
+        let path = self.path(digest);
+        let failed = |error| StoreError::io("read", &path, error);
+        let mut head = Vec::new();
+        fs::File::open(&path).map_err(failed)?.take(64).read_to_end(&mut head).map_err(failed)?;
+        Ok(container::seal(&head))
     }
 
     /// The blob's bytes; their digest has been verified.
@@ -151,48 +120,35 @@ mod tests {
         (dir, blobs)
     }
 
-    fn named(bytes: &[u8]) -> (Digest, Vec<u8>) {
-        (Digest::of(bytes), bytes.to_vec())
+    fn put(blobs: &Blobs, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        let path = blobs.path(&digest);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = match blobs.form {
+            Form::Zstd => container::encode(bytes).unwrap(),
+            Form::Plain => bytes.to_vec(),
+        };
+        fs::write(path, file).unwrap();
+        digest
     }
 
     #[test]
     fn what_is_put_is_got() {
         for form in [Form::Zstd, Form::Plain] {
             let (_dir, blobs) = folder(form);
-            let items: Vec<_> = (0..50_u8).map(|n| named(&[n; 300])).collect();
-            blobs.put_all(&items, &[]).unwrap();
-            for (digest, bytes) in &items {
-                assert_eq!(&blobs.get(digest).unwrap(), bytes);
-                assert_eq!(blobs.digest_of(&blobs.path(digest)), Some(*digest));
+            for n in 0..50_u8 {
+                let digest = put(&blobs, &[n; 300]);
+                assert_eq!(blobs.get(&digest).unwrap(), [n; 300]);
+                assert_eq!(blobs.digest_of(&blobs.path(&digest)), Some(digest));
             }
         }
-    }
-
-    #[test]
-    fn the_folder_itself_is_never_made() {
-        let (_dir, blobs) = folder(Form::Zstd);
-        fs::remove_dir(blobs.root()).unwrap();
-        blobs.put_all(&[named(b"one")], &[]).unwrap_err();
-        assert!(!blobs.root().exists());
-    }
-
-    #[test]
-    fn the_same_bytes_are_stored_once() {
-        let (_dir, blobs) = folder(Form::Zstd);
-        let item = named(b"same");
-        blobs.put_all(&[item.clone(), item.clone()], &[]).unwrap();
-        let before = fs::metadata(blobs.path(&item.0)).unwrap().modified().unwrap();
-        blobs.put_all(std::slice::from_ref(&item), &[]).unwrap();
-        assert_eq!(fs::metadata(blobs.path(&item.0)).unwrap().modified().unwrap(), before);
-        assert_eq!(fs::read_dir(blobs.path(&item.0).parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_changed_blob_is_named() {
         for form in [Form::Zstd, Form::Plain] {
             let (_dir, blobs) = folder(form);
-            let (digest, bytes) = named(b"evidence");
-            blobs.put_all(&[(digest, bytes)], &[]).unwrap();
+            let digest = put(&blobs, b"evidence");
             let path = blobs.path(&digest);
             let mut file = fs::read(&path).unwrap();
             *file.last_mut().unwrap() ^= 1;
@@ -205,30 +161,12 @@ mod tests {
     #[test]
     fn swapped_missing_and_empty_blobs_are_named() {
         let (_dir, blobs) = folder(Form::Zstd);
-        let (one, two) = (named(b"one"), named(b"two"));
-        blobs.put_all(&[one.clone(), two.clone()], &[]).unwrap();
-        fs::copy(blobs.path(&one.0), blobs.path(&two.0)).unwrap();
-        assert!(blobs.get(&two.0).unwrap_err().to_string().contains("hashes to"));
-        fs::write(blobs.path(&two.0), "").unwrap();
-        assert!(blobs.get(&two.0).unwrap_err().to_string().contains("0 bytes"));
-        fs::remove_file(blobs.path(&two.0)).unwrap();
-        assert!(blobs.get(&two.0).unwrap_err().to_string().contains("missing"));
-    }
-
-    #[test]
-    fn nothing_is_built_on_a_damaged_blob() {
-        let (_dir, blobs) = folder(Form::Zstd);
-        let item = named(b"one");
-        blobs.put_all(std::slice::from_ref(&item), &[]).unwrap();
-        fs::write(blobs.path(&item.0), "rot").unwrap();
-        assert!(matches!(blobs.put_all(&[item], &[]), Err(StoreError::Damaged { .. })));
-    }
-
-    #[test]
-    fn bytes_under_a_false_name_are_refused() {
-        let (_dir, blobs) = folder(Form::Zstd);
-        let error = blobs.put_all(&[(Digest::of(b"one"), b"two")], &[]).unwrap_err();
-        assert!(matches!(error, StoreError::Unsealable { .. }));
-        assert!(!blobs.contains(&Digest::of(b"one")));
+        let (one, two) = (put(&blobs, b"one"), put(&blobs, b"two"));
+        fs::copy(blobs.path(&one), blobs.path(&two)).unwrap();
+        assert!(blobs.get(&two).unwrap_err().to_string().contains("hashes to"));
+        fs::write(blobs.path(&two), "").unwrap();
+        assert!(blobs.get(&two).unwrap_err().to_string().contains("0 bytes"));
+        fs::remove_file(blobs.path(&two)).unwrap();
+        assert!(blobs.get(&two).unwrap_err().to_string().contains("missing"));
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::error::StoreError;
 use crate::project::{self, Change};
+use crate::shelf::Shelved;
 use crate::tables;
 use jiff::Timestamp;
 use ledger::{Body, Entry, EntryFields, Opening};
@@ -42,13 +43,16 @@ pub struct LogEntry {
 }
 
 /// A batch ready for the commit protocol.
+#[derive(Default)]
 pub(crate) struct Prepared {
     pub(crate) entries: Vec<LogEntry>,
     pub(crate) changes: Vec<Change>,
-    /// Documents by digest.
-    pub(crate) documents: Vec<(Digest, Vec<u8>)>,
+    /// Documents by digest, each with the series of its entry.
+    pub(crate) documents: Vec<(Digest, Vec<u8>, String)>,
     /// Opening texts by digest.
     pub(crate) openings: Vec<(Digest, Vec<u8>)>,
+    /// What the transaction adds of them, once they are ready for it.
+    pub(crate) shelved: Shelved,
 }
 
 /// Who writes, and when.
@@ -67,8 +71,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, StoreError> {
     let failed = |error| StoreError::database("look up a series", origin.database, error);
     let mut last: BTreeMap<String, Option<(u64, Digest)>> = BTreeMap::new();
-    let mut prepared =
-        Prepared { entries: Vec::new(), changes: Vec::new(), documents: Vec::new(), openings: Vec::new() };
+    let mut prepared = Prepared::default();
     for (index, draft) in (size..).zip(drafts) {
         let opening = draft.document.as_ref().map(open).transpose()?;
         let previous = match last.get(&draft.series) {
@@ -89,7 +92,7 @@ pub(crate) fn prepare(
             body: draft.body,
         })
         .map_err(|error| StoreError::Unsealable { problem: error.to_string() })?;
-        last.insert(draft.series, Some((entry.seq, entry.leaf())));
+        last.insert(draft.series.clone(), Some((entry.seq, entry.leaf())));
 
         let document = draft.document.map(|document| document.bytes);
         let changes = project::project(index, &entry, document.as_deref())
@@ -97,7 +100,7 @@ pub(crate) fn prepare(
         prepared.changes.extend(changes);
         if let (Some(opening), Some(document)) = (opening, document) {
             prepared.openings.push((opening.commit(), opening.to_string().into_bytes()));
-            prepared.documents.push((opening.sha256(), document));
+            prepared.documents.push((opening.sha256(), document, draft.series));
         }
         prepared.entries.push(LogEntry { index, entry });
     }

@@ -3,6 +3,7 @@
 //! `zstdcat` reads it, since every zstd tool skips the first frame. The inner digest is there because zstd has bits no decoder looks at
 //! (reserved bits, padding, the window hint): with it, no bit of the file can change unseen.
 
+use crate::blob_rows::Seal;
 use model::Digest;
 use std::io::Read as _;
 
@@ -11,9 +12,29 @@ const HEAD: [u8; 8] = [0x5e, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
 const BODY: usize = HEAD.len() + 32;
 const LEVEL: i32 = 3;
 
+/// A zstd frame by itself, for what lies in the database.
+pub(crate) fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    zstd::bulk::compress(content, LEVEL)
+}
+
+/// The content of `bytes` bytes of a frame that [`pack`] made.
+pub(crate) fn unpack(frame: &[u8], bytes: u64) -> Result<Vec<u8>, String> {
+    let content = unframe(frame, bytes)?;
+    if content.len() as u64 == bytes { Ok(content) } else { Err(format!("it does not unpack to {bytes} bytes")) }
+}
+
+/// What the head of an encoded file says of the rest: the first half of its digest.
+pub(crate) fn seal(file: &[u8]) -> Seal {
+    let mut seal = Seal::default();
+    if let Some(inner) = file.get(HEAD.len()..HEAD.len() + seal.len()) {
+        seal.copy_from_slice(inner);
+    }
+    seal
+}
+
 /// Encodes `content`.
 pub(crate) fn encode(content: &[u8]) -> std::io::Result<Vec<u8>> {
-    let frame = zstd::bulk::compress(content, LEVEL)?;
+    let frame = pack(content)?;
     let mut file = Vec::with_capacity(BODY + frame.len());
     file.extend_from_slice(&HEAD);
     file.extend_from_slice(Digest::of(&frame).as_bytes());
@@ -31,6 +52,10 @@ pub(crate) fn decode(file: &[u8], cap: u64) -> Result<Vec<u8>, String> {
     if Digest::of(frame).as_bytes() != inner {
         return Err("its compressed bytes do not match the digest in its head".to_owned());
     }
+    unframe(frame, cap)
+}
+
+fn unframe(frame: &[u8], cap: u64) -> Result<Vec<u8>, String> {
     let unreadable = |error: std::io::Error| format!("zstd cannot read it: {error}");
     let mut content = Vec::new();
     let decoder = zstd::stream::read::Decoder::with_buffer(frame).map_err(unreadable)?.single_frame();

@@ -26,6 +26,8 @@ const LONG: i64 = 1000;
 pub(crate) struct Identity {
     /// `PRAGMA application_id`.
     pub(crate) application: i64,
+    /// The oldest schema any release wrote.
+    pub(crate) oldest: i64,
     /// `PRAGMA user_version`: the newest schema this program knows.
     pub(crate) version: i64,
 }
@@ -67,7 +69,7 @@ pub(crate) fn create(path: &Path, identity: Identity, mode: Mode, schema: &str) 
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let failed = |error| StoreError::database("make the schema", path, error);
     settle(&connection, path, mode)?;
-    let Identity { application, version } = identity;
+    let Identity { application, version, .. } = identity;
     // one transaction: a database is empty or whole
     let script = format!(
         "BEGIN IMMEDIATE;\n{schema}\nPRAGMA application_id = {application};\nPRAGMA user_version = {version};\nCOMMIT;"
@@ -168,11 +170,28 @@ fn check_identity(connection: &Connection, path: &Path, identity: Identity) -> R
     if version > identity.version {
         return Err(StoreError::Newer { path: path.to_owned(), found: version, known: identity.version });
     }
-    if version < identity.version {
+    if version < identity.oldest {
         return Err(StoreError::damaged(
             path,
             format!("its schema version is {version}, which no release has written"),
         ));
+    }
+    Ok(())
+}
+
+/// The version of the schema.
+pub(crate) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| StoreError::database("read the version", path, error))
+}
+
+/// Brings a database to the newest schema; each step is there wholly or not at all. `upgrades` begin with the one to version 2.
+pub(crate) fn upgrade(connection: &Connection, path: &Path, upgrades: &[&str]) -> Result<(), StoreError> {
+    let found = version(connection, path)?;
+    for (to, upgrade) in (2_i64..).zip(upgrades).filter(|(to, _)| *to > found) {
+        let script = format!("BEGIN IMMEDIATE;\n{upgrade}\nPRAGMA user_version = {to};\nCOMMIT;");
+        connection.execute_batch(&script).map_err(|error| StoreError::database("upgrade the schema", path, error))?;
     }
     Ok(())
 }
@@ -226,7 +245,7 @@ pub(crate) fn settle(connection: &Connection, path: &Path, mode: Mode) -> Result
 mod tests {
     use super::*;
 
-    const IDENTITY: Identity = Identity { application: 0x4556_0001, version: 1 };
+    const IDENTITY: Identity = Identity { application: 0x4556_0001, oldest: 1, version: 1 };
 
     #[test]
     fn an_old_sqlite_is_refused() {

@@ -3,21 +3,25 @@
 //! One process writes ([`Store`]); any number read beside it ([`Reader`]). Nothing here changes or deletes evidence, no store
 //! comes into being but by [`Store::init`], and no failed fsync is tried again.
 
+mod blob_rows;
 mod blobs;
 mod closing;
 mod commit;
 mod container;
 mod database;
+mod delta;
 mod durable;
 mod error;
 mod fsck;
 mod marker;
 mod open_files;
 mod paths;
+mod pieces;
 mod project;
 mod publish;
 mod reader;
 mod rows;
+mod shelf;
 mod signed;
 mod start;
 mod store;

@@ -66,20 +66,27 @@ pub(crate) fn content(connection: &Connection, database: &Path, tile: &Tile) -> 
     derived.map_err(|error| StoreError::damaged(database, format!("{tile} cannot be derived: {error}")))
 }
 
-/// Removes the partial tiles of every tile that became full between `before` and `size` entries. Until then all of them stay: whoever
-/// holds an earlier checkpoint may ask for the tiles of its size.
+/// Removes partial tiles that neither the checkpoint of `size` entries nor the one of `before` needs, of which a reader may be in the
+/// middle. A wider tile begins with every narrower one, so whoever holds an older checkpoint loses nothing; and kept for ever, the
+/// bundles of one entry more each would take more room than what they hold.
 /// What cannot be removed does no harm.
 pub(crate) fn prune(paths: &StorePaths, before: u64, size: u64) {
     for level in 0..8_u32 {
-        let full = |size: u64| (size >> (8 * level)) / u64::from(WIDTH);
-        if full(size) == 0 {
+        let items = |size: u64| size >> (8 * level);
+        let (width, full) = (u64::from(WIDTH), |size: u64| items(size) / u64::from(WIDTH));
+        if items(size) == 0 {
             break;
         }
         // one tile further back, for a kill after the last publication
-        for index in full(before).saturating_sub(1)..full(size) {
+        for index in full(before).saturating_sub(1)..=full(size) {
+            let keep: Vec<u64> = if index == full(size) {
+                [before, size].into_iter().filter(|size| full(*size) == index).map(|size| items(size) % width).collect()
+            } else {
+                Vec::new()
+            };
             let kinds: &[String] = if level == 0 { &["entries".into(), "0".into()] } else { &[level.to_string()] };
             for kind in kinds {
-                prune_folder(&paths.log().join(folder(kind, index)));
+                prune_folder(&paths.log().join(folder(kind, index)), &keep);
             }
         }
     }
@@ -97,11 +104,16 @@ fn folder(kind: &str, index: u64) -> PathBuf {
     PathBuf::from(format!("tile/{kind}/{}.p", groups.join("/")))
 }
 
-fn prune_folder(folder: &Path) {
+/// Empties a folder of partial tiles but for those of the widths in `keep`.
+fn prune_folder(folder: &Path, keep: &[u64]) {
     let Ok(listing) = fs::read_dir(folder) else { return };
-    for item in listing.flatten() {
-        let _ = fs::remove_file(item.path());
+    for path in listing.flatten().map(|item| item.path()) {
+        let width = path.file_name().and_then(|name| name.to_str()?.parse::<u64>().ok());
+        if !width.is_some_and(|width| keep.contains(&width)) {
+            let _ = fs::remove_file(path);
+        }
     }
+    // it goes when it is empty
     let _ = fs::remove_dir(folder);
 }
 
@@ -127,26 +139,29 @@ mod tests {
     }
 
     #[test]
-    fn every_partial_tile_shown_stays_until_its_tile_is_full() {
+    fn the_partial_tiles_of_the_last_two_checkpoints_stay() {
         let dir = tempfile::tempdir().unwrap();
         let paths = StorePaths::new(dir.path());
-        let (mut before, mut shown) = (0, BTreeSet::new());
+        let (mut before, mut seen) = (0, 0);
         for size in (1..1200).step_by(7).chain([65_530, 65_540, 65_800]) {
-            let tiles = new_tiles(before, size);
-            for tile in &tiles {
+            for tile in &new_tiles(before, size) {
                 let path = paths.log().join(tile.to_string());
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, "").unwrap();
-                if tile.width() < WIDTH {
-                    shown.insert(tile.to_string());
-                }
             }
             prune(&paths, before, size);
-            shown.retain(|path| !paths.log().join(path.split_once(".p/").unwrap().0).exists());
-            assert_eq!(partial_files(&paths.log()), shown, "{before} -> {size}");
+            let expected: BTreeSet<String> = [before, size]
+                .iter()
+                .flat_map(|size| new_tiles(0, *size))
+                .filter(|tile| tile.width() < WIDTH)
+                .map(|tile| tile.to_string())
+                .filter(|path| !paths.log().join(path.split_once(".p/").unwrap().0).exists())
+                .collect();
+            assert_eq!(partial_files(&paths.log()), expected, "{before} -> {size}");
             before = size;
+            seen = seen.max(expected.len());
         }
-        assert!(shown.len() > 1);
+        assert!(seen > 3);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! Documents come out sealed: proven against the published checkpoint, their digests verified on the way.
 
-use crate::blobs::{Blobs, Form, read_capped};
+use crate::blob_rows::{self, BlobRow};
+use crate::blobs::read_capped;
 use crate::commit::LogEntry;
 use crate::database::ReadConnection;
 use crate::error::StoreError;
 use crate::paths::StorePaths;
 use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
+use crate::shelf::Shelf;
 use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
 use crate::{database, paths};
 use jiff::Timestamp;
@@ -22,8 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Reader {
     paths: StorePaths,
     key: VerifierKey,
-    blobs: Blobs,
-    openings: Blobs,
+    shelf: Shelf,
     shared: Arc<Shared>,
 }
 
@@ -45,13 +46,7 @@ impl Reader {
     }
 
     pub(crate) fn new(paths: &StorePaths, key: &VerifierKey) -> Self {
-        Self {
-            paths: paths.clone(),
-            key: key.clone(),
-            blobs: Blobs::new(paths.blobs.clone(), Form::Zstd),
-            openings: Blobs::new(paths.openings(), Form::Plain),
-            shared: Arc::default(),
-        }
+        Self { paths: paths.clone(), key: key.clone(), shelf: Shelf::new(paths), shared: Arc::default() }
     }
 
     /// Closes the shared connection; it is opened again when needed.
@@ -97,23 +92,36 @@ impl Reader {
     /// The opening that the entry at `index` commits to; none when it commits to no document.
     pub fn opening(&self, index: u64) -> Result<Option<Opening>, StoreError> {
         let Some(commit) = self.stored(index)?.opening else { return Ok(None) };
-        let text = self.openings.get(&commit)?;
+        let text = self.opening_text(&commit)?;
         self.parse_opening(&commit, &text).map(Some)
     }
 
     fn parse_opening(&self, commit: &Digest, text: &[u8]) -> Result<Opening, StoreError> {
-        Opening::parse(text).map_err(|error| StoreError::damaged(&self.openings.path(commit), error.to_string()))
+        Opening::parse(text)
+            .map_err(|error| StoreError::damaged(&self.paths.database(), format!("opening {commit}: {error}")))
+    }
+
+    fn rows(&self, digest: &Digest) -> Result<Vec<BlobRow>, StoreError> {
+        self.read("look up a blob", |connection| blob_rows::chain(connection, digest))
+    }
+
+    fn opening_text(&self, commit: &Digest) -> Result<Vec<u8>, StoreError> {
+        self.shelf.opening(&|digest| self.rows(digest), commit)
+    }
+
+    fn content(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        self.shelf.blob(&|digest| self.rows(digest), digest)
     }
 
     /// The document of the entry at `index`; none when it has none.
     pub fn document(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.opening(index)?.map(|opening| self.blobs.get(&opening.sha256())).transpose()
+        self.opening(index)?.map(|opening| self.content(&opening.sha256())).transpose()
     }
 
     /// The bytes with that digest, verified.
     pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
-        if self.blobs.contains(digest) {
-            self.blobs.get(digest)
+        if self.shelf.contains(&|digest| self.rows(digest), digest)? {
+            self.content(digest)
         } else {
             Err(StoreError::Absent { what: format!("blob {digest}"), dir: self.paths.dir.clone() })
         }
@@ -162,8 +170,8 @@ impl Reader {
         let checkpoint = self.checkpoint()?;
         let entry = self.stored(index)?;
         let commit = entry.opening.ok_or_else(|| self.absent(format!("a document of entry {index}")))?;
-        let opening = self.openings.get(&commit)?;
-        let document = self.blobs.get(&self.parse_opening(&commit, &opening)?.sha256())?;
+        let opening = self.opening_text(&commit)?;
+        let document = self.content(&self.parse_opening(&commit, &opening)?.sha256())?;
         let inclusion = self.inclusion_in(index, checkpoint.size())?;
         Sealed::prove(&entry.bytes, &inclusion, &checkpoint, &opening, &document, parse)
             .map_err(|error| StoreError::damaged(&self.paths.database(), error.to_string()))

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const FILE: &str = "lock.sqlite";
 
 /// `EVDL`, version 1.
-pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_444c, version: 1 };
+pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_444c, oldest: 1, version: 1 };
 
 pub(crate) const SCHEMA: &str = "CREATE TABLE signed (
     one        INTEGER PRIMARY KEY CHECK (one = 1),

@@ -3,21 +3,22 @@
 //! A snapshot or entry is sealed when the call that seals it has returned; a kill before that leaves it wholly in or wholly out.
 //! It never changes or removes evidence, and after a failure of unknown outcome it writes no more.
 
-use crate::blobs::{Blobs, Form};
 use crate::commit::{self, Document, Draft, LogEntry, Origin, Prepared};
 use crate::database::{self, Mode};
 use crate::error::StoreError;
-use crate::paths::{IDENTITY, SCHEMA, StorePaths};
+use crate::paths::{IDENTITY, SCHEMA, StorePaths, UPGRADES};
 use crate::reader::Reader;
+use crate::shelf::{Hints, Shelf};
 use crate::signed::{self, SignedLock};
 use crate::start::{self, with_nodes};
 use crate::tables;
 use crate::writer_lock::WriterLock;
-use crate::{closing, durable, marker, publish};
+use crate::{blob_rows, closing, durable, marker, publish};
 use jiff::Timestamp;
-use ledger::{Body, Checkpoint, Frontier, Sealed, SignedCheckpoint, SigningKey, tree};
+use ledger::{Body, Checkpoint, Frontier, Opening, Sealed, SignedCheckpoint, SigningKey, tree};
 use model::{Digest, Manifest};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -26,8 +27,7 @@ pub struct Store {
     paths: StorePaths,
     key: SigningKey,
     tool: String,
-    blobs: Blobs,
-    openings: Blobs,
+    shelf: Shelf,
     /// Both are there until the store closes.
     databases: Option<Databases>,
     /// The right edge of the tree over every acknowledged entry.
@@ -133,6 +133,7 @@ impl Store {
         remove(&paths.closed())?;
         durable::sync_dir(&paths.dir)?;
         database::settle(&evidence, &path, Mode::Wal)?;
+        database::upgrade(&evidence, &path, &UPGRADES)?;
         // all that was published can be derived again
         durable::create_dirs(&paths.log())?;
         for folder in [&paths.log(), &paths.blobs] {
@@ -150,8 +151,7 @@ impl Store {
         }
         Ok(Self {
             reader: Reader::new(paths, key.verifier()),
-            blobs: Blobs::new(paths.blobs.clone(), Form::Zstd),
-            openings: Blobs::new(paths.openings(), Form::Plain),
+            shelf: Shelf::new(paths),
             paths: paths.clone(),
             key: copy(key)?,
             tool: tool.to_owned(),
@@ -175,7 +175,7 @@ impl Store {
 
     /// Seals `drafts` in their order, all or none. They are durable and published when this returns.
     pub fn append(&mut self, now: Timestamp, drafts: Vec<Draft>) -> Result<Vec<LogEntry>, StoreError> {
-        self.append_with::<Vec<u8>>(now, drafts, &[], &[])
+        self.append_with::<Vec<u8>>(now, drafts, &[], &[], Hints::new())
     }
 
     /// Seals a snapshot. `blobs` are the bodies and tables its manifest names, apart from those stored before.
@@ -201,7 +201,9 @@ impl Store {
             series: snapshot_series(&manifest.source),
             document: Some(Document { bytes, media_type: Manifest::MEDIA_TYPE.to_owned() }),
         };
-        let appended = self.append_with(now, vec![draft], blobs, &stored)?;
+        let hints = self.hints_of_snapshot(manifest);
+        let hints = self.guard(hints)?;
+        let appended = self.append_with(now, vec![draft], blobs, &stored, hints)?;
         let index = appended.first().map_or(0, |appended| appended.index);
         let sealed = self.reader.sealed(index, |bytes| serde_json::from_slice(bytes));
         self.guard(sealed)
@@ -213,6 +215,7 @@ impl Store {
         drafts: Vec<Draft>,
         blobs: &[(Digest, B)],
         relied_on: &[Digest],
+        hints: Hints,
     ) -> Result<Vec<LogEntry>, StoreError> {
         self.refuse_poisoned()?;
         if drafts.is_empty() {
@@ -224,8 +227,8 @@ impl Store {
             .and_then(|databases| database::checkpoint_when_long(&databases.evidence, &self.paths.database()));
         self.guard(checkpointed)?;
         let prepared = self.prepare(now, drafts);
-        let prepared = self.guard(prepared)?;
-        let stored = self.store_documents(&prepared, blobs, relied_on);
+        let mut prepared = self.guard(prepared)?;
+        let stored = self.store_documents(&mut prepared, blobs, relied_on, hints);
         self.guard(stored)?;
         let acknowledged = self.acknowledge(&prepared);
         self.guard(acknowledged)?;
@@ -245,19 +248,61 @@ impl Store {
         commit::prepare(&self.databases()?.evidence, &origin, self.frontier.size(), drafts)
     }
 
-    /// Step 1: every byte an entry will refer to is durable before the entry is.
+    /// Step 1: every byte an entry will refer to is durable before the entry is, or becomes so in the same transaction.
     pub(crate) fn store_documents<B: AsRef<[u8]> + Sync>(
         &self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         blobs: &[(Digest, B)],
         relied_on: &[Digest],
+        mut hints: Hints,
     ) -> Result<(), StoreError> {
-        let documents = prepared.documents.iter().map(|(digest, bytes)| (*digest, bytes.as_slice()));
+        marker::check(&self.paths, self.key.verifier())?;
+        let evidence = &self.databases()?.evidence;
+        let mut last = BTreeMap::new();
+        for (digest, _, series) in &prepared.documents {
+            let before = match last.get(series) {
+                Some(before) => *before,
+                None => *last.entry(series).or_insert(self.document_before(evidence, series)?),
+            };
+            hints.extend(before.map(|before| (*digest, before)));
+        }
+        let documents = prepared.documents.iter().map(|(digest, bytes, _)| (*digest, bytes.as_slice()));
         let all: Vec<(Digest, &[u8])> =
             blobs.iter().map(|(digest, bytes)| (*digest, bytes.as_ref())).chain(documents).collect();
-        marker::check(&self.paths, self.key.verifier())?;
-        self.blobs.put_all(&all, relied_on)?;
-        self.openings.put_all(&prepared.openings, &[])
+        prepared.shelved = self.shelf.put(evidence, &all, &prepared.openings, relied_on, &hints)?;
+        Ok(())
+    }
+
+    /// The last document of `series`: the next one is probably much like it. None where it cannot be read.
+    fn document_before(&self, evidence: &Connection, series: &str) -> Result<Option<Digest>, StoreError> {
+        let failed = |error| StoreError::database("look up a series", &self.paths.database(), error);
+        let Some((_, _, index)) = tables::last_of_series(evidence, series).map_err(failed)? else { return Ok(None) };
+        let Some(commit) = tables::entry(evidence, index).map_err(failed)?.and_then(|entry| entry.opening) else {
+            return Ok(None);
+        };
+        match self.shelf.opening(&self.shelf.rows(evidence), &commit) {
+            Ok(text) => Ok(Opening::parse(&text).ok().map(|opening| opening.sha256())),
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Which stored bytes those of `manifest` probably resemble: the same tables and answers of the snapshot before.
+    fn hints_of_snapshot(&self, manifest: &Manifest) -> Result<Hints, StoreError> {
+        let before = match self.reader.last_complete_snapshot(&manifest.source, Timestamp::MAX) {
+            Ok(None) => self.reader.latest_snapshot(&manifest.source, Timestamp::MAX),
+            found => found,
+        };
+        let before = match before {
+            Ok(Some(before)) => before.into_value(),
+            Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(Hints::new()),
+            Err(other) => return Err(other),
+        };
+        let tables = manifest.tables.iter().filter_map(|table| {
+            let same = before.tables.iter().find(|earlier| earlier.name == table.name)?;
+            Some((table.sha256, same.sha256))
+        });
+        Ok(tables.chain(answers_before(manifest, &before)).collect())
     }
 
     /// Step 2: one transaction holds entries, tree and projections. When it has returned, they are sealed.
@@ -356,16 +401,17 @@ impl Store {
         blobs: &[(Digest, B)],
     ) -> Result<Vec<Digest>, StoreError> {
         let mut stored = Vec::new();
-        let given: std::collections::BTreeMap<&Digest, usize> =
+        let rows = self.shelf.rows(&self.databases()?.evidence);
+        let given: BTreeMap<&Digest, usize> =
             blobs.iter().map(|(digest, bytes)| (digest, bytes.as_ref().len())).collect();
         let refuse =
             |problem: String| Err(StoreError::Unsealable { problem: format!("snapshot {}: {problem}", manifest.id) });
         for exchange in &manifest.exchanges {
             let length = match given.get(&exchange.sha256) {
                 Some(length) => *length,
-                None if self.blobs.contains(&exchange.sha256) => {
+                None if self.shelf.contains(&rows, &exchange.sha256)? => {
                     stored.push(exchange.sha256);
-                    self.blobs.get(&exchange.sha256)?.len()
+                    self.shelf.blob(&rows, &exchange.sha256)?.len()
                 }
                 None => return refuse(format!("the body of exchange {} is missing", exchange.seq)),
             };
@@ -380,10 +426,9 @@ impl Store {
             if given.contains_key(&table.sha256) {
                 continue;
             }
-            if !self.blobs.contains(&table.sha256) {
+            if !self.shelf.contains(&rows, &table.sha256)? {
                 return refuse(format!("the rows of table {} are missing", table.name));
             }
-            self.blobs.get(&table.sha256)?;
             stored.push(table.sha256);
         }
         Ok(stored)
@@ -419,6 +464,20 @@ impl Drop for Store {
             tracing::warn!(%error, "store.close.failed");
         }
     }
+}
+
+/// The answers of `manifest`, each with the one the same request had in the snapshot before: the nth of its operation.
+fn answers_before<'a>(manifest: &'a Manifest, before: &'a Manifest) -> impl Iterator<Item = (Digest, Digest)> + 'a {
+    let numbered = |manifest: &'a Manifest| {
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        manifest.exchanges.iter().map(move |exchange| {
+            let count = counts.entry(&exchange.operation).or_default();
+            *count += 1;
+            ((exchange.operation.as_str(), *count), exchange.sha256)
+        })
+    };
+    let earlier: BTreeMap<(&str, u32), Digest> = numbered(before).collect();
+    numbered(manifest).filter_map(move |(request, digest)| Some((digest, *earlier.get(&request)?)))
 }
 
 /// A log is begun once: where anything is left of one, a missing database is damage and not a fresh start.
@@ -466,6 +525,9 @@ fn write_rows(
         for node in &nodes {
             tables::insert_node(&transaction, node).map_err(failed)?;
         }
+    }
+    for row in &prepared.shelved.rows {
+        blob_rows::insert(&transaction, row).map_err(failed)?;
     }
     for change in &prepared.changes {
         tables::apply(&transaction, change).map_err(failed)?;

@@ -46,7 +46,7 @@ impl StoredEntry {
     }
 }
 
-fn sql(number: u64) -> Result<i64> {
+pub(crate) fn sql(number: u64) -> Result<i64> {
     i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
@@ -73,7 +73,7 @@ fn misfit(column: usize, kind: Type, problem: String) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, kind, problem.into())
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
+pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
@@ -85,7 +85,7 @@ fn unsigned_opt(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
         .transpose()
 }
 
-fn digest(row: &Row<'_>, column: usize) -> Result<Digest> {
+pub(crate) fn digest(row: &Row<'_>, column: usize) -> Result<Digest> {
     Ok(Digest::from_bytes(row.get(column)?))
 }
 

@@ -2,6 +2,7 @@
 
 use super::fsck::check;
 use super::support::{Scene, at, fill, finding, key, missed, snapshot};
+use crate::shelf::Hints;
 use crate::{Draft, Reader, Store};
 use model::{Digest, SnapshotStatus};
 
@@ -13,9 +14,9 @@ fn images(
     blobs: &[(Digest, Vec<u8>)],
 ) -> Vec<(&'static str, Scene)> {
     let mut images = vec![("before", scene.image())];
-    let prepared = store.prepare(at(100), drafts).unwrap();
+    let mut prepared = store.prepare(at(100), drafts).unwrap();
     images.push(("prepared", scene.image()));
-    store.store_documents(&prepared, blobs, &[]).unwrap();
+    store.store_documents(&mut prepared, blobs, &[], Hints::new()).unwrap();
     images.push(("documents stored", scene.image()));
     store.acknowledge(&prepared).unwrap();
     images.push(("acknowledged", scene.image()));

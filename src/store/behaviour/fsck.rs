@@ -104,7 +104,7 @@ fn one_flipped_bit_in_any_file_is_found_and_named() {
     for path in files(&scene) {
         let sound = fs::read(&path).unwrap();
         // the databases are gone through more thoroughly below
-        let step = (sound.len() / 3).max(1);
+        let step = (sound.len() / 9).max(1);
         for position in (0..sound.len()).step_by(step).chain(sound.len().checked_sub(1)) {
             let mut bent = sound.clone();
             bent[position] ^= 1 << (position % 8);
@@ -138,6 +138,7 @@ fn after_a_kill_no_flipped_bit_in_the_database_changes_what_is_read() {
     let dump = |connection: &Connection| -> Vec<String> {
         crate::tables::TABLES
             .iter()
+            .chain(&[("blob", "id")])
             .flat_map(|(table, key)| {
                 let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {key}")).unwrap();
                 let width = statement.column_count();
@@ -198,7 +199,6 @@ fn after_a_kill_no_flipped_bit_in_the_write_ahead_log_changes_what_is_read() {
 fn missing_files_are_named_with_what_they_held() {
     for (part, word) in [
         ("blobs/", "the file is missing"),
-        ("openings/", "missing"),
         ("log/tile/entries/000.p/10", "missing"),
         ("lock.sqlite", "missing"),
         ("evidence.sqlite", "missing, and a log was published from it"),
@@ -211,12 +211,16 @@ fn missing_files_are_named_with_what_they_held() {
     let scene = Scene::filled();
     let (_, blobs) = snapshot("aws-prod", 0, SnapshotStatus::Complete);
     let blobs_of = crate::blobs::Blobs::new(scene.paths.blobs.clone(), crate::blobs::Form::Zstd);
-    for ((digest, _), word) in
-        blobs.iter().zip(["the body of exchange 1 of snapshot aws-prod-0", "the rows of table user"])
-    {
-        fs::remove_file(blobs_of.path(digest)).unwrap();
-        named(&check(&scene), &blobs_of.path(digest), word);
-    }
+    let (body, rows) = (blobs[0].0, blobs[1].0);
+    fs::remove_file(blobs_of.path(&body)).unwrap();
+    let connection = Connection::open(scene.paths.database()).unwrap();
+    connection.execute("DELETE FROM blob WHERE digest = ?1", [rows.as_bytes()]).unwrap();
+    connection.execute("DELETE FROM blob WHERE id = (SELECT max(id) FROM blob WHERE form = 0)", []).unwrap();
+    drop(connection);
+    let report = check(&scene);
+    named(&report, &blobs_of.path(&body), "the body of exchange 1 of snapshot aws-prod-0");
+    named(&report, &blobs_of.path(&rows), "the rows of table user");
+    assert!(report.problems.iter().any(|problem| problem.path.starts_with(scene.paths.dir.join("openings"))));
 }
 
 #[test]
@@ -247,7 +251,7 @@ fn files_that_do_not_belong_are_named() {
 #[test]
 fn two_blobs_swapped_are_both_named() {
     let scene = Scene::filled();
-    let blobs: Vec<_> = files(&scene).into_iter().filter(|path| path.starts_with(&scene.paths.blobs)).collect();
+    let blobs: Vec<_> = files(&scene).into_iter().filter(|path| path.extension() == Some("zst".as_ref())).collect();
     let (one, two) = (fs::read(&blobs[0]).unwrap(), fs::read(&blobs[1]).unwrap());
     fs::write(&blobs[0], two).unwrap();
     fs::write(&blobs[1], one).unwrap();
@@ -281,6 +285,11 @@ fn edited_rows_are_named() {
             "INSERT INTO confirmation VALUES ('aws-prod-0', 1, 1)",
             "row of `confirmation` snapshot=aws-prod-0 is not in the log",
         ),
+        ("UPDATE blob SET data = zeroblob(9) WHERE form = 0", "are not those that were stored"),
+        ("UPDATE blob SET data = zeroblob(9) WHERE form = 1", "are not those that were stored"),
+        ("UPDATE blob SET data = zeroblob(9) WHERE form = 2", "are not those that were stored"),
+        ("UPDATE blob SET base = (SELECT min(id) FROM blob WHERE form = 1) WHERE form = 2", "blob "),
+        ("UPDATE blob SET digest = zeroblob(32) WHERE id = (SELECT max(id) FROM blob WHERE form = 1)", "hashes to"),
         ("SELECT 1", "the trigger `entry_is_never_changed` is not as this program makes it"),
         ("CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM finding; END", "the trigger `t`"),
     ] {

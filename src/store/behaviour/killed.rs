@@ -11,6 +11,7 @@
 
 use super::fsck::check;
 use super::support::{Scene, at, fill, key, missed, snapshot};
+use crate::shelf::Hints;
 use crate::{Draft, Store, StoreError, StorePaths};
 use model::SnapshotStatus;
 use std::fs;
@@ -130,8 +131,8 @@ fn a_kill_at_any_system_call_loses_nothing_that_was_reported() {
     let mut store = template.init();
     fill(&mut store);
     // one store as a clean close leaves it, one as a kill between acknowledging and publishing does
-    let prepared = store.prepare(at(50), vec![missed("late", 1)]).unwrap();
-    store.store_documents::<Vec<u8>>(&prepared, &[], &[]).unwrap();
+    let mut prepared = store.prepare(at(50), vec![missed("late", 1)]).unwrap();
+    store.store_documents::<Vec<u8>>(&mut prepared, &[], &[], Hints::new()).unwrap();
     store.acknowledge(&prepared).unwrap();
     let broken = template.image();
     drop(store);

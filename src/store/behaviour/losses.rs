@@ -1,6 +1,7 @@
 //! A store that has lost a part, or holds a part of another one: nothing is begun anew over what is left.
 
 use super::support::{Scene, TOOL, at, key, missed, snapshot};
+use crate::shelf::Hints;
 use crate::{Reader, Store, StoreError};
 use model::SnapshotStatus;
 use rusqlite::Connection;
@@ -35,7 +36,7 @@ fn init_refused(scene: &Scene, case: &str) {
 #[test]
 fn init_begins_no_second_log_over_what_is_left_of_a_first() {
     // everything that says a log was begun, one part at a time
-    for kept in ["lock.sqlite", "log", "blobs", "openings"] {
+    for kept in ["lock.sqlite", "log", "blobs"] {
         let scene = Scene::filled();
         for item in fs::read_dir(&scene.paths.dir).unwrap().flatten() {
             match item.path() {
@@ -167,8 +168,8 @@ fn blobs_that_go_away_while_the_store_is_open_stop_it() {
 fn acknowledged() -> Scene {
     let scene = Scene::filled();
     let mut store = scene.open().unwrap();
-    let prepared = store.prepare(at(100), vec![missed("a", 1), missed("a", 2)]).unwrap();
-    store.store_documents::<Vec<u8>>(&prepared, &[], &[]).unwrap();
+    let mut prepared = store.prepare(at(100), vec![missed("a", 1), missed("a", 2)]).unwrap();
+    store.store_documents::<Vec<u8>>(&mut prepared, &[], &[], Hints::new()).unwrap();
     store.acknowledge(&prepared).unwrap();
     scene.image()
 }

@@ -7,5 +7,6 @@ mod killed;
 mod losses;
 mod refusals;
 mod sealing;
+mod storage;
 mod support;
 mod syncing;

@@ -176,29 +176,6 @@ fn a_slot_has_one_outcome() {
 }
 
 #[test]
-fn an_unchanged_snapshot_costs_its_manifest_and_entry_only() {
-    let scene = Scene::bare();
-    let mut store = scene.init();
-    let (manifest, blobs) = snapshot("aws", 1, SnapshotStatus::Complete);
-    store.seal_snapshot(at(2), &manifest, &blobs).unwrap();
-    let count = || walk(&scene.paths.blobs);
-    let before = count();
-    let mut again = manifest;
-    again.id = "aws-again".into();
-    again.slot = None;
-    store.seal_snapshot::<Vec<u8>>(at(3), &again, &[]).unwrap();
-    assert_eq!(count(), before + 1);
-}
-
-fn walk(dir: &std::path::Path) -> usize {
-    std::fs::read_dir(dir)
-        .unwrap()
-        .flatten()
-        .map(|item| if item.path().is_dir() { walk(&item.path()) } else { 1 })
-        .sum()
-}
-
-#[test]
 fn readers_work_beside_the_writer_and_make_no_file() {
     let scene = Scene::bare();
     let mut store = scene.init();

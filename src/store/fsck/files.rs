@@ -1,6 +1,7 @@
 //! Everything in a store that is a file of its own: blobs, openings, tiles, and what does not belong there.
 
 use super::replay::Referenced;
+use super::rows::Inside;
 use super::{FsckReport, FsckStage, Problem, Scene};
 use crate::blobs::Blobs;
 use crate::durable::TEMPORARY;
@@ -60,26 +61,42 @@ fn without_leftovers(root: &Path, files: Vec<PathBuf>, still: bool, report: &mut
 }
 
 /// Hashes every blob and opening, and sees that what the log refers to is there.
-pub(super) fn blobs_and_openings(scene: &Scene<'_>, report: &mut FsckReport, referenced: Option<&Referenced>) {
+pub(super) fn blobs_and_openings(
+    scene: &Scene<'_>,
+    report: &mut FsckReport,
+    referenced: Option<&Referenced>,
+    inside: &Inside,
+) {
     if let Err(error) = marker::check(scene.paths, scene.key) {
         report.failure(&scene.paths.marker(), &error);
     }
-    let found = folder(scene, report, &scene.blobs, FsckStage::Blobs);
-    report.blobs = found.len() as u64;
+    let blobs = scene.shelf.blobs();
+    let found = folder(scene, report, blobs, FsckStage::Blobs);
+    report.blobs = found.len() as u64 + inside.blobs.len() as u64;
+    for (digest, expected) in &inside.files {
+        let path = blobs.path(digest);
+        if !found.contains(digest) && !blobs.contains(digest) {
+            report.problem(&path, "the file is missing");
+        } else if blobs.seal(digest).is_ok_and(|seal| Some(seal) != *expected) {
+            report.problem(&path, "it is not the file that was stored under this name");
+        }
+    }
     if let Some(referenced) = referenced {
+        let there = |digest: &Digest| found.contains(digest) || inside.blobs.contains(digest) || blobs.contains(digest);
         for (digest, user) in &referenced.blobs {
-            if !found.contains(digest) && !scene.blobs.contains(digest) {
-                report.problem(&scene.blobs.path(digest), format!("the file is missing: it holds {user}"));
+            if !there(digest) {
+                report.problem(&blobs.path(digest), format!("the file is missing: it holds {user}"));
             }
         }
-        let idle = found.iter().filter(|digest| !referenced.blobs.contains_key(digest)).count();
+        let used = |digest: &&Digest| !referenced.blobs.contains_key(digest) && !inside.pieces.contains(digest);
+        let idle = found.iter().chain(&inside.blobs).filter(used).count();
         note_idle(scene, report, referenced, idle, "blobs");
     }
-    let found = folder(scene, report, &scene.openings, FsckStage::Openings);
-    report.openings = found.len() as u64;
+    let found = folder(scene, report, scene.shelf.openings(), FsckStage::Openings);
+    report.openings = found.len() as u64 + inside.openings.len() as u64;
     if let Some(referenced) = referenced {
         // a missing opening was reported with its entry
-        let idle = found.iter().filter(|digest| !referenced.openings.contains(digest)).count();
+        let idle = found.iter().chain(&inside.openings).filter(|digest| !referenced.openings.contains(digest)).count();
         note_idle(scene, report, referenced, idle, "openings");
     }
 }

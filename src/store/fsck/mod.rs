@@ -6,12 +6,14 @@ mod compare;
 mod databases;
 mod files;
 mod replay;
+mod rows;
 
-use crate::blobs::{Blobs, Form, read_capped};
+use crate::blobs::read_capped;
 use crate::database;
 use crate::database::ReadConnection;
 use crate::error::StoreError;
-use crate::paths::{IDENTITY, SCHEMA, StorePaths};
+use crate::paths::{IDENTITY, StorePaths, schema_of};
+use crate::shelf::Shelf;
 use crate::signed;
 use crate::writer_lock::{Still, WriterLock};
 use ledger::{SignedCheckpoint, VerifierKey};
@@ -95,8 +97,7 @@ pub type FsckProgress<'a> = &'a (dyn Fn(FsckStage, u64, u64) + Sync);
 struct Scene<'a> {
     paths: &'a StorePaths,
     key: &'a VerifierKey,
-    blobs: Blobs,
-    openings: Blobs,
+    shelf: Shelf,
     progress: FsckProgress<'a>,
     /// No writer is at work, so every file holds still.
     still: bool,
@@ -113,14 +114,7 @@ pub fn fsck(paths: &StorePaths, key: &VerifierKey, progress: FsckProgress<'_>) -
         return Err(error);
     }
     let still = WriterLock::hold_still(&paths.dir);
-    let scene = Scene {
-        paths,
-        key,
-        blobs: Blobs::new(paths.blobs.clone(), Form::Zstd),
-        openings: Blobs::new(paths.openings(), Form::Plain),
-        progress,
-        still: !matches!(still, Still::Written),
-    };
+    let scene = Scene { paths, key, shelf: Shelf::new(paths), progress, still: !matches!(still, Still::Written) };
     let mut report = FsckReport::default();
     if scene.still {
         // before SQLite opens anything
@@ -129,15 +123,19 @@ pub fn fsck(paths: &StorePaths, key: &VerifierKey, progress: FsckProgress<'_>) -
         report.notes.push("a writer is at work: bytes of the databases that hold no data were not checked".to_owned());
     }
     let checkpoints = databases::checkpoints(&scene, &mut report);
+    let mut inside = rows::Inside::default();
     let referenced = match open(&scene) {
-        Ok(evidence) => log_and_rows(&scene, &mut report, &evidence, &checkpoints),
+        Ok(evidence) => {
+            inside = rows::blobs(&scene, &mut report, &evidence);
+            log_and_rows(&scene, &mut report, &evidence, &checkpoints)
+        }
         Err(error @ (StoreError::Newer { .. } | StoreError::SqliteTooOld { .. })) => return Err(error),
         Err(error) => {
             report.failure(&paths.database(), &error);
             None
         }
     };
-    files::blobs_and_openings(&scene, &mut report, referenced.as_ref());
+    files::blobs_and_openings(&scene, &mut report, referenced.as_ref(), &inside);
     files::top(&scene, &mut report);
     report.problems.sort();
     report.problems.dedup();
@@ -166,7 +164,8 @@ fn log_and_rows(
     checkpoints: &Checkpoints,
 ) -> Option<replay::Referenced> {
     let path = scene.paths.database();
-    databases::structure(evidence, &path, SCHEMA, report);
+    let version = database::version(evidence, &path).unwrap_or_default();
+    databases::structure(evidence, &path, schema_of(version), report);
     let replayed = match replay::replay(scene, report, evidence, checkpoints) {
         Ok(replayed) => replayed,
         Err(error) => {

@@ -55,6 +55,7 @@ pub(super) fn replay(
         report,
         database,
         path: path.clone(),
+        evidence,
         frontier: Frontier::new(),
         series: BTreeMap::new(),
         referenced: Referenced { whole: true, ..Referenced::default() },
@@ -109,6 +110,7 @@ struct Pass<'a> {
     report: &'a mut FsckReport,
     database: Connection,
     path: PathBuf,
+    evidence: &'a Connection,
     frontier: Frontier,
     /// The last entry of each series.
     series: BTreeMap<String, (u64, Digest)>,
@@ -199,23 +201,25 @@ impl Pass<'_> {
 
     /// The document behind `commit`; what stands in the way is reported.
     fn document(&mut self, index: u64, commit: &Digest) -> Option<Vec<u8>> {
-        let openings = &self.scene.openings;
-        let read = openings.get(commit).and_then(|text| {
-            Opening::parse(&text).map_err(|error| StoreError::damaged(&openings.path(commit), error.to_string()))
-        });
+        let store = &self.scene.shelf;
+        let rows = store.rows(self.evidence);
+        let damaged = |problem: String| StoreError::damaged(&self.path, format!("opening {commit}: {problem}"));
+        let read = store
+            .opening(&rows, commit)
+            .and_then(|text| Opening::parse(&text).map_err(|error| damaged(error.to_string())));
         let opening = match read {
             Ok(opening) => opening,
             Err(error) => {
-                self.report.failure(&openings.path(commit), &error);
+                self.report.failure(&self.path, &error);
                 return None;
             }
         };
         self.referenced.blobs.entry(opening.sha256()).or_insert_with(|| format!("the document of entry {index}"));
-        match self.scene.blobs.get(&opening.sha256()) {
+        match store.blob(&rows, &opening.sha256()) {
             Ok(document) if document.len() as u64 == opening.size() => Some(document),
             Ok(document) => {
                 let problem = format!("it says {} bytes, its document has {}", opening.size(), document.len());
-                self.report.problem(&openings.path(commit), problem);
+                self.report.problem(&self.path, format!("opening {commit}: {problem}"));
                 None
             }
             // damage is found and named when the blobs are gone through
