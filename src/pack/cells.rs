@@ -22,8 +22,10 @@ pub(crate) fn value_cell(value: Option<&Value>) -> String {
 }
 
 /// CSV under construction in memory.
+#[cfg(feature = "write")]
 pub(crate) struct Sheet(csv::Writer<Vec<u8>>);
 
+#[cfg(feature = "write")]
 impl Sheet {
     /// A sheet with a header row.
     pub(crate) fn new(header: &[&str]) -> Result<Self, csv::Error> {
@@ -51,6 +53,7 @@ impl Sheet {
 }
 
 #[cfg(test)]
+#[cfg(feature = "write")]
 mod tests {
     use super::*;
 

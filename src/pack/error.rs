@@ -1,10 +1,12 @@
 //! Why a pack could not be written or examined.
 
+#[cfg(feature = "write")]
 use crate::plan::SourceError;
 use std::io;
 use std::path::PathBuf;
 
 /// A pack that could not be written. Nothing is left under the final name.
+#[cfg(feature = "write")]
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// Something of that name exists.
@@ -50,6 +52,7 @@ pub enum PackError {
     Json(#[from] serde_json::Error),
 }
 
+#[cfg(feature = "write")]
 impl PackError {
     /// Whether the disk is to blame rather than the plan or the store.
     pub fn is_disk(&self) -> bool {

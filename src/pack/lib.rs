@@ -3,31 +3,47 @@
 //! [`prepare`] takes a [`Plan`] and a [`Source`] of sealed bytes and knows nothing of where they are kept. [`verify`] takes a
 //! file or folder that may be hostile: it never writes, never reaches for the network, never follows a link, never unpacks
 //! to disk, and tells what is proven from what is not. Nothing here decides whether a check passed.
+//!
+//! Without the feature `write` the crate is the verifier alone, which the binary `evidenced-verify` is built from.
 
 mod archive;
 mod cells;
-mod entries;
 mod error;
+#[cfg_attr(not(feature = "write"), expect(dead_code, reason = "the verifier looks for some of the names only"))]
 mod layout;
 mod manifest;
 mod names;
-mod plan;
-mod readme;
-mod reperform;
-mod sink;
-mod summary;
 mod tables;
 mod verify;
+
+#[cfg(feature = "write")]
+mod entries;
+#[cfg(feature = "write")]
+mod plan;
+#[cfg(feature = "write")]
+mod readme;
+#[cfg(feature = "write")]
+mod reperform;
+#[cfg(feature = "write")]
+mod sink;
+#[cfg(feature = "write")]
+mod summary;
+#[cfg(feature = "write")]
 mod write;
 
 #[cfg(test)]
+#[cfg(feature = "write")]
 mod tests;
 
-pub use error::{PackError, VerifyError};
+#[cfg(feature = "write")]
+pub use error::PackError;
+pub use error::VerifyError;
 pub use manifest::{FileRecord, ItemRecord, PackManifest};
+#[cfg(feature = "write")]
 pub use plan::{
     Applicability, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot, Source,
     SourceError,
 };
 pub use verify::{Problem, VerifyOptions, VerifyReport, verify};
+#[cfg(feature = "write")]
 pub use write::{Prepared, Written, prepare};

@@ -1,6 +1,9 @@
 //! `MANIFEST.json`, its signature and `SHA256SUMS`: every file of a pack by digest, under the log's signature.
 
-use ledger::{Note, NoteError, SigningKey, VerifierKey};
+use base64::Engine as _;
+use ledger::{Note, VerifierKey};
+#[cfg(feature = "write")]
+use ledger::{NoteError, SigningKey};
 use model::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -75,6 +78,7 @@ fn statement(manifest: &[u8]) -> String {
 }
 
 /// `MANIFEST.json.sig`: a C2SP signed note over the manifest's digest.
+#[cfg(feature = "write")]
 pub(crate) fn sign(manifest: &[u8], key: &SigningKey) -> Result<String, NoteError> {
     Ok(Note::sign(statement(manifest), key)?.to_string())
 }
@@ -105,4 +109,12 @@ pub(crate) fn sums(manifest: &PackManifest, manifest_sha256: Digest, signature_s
         let _ = writeln!(text, "{digest}  {path}");
         text
     })
+}
+
+/// The key as `openssl` reads it: SubjectPublicKeyInfo of Ed25519 (RFC 8410, section 4).
+pub(crate) fn pem(key: &VerifierKey) -> String {
+    let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    der.extend_from_slice(key.public_bytes());
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
 }

@@ -1,5 +1,6 @@
 //! Names of files in a pack: plain ASCII that means the same on every system, and never leads out of the pack.
 
+#[cfg(feature = "write")]
 use std::collections::BTreeSet;
 
 /// Longest path segment made from foreign text.
@@ -51,9 +52,11 @@ fn reserved(segment: &str) -> bool {
 }
 
 /// Names given out so far; two that differ only in case would be one file on some systems.
+#[cfg(feature = "write")]
 #[derive(Debug, Default)]
 pub(crate) struct Taken(BTreeSet<String>);
 
+#[cfg(feature = "write")]
 impl Taken {
     /// `wanted`, or `wanted-2`, `wanted-3` ... when that is taken.
     pub(crate) fn unique(&mut self, wanted: &str) -> String {
@@ -68,6 +71,7 @@ impl Taken {
 }
 
 #[cfg(test)]
+#[cfg(feature = "write")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

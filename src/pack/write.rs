@@ -16,8 +16,7 @@ use crate::summary::{
     index_xlsx, requests_csv, scope_json,
 };
 use crate::tables::write_csv;
-use base64::Engine as _;
-use ledger::{Body, Entry, Proof, Sealed, SignedCheckpoint, SigningKey, VerifierKey};
+use ledger::{Body, Entry, Proof, Sealed, SignedCheckpoint, SigningKey};
 use model::{Digest, Evaluation, Manifest, canonical_json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -130,7 +129,7 @@ impl Writer<'_> {
         let checkpoint = self.checkpoint.text();
         self.add(layout::CHECKPOINT, checkpoint.as_bytes())?;
         self.add(layout::LOG_KEY, format!("{}\n", self.plan.log_key).as_bytes())?;
-        self.add(layout::LOG_KEY_PEM, pem(&self.plan.log_key).as_bytes())?;
+        self.add(layout::LOG_KEY_PEM, manifest::pem(&self.plan.log_key).as_bytes())?;
         let mut lines = Lines::new(self.source, self.checkpoint.size());
         self.sink
             .add_from(layout::ENTRIES, self.entries.bytes, &mut lines)
@@ -316,12 +315,4 @@ impl Writer<'_> {
 
 fn unproven(index: u64, problem: &dyn std::fmt::Display) -> PackError {
     PackError::Unproven { what: format!("the document of entry {index}"), problem: problem.to_string() }
-}
-
-/// The key as `openssl` reads it: SubjectPublicKeyInfo of Ed25519 (RFC 8410, section 4).
-pub(crate) fn pem(key: &VerifierKey) -> String {
-    let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-    der.extend_from_slice(key.public_bytes());
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
 }

@@ -20,3 +20,4 @@ mod peers;
 mod rows;
 mod support;
 mod traced;
+mod verifier;

@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use ledger::Body;
 use model::time::seconds_text;
-use pack::{VerifyOptions, VerifyReport};
+use pack::VerifyOptions;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -111,35 +111,10 @@ pub(super) fn verify(
         help: None,
     })?;
     match global.format {
-        Format::Json => {
-            let problems: Vec<Value> = report
-                .problems
-                .iter()
-                .map(|problem| json!({"path": problem.path, "problem": problem.problem}))
-                .collect();
-            print::json(&json!({
-                "schema": "evidenced/verify/v1", "verified": report.verified, "proven": report.proven,
-                "not_proven": report.not_proven, "problems": problems,
-            }))?;
-        }
-        Format::Table => print::text_line(&summary(&report))?,
+        Format::Json => print::json(&report)?,
+        Format::Table => print::text_line(&report.to_string())?,
     }
     Ok(if report.verified { Exit::Done } else { Exit::Failed })
-}
-
-/// A verification in plain words.
-pub(crate) fn summary(report: &VerifyReport) -> String {
-    let mut text = if report.verified { "VERIFIED" } else { "NOT VERIFIED" }.to_owned();
-    for proven in &report.proven {
-        text += &format!("\n  proven      {proven}");
-    }
-    for not_proven in &report.not_proven {
-        text += &format!("\n  not proven  {not_proven}");
-    }
-    for problem in &report.problems {
-        text += &format!("\n  PROBLEM     {}: {}", print::safe(&problem.path), print::safe(&problem.problem));
-    }
-    text
 }
 
 /// Like [`super::evaluate::instant`], but a date means the beginning of that day.

@@ -7,10 +7,13 @@
 
 mod format;
 mod read;
+#[cfg(feature = "write")]
 mod write;
 
 pub(crate) use read::{Archive, ArchiveError, looks_like_archive};
+#[cfg(feature = "write")]
 pub(crate) use write::ArchiveWriter;
 
 #[cfg(test)]
+#[cfg(feature = "write")]
 mod tests;

@@ -58,7 +58,7 @@ impl Examination {
     /// The key in the form for other tools is the same key.
     fn pem(&mut self, key: &VerifierKey) {
         if let Some(bytes) = self.read(layout::LOG_KEY_PEM, MAX_SMALL)
-            && bytes != crate::write::pem(key).as_bytes()
+            && bytes != crate::manifest::pem(key).as_bytes()
         {
             self.problem(layout::LOG_KEY_PEM, "it is not the key of the log");
         }

@@ -2,6 +2,7 @@
 
 use ledger::VerifierKey;
 use serde::Serialize;
+use std::fmt;
 
 /// What to compare a pack with.
 #[derive(Debug, Clone, Default)]
@@ -23,9 +24,7 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
-        // a hostile name or message must not write to the reader's terminal
-        let plain = |text: String| text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        Self { path: plain(path.into()), problem: plain(problem.into()) }
+        Self { path: plain(&path.into()), problem: plain(&problem.into()) }
     }
 }
 
@@ -52,4 +51,26 @@ impl VerifyReport {
         let proven = if verified { proven } else { Vec::new() };
         Self { schema: "evidenced/verify/v1", verified, proven, not_proven, problems }
     }
+}
+
+/// In plain words, without a last newline.
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.verified { "VERIFIED" } else { "NOT VERIFIED" })?;
+        for proven in &self.proven {
+            write!(f, "\n  proven      {}", plain(proven))?;
+        }
+        for not_proven in &self.not_proven {
+            write!(f, "\n  not proven  {}", plain(not_proven))?;
+        }
+        for Problem { path, problem } in &self.problems {
+            write!(f, "\n  PROBLEM     {path}: {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `text` without control characters: a hostile name or message must not write to the reader's terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -7,7 +7,7 @@
 mod sample;
 
 use super::args::Global;
-use super::{ConsoleProgress, collect, evaluate, init, pack as packs, print};
+use super::{ConsoleProgress, collect, evaluate, init, print};
 use crate::failure::{Exit, Failure};
 use crate::line::{self, Line, PackRequest, Trigger};
 use crate::settings::{self, Settings};
@@ -67,7 +67,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
     let packed = line.pack(&checks, &request, &mut |_| {})?;
     let report = pack::verify(&pack, &pack::VerifyOptions::default()).map_err(Failure::store)?;
     say(&format!("{} ({} files)", pack.display(), packed.files))?;
-    say(&packs::summary(&report))?;
+    say(&report.to_string())?;
 
     let count = |outcome| checked.evaluations.iter().filter(|(_, evaluation)| evaluation.outcome == outcome).count();
     say(&format!(
