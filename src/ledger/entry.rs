@@ -135,6 +135,21 @@ pub enum Body {
         #[serde(with = "prefixed_required")]
         pack: Digest,
     },
+    /// An authority stamped a checkpoint of this log: everything up to that size existed at that time.
+    Anchor {
+        /// Entries in the log the checkpoint covers.
+        size: u64,
+        /// SHA-256 of the checkpoint with the log's signature alone: what the token is over.
+        #[serde(with = "prefixed_required")]
+        checkpoint: Digest,
+        /// SHA-256 of the authority's whole answer, as it is kept.
+        #[serde(with = "prefixed_required")]
+        token: Digest,
+        /// The time in the token, by the authority's clock.
+        gen_time: Timestamp,
+        /// The authority's configured name.
+        authority: String,
+    },
     /// A kind this version does not know: readable through [`Entry::json`], never written.
     #[serde(skip)]
     Unknown {
@@ -164,7 +179,7 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "genesis",
         "snapshot",
         "evaluation",
@@ -174,6 +189,7 @@ impl Body {
         "slot",
         "confirmation",
         "export",
+        "anchor",
     ];
 
     /// The kind as entries write it.
@@ -188,6 +204,7 @@ impl Body {
             Self::Slot { .. } => "slot",
             Self::Confirmation { .. } => "confirmation",
             Self::Export { .. } => "export",
+            Self::Anchor { .. } => "anchor",
             Self::Unknown { kind } => kind,
         }
     }

@@ -4,7 +4,7 @@
 //! callers pass instants, seeds and nonces in. Every parser here takes untrusted bytes, is bounded, and never panics.
 //!
 //! Formats: RFC 6962 §2.1 (tree), RFC 9162 §2.1.3-2.1.4 (verification), RFC 8785 (entries), and C2SP signed-note,
-//! tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-tiles.
+//! tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-tiles; RFC 3161 with RFC 5816 (timestamp tokens).
 
 pub mod checkpoint;
 pub mod consistency;
@@ -16,6 +16,7 @@ pub mod opening;
 pub mod proof;
 pub mod sealed;
 pub mod tiles;
+pub mod timestamp;
 pub mod tree;
 
 mod text;

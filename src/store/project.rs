@@ -138,6 +138,7 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
         | Body::IdentityMap
         | Body::Configuration { .. }
         | Body::Export { .. }
+        | Body::Anchor { .. }
         | Body::Unknown { .. } => Ok(Vec::new()),
     }
 }

@@ -51,6 +51,13 @@ fn every_kind_survives_encoding() {
         Body::Slot { source: "okta".into(), due_at: at, outcome: SlotOutcome::Missed },
         Body::Confirmation { snapshot: "s".into() },
         Body::Export { pack: Digest::of(b"p") },
+        Body::Anchor {
+            size: 3,
+            checkpoint: Digest::of(b"k"),
+            token: Digest::of(b"t"),
+            gen_time: at,
+            authority: "tsa.example".into(),
+        },
     ];
     let kinds: Vec<_> = bodies.iter().map(|body| body.kind().to_owned()).collect();
     assert_eq!(kinds, Body::KNOWN);
