@@ -81,7 +81,7 @@ fn every_kind_survives_encoding() {
 fn an_entry_of_a_newer_version_keeps_its_bytes_and_its_leaf() {
     for text in [
         // an unknown kind; an unknown field; a later version of a known kind with other fields
-        r#"{"at":"2027-01-01T00:00:00Z","authority":"x","kind":"anchor","prev":null,"seq":1,"series":"anchor","tool":"evidenced/9","v":1}"#,
+        r#"{"at":"2027-01-01T00:00:00Z","authority":"x","kind":"attestation","prev":null,"seq":1,"series":"attestation","tool":"evidenced/9","v":1}"#,
         r#"{"at":"2027-01-01T00:00:00Z","kind":"identity_map","new":[1.5,{"a":null}],"prev":null,"seq":1,"series":"i","tool":"t","v":1}"#,
         r#"{"at":"2027-01-01T00:00:00Z","kind":"evaluation","prev":null,"seq":1,"series":"e","tool":"t","v":2,"verdict":"sixth"}"#,
         // not canonical: white space and another order
@@ -92,10 +92,11 @@ fn an_entry_of_a_newer_version_keeps_its_bytes_and_its_leaf() {
         assert_eq!(entry.leaf(), leaf_hash(text.as_bytes()));
         assert_eq!(entry.json(), serde_json::from_str::<serde_json::Value>(text).unwrap());
     }
-    let anchor = br#"{"at":"2027-01-01T00:00:00Z","kind":"anchor","prev":null,"seq":1,"series":"a","tool":"t","v":1}"#;
-    let anchor = Entry::decode(anchor).unwrap();
-    assert_eq!(anchor.body, Body::Unknown { kind: "anchor".into() });
-    assert!(matches!(Entry::new(anchor.fields().clone()), Err(EntryError::Malformed(_))));
+    let later =
+        br#"{"at":"2027-01-01T00:00:00Z","kind":"attestation","prev":null,"seq":1,"series":"a","tool":"t","v":1}"#;
+    let later = Entry::decode(later).unwrap();
+    assert_eq!(later.body, Body::Unknown { kind: "attestation".into() });
+    assert!(matches!(Entry::new(later.fields().clone()), Err(EntryError::Malformed(_))));
 }
 
 #[test]
