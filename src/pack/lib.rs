@@ -1,7 +1,7 @@
 //! Evidence packs: written from sealed bytes, verified by anybody, offline.
 //!
 //! [`prepare`] takes a [`Plan`] and a [`Source`] of sealed bytes and knows nothing of where they are kept. [`verify`] takes a
-//! file or folder that may be hostile: it never writes, never reaches for the network, never follows a link, never unpacks
+//! pack, store or published log that may be hostile: it never writes, never reaches for the network, never follows a link, never unpacks
 //! to disk, and tells what is proven from what is not. Nothing here decides whether a check passed.
 //!
 //! Without the feature `write` the crate is the verifier alone, which the binary `evidenced-verify` is built from.
@@ -44,6 +44,6 @@ pub use plan::{
     Applicability, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot, Source,
     SourceError,
 };
-pub use verify::{Problem, VerifyOptions, VerifyReport, verify};
+pub use verify::{Policy, Problem, VerifyOptions, VerifyReport, WitnessRule, verify};
 #[cfg(feature = "write")]
 pub use write::{Prepared, Written, prepare};

@@ -1,23 +1,25 @@
-//! `evidenced-verify`: verifies an evidence pack offline, for whoever received it.
+//! `evidenced-verify`: verifies an evidence pack or a published log offline, for whoever received it.
 //!
 //! The program an auditor builds alone. It reads the files it is given and writes to its standard output; it holds no
 //! code that writes a file, opens a connection or starts a program.
 
 use pack::{VerifyOptions, VerifyReport};
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-Verifies an evidence pack offline: what is proven, what is not, what is wrong.
+Verifies evidence offline: what is proven, what is not, what is wrong.
 
 Usage: evidenced-verify [OPTIONS] FILE|DIR
 
-  FILE|DIR             a pack: the ZIP file, or the folder it was unpacked to
+  FILE|DIR             a pack (the ZIP file, or the folder it was unpacked to), a store, or a copy of its published log
 
 Options:
   --checkpoint FILE    a checkpoint of the same log that you kept: proves that the log only grew since
   --key KEY            the log's public key (name+hex+base64), had from the organisation by another channel
+  --policy FILE        what you demand beyond the log's own signature, in TOML or JSON: witnesses
   --format FORMAT      text (the default) or json
   -h, --help           print this
   -V, --version        print the version
@@ -46,34 +48,22 @@ fn main() -> ExitCode {
     outcome.map_or(ExitCode::from(2), ExitCode::from)
 }
 
-fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Request, String> {
-    let mut arguments = arguments;
-    let (mut path, mut options, mut json) = (None, VerifyOptions::default(), false);
+fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Request, String> {
+    let (mut path, mut checkpoint, mut key, mut policy, mut json) = (None, None, None, None, false);
     while let Some(argument) = arguments.next() {
         let text = argument.to_string_lossy().into_owned();
-        let mut value = || {
-            let value = arguments.next().ok_or_else(|| format!("{text} needs a value"))?;
-            value.into_string().map_err(|_| format!("the value of {text} is not text"))
-        };
+        let mut value = || arguments.next().ok_or_else(|| format!("{text} needs a value"));
         match text.as_str() {
             "-h" | "--help" => return Ok(Request::Help),
             "-V" | "--version" => return Ok(Request::Version),
-            "--checkpoint" => {
-                let file = value()?;
-                let read = std::fs::read_to_string(&file);
-                options.pinned_checkpoint =
-                    Some(read.map_err(|error| format!("the pinned checkpoint {file} cannot be read: {error}"))?);
-            }
-            "--key" => {
-                let key = value()?.trim().parse();
-                options.expected_key =
-                    Some(key.map_err(|error| format!("the key cannot be read: {error}; copy the whole line"))?);
-            }
+            "--checkpoint" => checkpoint = Some(PathBuf::from(value()?)),
+            "--policy" => policy = Some(PathBuf::from(value()?)),
+            "--key" => key = Some(value()?.to_string_lossy().into_owned()),
             "--format" => {
-                json = match value()?.as_str() {
-                    "json" => true,
-                    "text" => false,
-                    other => return Err(format!("the format is text or json, not {other}")),
+                json = match value()?.to_str() {
+                    Some("json") => true,
+                    Some("text") => false,
+                    _ => return Err("the format is text or json".to_owned()),
                 };
             }
             option if option.len() > 1 && option.starts_with('-') => {
@@ -84,7 +74,8 @@ fn parse(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Request,
         }
     }
     let path = path.ok_or("name a pack: a ZIP file or a folder")?;
-    Ok(Request::Verify { path, options: Box::new(options), json })
+    let options = VerifyOptions::read(checkpoint.as_deref(), key.as_deref(), policy.as_deref());
+    Ok(Request::Verify { path, options: Box::new(options.map_err(|error| error.to_string())?), json })
 }
 
 fn show(report: &VerifyReport, json: bool) -> io::Result<()> {

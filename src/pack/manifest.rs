@@ -5,13 +5,17 @@ use ledger::{Note, VerifierKey};
 #[cfg(feature = "write")]
 use ledger::{NoteError, SigningKey};
 use model::{Digest, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt::Write as _;
+use std::marker::PhantomData;
 
 /// The manifest's path.
 pub(crate) const MANIFEST: &str = "MANIFEST.json";
 /// The signature's path.
 pub(crate) const SIGNATURE: &str = "MANIFEST.json.sig";
+/// Most files of a pack. With the longest names it is what fits the memory that verifying any pack may take.
+pub(crate) const MAX_FILES: usize = 400_000;
 /// The digest list's path.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
@@ -40,8 +44,10 @@ pub struct PackManifest {
     /// SHA-256 root of the log's tree.
     pub log_root: Digest,
     /// Every sealed document, by log position.
+    #[serde(deserialize_with = "bounded")]
     pub items: Vec<ItemRecord>,
     /// Every other file, sorted by path.
+    #[serde(deserialize_with = "bounded")]
     pub files: Vec<FileRecord>,
 }
 
@@ -70,6 +76,30 @@ pub struct FileRecord {
 impl PackManifest {
     /// The schema this version writes.
     pub const SCHEMA: &'static str = "evidenced/pack/v1";
+}
+
+/// A list no longer than any pack's: a short text must not become a long list in memory.
+fn bounded<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct List<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a list of at most {MAX_FILES}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(element) = sequence.next_element()? {
+                if list.len() == MAX_FILES {
+                    return Err(serde::de::Error::invalid_length(list.len() + 1, &self));
+                }
+                list.push(element);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_seq(List(PhantomData))
 }
 
 /// The text that is signed for a manifest. Its second line keeps it from ever being read as a checkpoint.

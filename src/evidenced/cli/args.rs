@@ -140,10 +140,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PackCommand,
     },
-    /// Verify a pack offline: what is proven, what is not, what is wrong
+    /// Verify a pack or a published log offline: what is proven, what is not, what is wrong
     #[command(after_help = "Example: evidenced verify q1.zip --checkpoint pinned.txt")]
     Verify {
-        /// A pack: ZIP file or folder
+        /// A pack (ZIP file or folder), a store, or a copy of its published log
         path: PathBuf,
         /// A checkpoint you pinned earlier: proves the log only grew since
         #[arg(long, value_name = "FILE")]
@@ -151,6 +151,9 @@ pub(crate) enum Command {
         /// The log's public key, had by another channel
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+        /// What you demand beyond the log's own signature: a TOML or JSON file
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
     },
     /// Verify blobs, log and projections of the store
     Fsck {

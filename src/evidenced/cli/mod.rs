@@ -76,7 +76,9 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Snapshots { command } => snapshots::snapshots(load(global)?, command, global),
         Command::Findings(list) => list::findings(&load(global)?, list.command.as_ref(), global),
         Command::Pack { command } => pack::pack(load(global)?, command, global),
-        Command::Verify { path, checkpoint, key } => pack::verify(&path, checkpoint.as_deref(), key.as_deref(), global),
+        Command::Verify { path, checkpoint, key, policy } => {
+            pack::verify(&path, checkpoint.as_deref(), key.as_deref(), policy.as_deref(), global)
+        }
         Command::Fsck { derive } => store::fsck(&load(global)?, derive, global).await,
         Command::Schema { what: args::SchemaKind::Config } => {
             print::text(settings::SCHEMA)?;

@@ -94,22 +94,18 @@ pub(super) fn verify(
     path: &Path,
     checkpoint: Option<&Path>,
     key: Option<&str>,
+    policy: Option<&Path>,
     global: &Global,
 ) -> Result<Exit, Failure> {
     if !path.exists() {
-        return Err(Failure::usage(format!("there is no {}", path.display()), "name a pack: a ZIP file or a folder"));
+        return Err(Failure::usage(
+            format!("there is no {}", path.display()),
+            "name a pack (a ZIP file or a folder) or a store",
+        ));
     }
-    let pinned_checkpoint = checkpoint.map(std::fs::read_to_string).transpose().map_err(|error| {
-        Failure::usage(format!("the pinned checkpoint cannot be read: {error}"), "name a text file")
-    })?;
-    let expected_key = key.map(str::parse).transpose().map_err(|error| {
-        Failure::usage(format!("the key is unreadable: {error}"), "copy the whole line name+hex+base64")
-    })?;
-    let report = pack::verify(path, &VerifyOptions { pinned_checkpoint, expected_key }).map_err(|error| Failure {
-        exit: Exit::Usage,
-        message: error.to_string(),
-        help: None,
-    })?;
+    let unusable = |error: pack::VerifyError| Failure { exit: Exit::Usage, message: error.to_string(), help: None };
+    let options = VerifyOptions::read(checkpoint, key, policy).map_err(unusable)?;
+    let report = pack::verify(path, &options).map_err(unusable)?;
     match global.format {
         Format::Json => print::json(&report)?,
         Format::Table => print::text_line(&report.to_string())?,

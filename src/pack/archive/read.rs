@@ -11,8 +11,8 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Directories beyond this are refused: half a million files and more fit.
-const MAX_DIRECTORY: u64 = 128 * 1024 * 1024;
+/// Directories beyond this are refused: 400,000 files fit, with names of the usual length.
+const MAX_DIRECTORY: u64 = 48 * 1024 * 1024;
 /// Longest member name.
 const MAX_NAME: usize = 1024;
 const CHUNK: usize = 64 * 1024;

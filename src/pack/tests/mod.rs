@@ -241,8 +241,9 @@ fn a_pack_of_an_earlier_program_verifies_for_ever() {
     let options = VerifyOptions {
         expected_key: Some(key().verifier().clone()),
         pinned_checkpoint: Some(contents(&tempfile::tempdir().unwrap().keep()).0.checkpoint_at(3, &key())),
+        policy: None,
     };
     let report = verify(&golden, &options).unwrap();
     assert_eq!(report.problems, []);
-    assert_eq!(report.proven.len(), 6, "{:?}", report.proven);
+    assert_eq!(report.proven.len(), 7, "{:?}", report.proven);
 }

@@ -4,62 +4,76 @@
 
 mod container;
 mod documents;
+mod findings;
+mod history;
 mod log;
+mod policy;
+mod published;
 mod report;
+mod witnesses;
 
+pub use policy::{Policy, WitnessRule};
 pub use report::{Problem, VerifyOptions, VerifyReport};
 
 use crate::error::VerifyError;
 use crate::layout;
 use crate::manifest::{self, MANIFEST, PackManifest, SIGNATURE, SUMS};
 use crate::names::is_safe_path;
-use container::{Container, Seen};
+use container::{Container, Seen, fold};
+use findings::Findings;
 use ledger::VerifierKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Largest `MANIFEST.json`.
-const MAX_MANIFEST: u64 = 256 * 1024 * 1024;
+const MAX_MANIFEST: u64 = 80 * 1024 * 1024;
 /// Largest key or signature file.
 const MAX_SMALL: u64 = 1024 * 1024;
 
-/// Examines the pack at `path`. It writes nothing, opens no connection, follows no link and ends on any bytes.
+/// Examines what is at `path`: a pack, a store, or the published log of one. It writes nothing, opens no connection, follows
+/// no link and ends on any bytes.
 pub fn verify(path: &Path, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
-    let mut problems = Vec::new();
-    let Some(container) = Container::open(path, &mut problems)? else {
-        return Ok(VerifyReport::new(Vec::new(), vec!["anything: the archive could not be read".to_owned()], problems));
+    if let Some(log) = published::find(path) {
+        return published::verify(&log, options);
+    }
+    let mut findings = Findings::default();
+    let Some(container) = Container::open(path, &mut findings.problems)? else {
+        findings.doubt("anything: the archive could not be read");
+        return Ok(findings.report());
     };
-    if !container.seen().contains_key(MANIFEST) && !container.is_broken(MANIFEST) {
+    if container.number(MANIFEST).is_none() {
         let marks = [SUMS, layout::CHECKPOINT, layout::ENTRIES];
-        if !marks.iter().any(|mark| container.seen().contains_key(*mark)) {
+        if !marks.iter().any(|mark| container.seen(mark).is_some()) {
             return Err(VerifyError::NotAPack(path.to_owned()));
         }
-        problems.push(Problem::new(MANIFEST, "it is missing"));
+        findings.problem(MANIFEST, "it is missing");
     }
-    let mut examination = Examination { container, problems, proven: Vec::new(), not_proven: Vec::new() };
+    let mut examination = Examination { container, findings };
     let manifest = examination.manifest(options);
     if let Some((manifest, _)) = manifest.as_ref().filter(|(manifest, _)| manifest.schema != PackManifest::SCHEMA) {
-        return Err(VerifyError::Newer { path: path.to_owned(), schema: manifest.schema.clone() });
+        return Err(VerifyError::Newer { path: path.to_owned(), schema: manifest.schema.chars().take(200).collect() });
     }
-    if let Some((manifest, key)) = manifest {
+    if let Some((mut manifest, key)) = manifest {
         examination.files(&manifest);
+        manifest.files = Vec::new();
         let log = examination.log(&manifest, &key, options)?;
         examination.documents(&manifest, &log);
     }
-    examination.limits(options);
-    Ok(VerifyReport::new(examination.proven, examination.not_proven, examination.problems))
+    limits(options, &mut examination.findings);
+    examination.findings.doubt(
+        "the summaries (README, scope, index, coverage, controls, findings.csv, findings.json) and evidence.sqlite: they are signed by the key but derived by the program that made the pack; the sealed documents count",
+    );
+    Ok(examination.findings.report())
 }
 
 struct Examination {
     container: Container,
-    problems: Vec<Problem>,
-    proven: Vec<String>,
-    not_proven: Vec<String>,
+    findings: Findings,
 }
 
 impl Examination {
     fn problem(&mut self, path: impl Into<String>, problem: impl Into<String>) {
-        self.problems.push(Problem::new(path, problem));
+        self.findings.problem(path, problem);
     }
 
     /// A file that must be there, or a problem that says so; damage to it has been reported already.
@@ -122,44 +136,40 @@ impl Examination {
         }
     }
 
-    /// What `SHA256SUMS` says, as far as it can be read. It is signed by nobody.
-    fn listed(&self) -> BTreeMap<String, String> {
-        let sums = self.container.read(SUMS, MAX_MANIFEST).unwrap_or_default();
-        String::from_utf8_lossy(&sums)
-            .lines()
-            .filter_map(|line| line.split_once("  "))
-            .map(|(digest, path)| (path.to_owned(), digest.to_owned()))
-            .collect()
-    }
-
-    /// Without a manifest to trust, the digest list can still name what does not fit it.
+    /// Without a manifest to trust, the digest list can still name what does not fit it. It is signed by nobody.
     fn compare_with_sums(&mut self) -> bool {
-        let listed = self.listed();
-        let differing: Vec<String> = self
-            .container
-            .seen()
-            .iter()
-            .filter(|(path, seen)| listed.get(*path).is_some_and(|digest| *digest != seen.sha256.to_string()))
-            .map(|(path, _)| path.clone())
-            .collect();
-        let found = differing.iter().any(|path| path == MANIFEST || path == SIGNATURE);
-        for path in differing {
-            self.problem(path, "its digest is not the one in SHA256SUMS");
+        let sums = self.container.read(SUMS, MAX_MANIFEST).unwrap_or_default();
+        let mut found = false;
+        for line in String::from_utf8_lossy(&sums).lines() {
+            let Some((digest, path)) = line.split_once("  ") else { continue };
+            if self.container.seen(path).is_some_and(|seen| seen.sha256.to_string() != digest) {
+                found |= path == MANIFEST || path == SIGNATURE;
+                self.problem(path, "its digest is not the one in SHA256SUMS");
+            }
         }
         found
     }
 
     /// Every file has the digest the manifest gives it, and there is no other.
     fn files(&mut self, manifest: &PackManifest) {
-        let mut expected = BTreeSet::from([MANIFEST, SIGNATURE, SUMS]);
+        let mut expected = vec![false; self.container.len()];
+        let mut names = BTreeSet::from([MANIFEST, SIGNATURE, SUMS].map(fold));
         let mut intact = 0_u64;
+        for path in [MANIFEST, SIGNATURE, SUMS] {
+            if let Some(number) = self.container.number(path) {
+                expected[number] = true;
+            }
+        }
         for file in &manifest.files {
-            if !is_safe_path(&file.path) || !expected.insert(&file.path) {
+            if !is_safe_path(&file.path) || !names.insert(fold(&file.path)) {
                 self.problem(MANIFEST, format!("it lists a name that no pack holds, or twice: `{}`", file.path));
                 continue;
             }
-            match self.container.seen().get(&file.path) {
-                Some(seen) if *seen == (Seen { size: file.size, sha256: file.sha256 }) => intact += 1,
+            if let Some(number) = self.container.number(&file.path) {
+                expected[number] = true;
+            }
+            match self.container.seen(&file.path) {
+                Some(seen) if seen == (Seen { size: file.size, sha256: file.sha256 }) => intact += 1,
                 Some(seen) => {
                     let problem = format!("its digest is {}, the signed manifest says {}", seen.sha256, file.sha256);
                     self.problem(&file.path, problem);
@@ -168,44 +178,42 @@ impl Examination {
                 None => self.problem(&file.path, "it is missing"),
             }
         }
-        let added: Vec<String> =
-            self.container.seen().keys().filter(|path| !expected.contains(path.as_str())).cloned().collect();
-        for path in added {
-            self.problem(path, "it is not part of the pack: somebody added it");
+        drop(names);
+        let Self { container, findings } = self;
+        for (number, path, _) in container.files() {
+            if !expected[number] {
+                findings.problem(path, "it is not part of the pack: somebody added it");
+            }
         }
         self.sums(manifest);
-        self.proven.push(format!(
+        self.findings.prove(format!(
             "all {intact} files are those the log's key signed in MANIFEST.json at {}; none was changed, removed or added",
             model::time::seconds_text(manifest.created_at)
         ));
     }
 
     fn sums(&mut self, manifest: &PackManifest) {
-        let digest = |path| self.container.seen().get(path).map(|seen| seen.sha256);
+        let digest = |path| self.container.seen(path).map(|seen| seen.sha256);
         let (Some(manifest_sha256), Some(signature_sha256)) = (digest(MANIFEST), digest(SIGNATURE)) else { return };
-        let expected = manifest::sums(manifest, manifest_sha256, signature_sha256);
         let Some(found) = self.read(SUMS, MAX_MANIFEST) else { return };
-        if found != expected.as_bytes() {
+        if found != manifest::sums(manifest, manifest_sha256, signature_sha256).as_bytes() {
             self.problem(SUMS, "it is not the list of the files in the signed manifest");
         }
     }
+}
 
-    fn limits(&mut self, options: &VerifyOptions) {
-        let mut say = |text: &str| self.not_proven.push(text.to_owned());
-        if options.expected_key.is_none() {
-            say("that the key belongs to the organisation: get it by another channel and give it with --key");
-        }
-        if options.pinned_checkpoint.is_none() {
-            say(
-                "that no second history was prepared beside this one: compare with a checkpoint you kept (--checkpoint); this log has no witness yet",
-            );
-        }
-        say(
-            "when things happened, beyond the collecting machine's clock and the dates sources sent: no timestamp authority countersigns this log yet",
-        );
-        say("that the sources told the truth, or that the collecting machine was honest at that moment");
-        say(
-            "the summaries (README, scope, index, coverage, controls, findings.csv, findings.json) and evidence.sqlite: they are signed by the key but derived by the program that made the pack; the sealed documents count",
+/// What no log proves, and what this one does not for want of something.
+fn limits(options: &VerifyOptions, findings: &mut Findings) {
+    if options.expected_key.is_none() {
+        findings.doubt("that the key belongs to the organisation: get it by another channel and give it with --key");
+    }
+    if options.pinned_checkpoint.is_none() && options.policy.as_ref().is_none_or(|policy| policy.witnesses.is_none()) {
+        findings.doubt(
+            "that no second history was prepared beside this one: compare with a checkpoint you kept (--checkpoint), or ask for witnesses (--policy)",
         );
     }
+    findings.doubt(
+        "when things happened, beyond the collecting machine's clock and the dates sources sent: no timestamp authority countersigns this log yet",
+    );
+    findings.doubt("that the sources told the truth, or that the collecting machine was honest at that moment");
 }

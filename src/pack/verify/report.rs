@@ -1,8 +1,16 @@
 //! What a verification says, in words a person can act on.
 
-use ledger::VerifierKey;
+use super::findings::Findings;
+use super::policy::{MAX_POLICY, Policy};
+use crate::error::VerifyError;
+use ledger::{Note, SignedCheckpoint, VerifierKey};
 use serde::Serialize;
 use std::fmt;
+use std::io::Read as _;
+use std::path::Path;
+
+/// Longest text of a problem: a message may repeat what a hostile file says.
+const MAX_TEXT: usize = 2_000;
 
 /// What to compare a pack with.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +19,56 @@ pub struct VerifyOptions {
     pub pinned_checkpoint: Option<String>,
     /// The log's key, had from the organisation by another channel.
     pub expected_key: Option<VerifierKey>,
+    /// What is demanded beyond the log's own signature.
+    pub policy: Option<Policy>,
+}
+
+impl VerifyOptions {
+    /// Reads what the command line names: a checkpoint's file, a key, a policy's file.
+    pub fn read(checkpoint: Option<&Path>, key: Option<&str>, policy: Option<&Path>) -> Result<Self, VerifyError> {
+        let parse = |key: &str| {
+            key.trim().parse().map_err(|error: ledger::KeyError| VerifyError::Option {
+                what: "the key",
+                problem: format!("{error}; copy the whole line name+hex+base64"),
+            })
+        };
+        Ok(Self {
+            pinned_checkpoint: checkpoint.map(|path| read_text("the pinned checkpoint", path)).transpose()?,
+            expected_key: key.map(parse).transpose()?,
+            policy: policy.map(|path| Policy::parse(&read_text("the policy", path)?)).transpose()?,
+        })
+    }
+
+    /// The pinned checkpoint, if it is of the log of `key`. One of another log or with another key is a problem: that is
+    /// what it was pinned for.
+    pub(super) fn pinned(
+        &self,
+        key: &VerifierKey,
+        findings: &mut Findings,
+    ) -> Result<Option<SignedCheckpoint>, VerifyError> {
+        let Some(text) = &self.pinned_checkpoint else { return Ok(None) };
+        if let Err(error) = Note::parse(text.as_bytes()) {
+            return Err(VerifyError::Option { what: "the pinned checkpoint", problem: error.to_string() });
+        }
+        match SignedCheckpoint::open(text, key) {
+            Ok(pinned) => Ok(Some(pinned)),
+            Err(error) => {
+                findings.problem("log", format!("it is not the log you pinned a checkpoint of: {error}"));
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn read_text(what: &'static str, path: &Path) -> Result<String, VerifyError> {
+    let failed =
+        |problem: std::io::Error| VerifyError::Option { what, problem: format!("{}: {problem}", path.display()) };
+    let mut text = String::new();
+    std::fs::File::open(path).map_err(failed)?.take(MAX_POLICY + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_POLICY {
+        return Err(VerifyError::Option { what, problem: format!("{} is too large", path.display()) });
+    }
+    Ok(text)
 }
 
 /// Something that is not as it was written.
@@ -44,9 +102,7 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    pub(crate) fn new(proven: Vec<String>, not_proven: Vec<String>, mut problems: Vec<Problem>) -> Self {
-        problems.sort();
-        problems.dedup();
+    pub(super) fn new(proven: Vec<String>, not_proven: Vec<String>, problems: Vec<Problem>) -> Self {
         let verified = problems.is_empty();
         let proven = if verified { proven } else { Vec::new() };
         Self { schema: "evidenced/verify/v1", verified, proven, not_proven, problems }
@@ -72,5 +128,15 @@ impl fmt::Display for VerifyReport {
 
 /// `text` without control characters: a hostile name or message must not write to the reader's terminal.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let mut plain: String =
+        text.chars().take(MAX_TEXT).map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(MAX_TEXT).is_some() {
+        plain.push('…');
+    }
+    plain
+}
+
+/// Characters that make a line read otherwise than it is written (Unicode TR 9).
+const fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
