@@ -270,7 +270,13 @@ impl Disk {
     fn removed(&mut self, path: PathBuf) {
         self.contents.remove(&path);
         self.known.remove(&path);
-        self.names.entry(path.parent().unwrap().to_owned()).or_default().insert(path);
+        let folder = path.parent().unwrap().to_owned();
+        // a partial tile that a power cut brings back is one that a larger one covers
+        if folder.extension().is_some_and(|extension| extension == "p") {
+            self.names.entry(folder).or_default().remove(&path);
+        } else {
+            self.names.entry(folder).or_default().insert(path);
+        }
     }
 
     fn synced(&mut self, path: &Path) {
