@@ -24,6 +24,7 @@ mod record;
 mod redact;
 mod replay;
 mod throttle;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ pub use pages::{Pages, next_page_within};
 pub use policy::{EgressError, Policy};
 pub use progress::{NoProgress, Progress};
 pub use record::KEPT_HEADERS;
+pub use witness::{AskError as WitnessError, WitnessReply, add_checkpoint};
 
 use bytes::Bytes;
 use model::{CollectError, Exchange, Redaction, Timestamp};

@@ -46,15 +46,7 @@ struct Sending {
 impl Live {
     pub(crate) fn new(policy: Policy, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
         policy.check()?;
-        let client = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT.min(policy.request_timeout))
-            .build()
-            .map_err(|error| EgressError::Client(causes(&error)))?;
+        let client = client(policy.request_timeout).map_err(|error| EgressError::Client(causes(&error)))?;
         Ok(Self {
             queue: Semaphore::new(policy.concurrency.max(1)),
             ends_at: Instant::now() + policy.deadline,
@@ -278,6 +270,18 @@ fn is_unframed(method: &http::Method, response: &reqwest::Response) -> bool {
         && !response.headers().contains_key(http::header::TRANSFER_ENCODING)
 }
 
+/// The one kind of client there is; an attempt takes no longer than `limit`.
+pub(crate) fn client(limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT.min(limit))
+        .build()
+}
+
 fn transport(error: reqwest::Error) -> Failure {
     let kind = if error.is_connect() {
         Kind::Unreachable
@@ -291,7 +295,7 @@ fn transport(error: reqwest::Error) -> Failure {
 }
 
 /// An error and what caused it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {

@@ -151,6 +151,27 @@ impl SignedCheckpoint {
         text
     }
 
+    /// The same with the log's own signatures alone: those under the log's name.
+    pub fn without_cosignatures(&self) -> Self {
+        let mut own = self.clone();
+        own.note.retain(|line| line.name == self.checkpoint.origin);
+        own
+    }
+
+    /// Adds the signature of another key of the same log.
+    pub fn sign_also(&mut self, key: &SigningKey) -> Result<(), CheckpointError> {
+        if self.checkpoint.origin != key.name() {
+            let (expected, found) = (key.name().to_owned(), self.checkpoint.origin.clone());
+            return Err(CheckpointError::Origin { expected, found });
+        }
+        Ok(self.note.sign_also(key)?)
+    }
+
+    /// Whether `key` signed it too. A line that names the key and is not its own is no signature.
+    pub fn is_signed_by(&self, key: &VerifierKey) -> bool {
+        self.note.verify(key).is_ok()
+    }
+
     /// Adds a witness's line.
     pub fn add(&mut self, signature: NoteSignature) -> Result<(), CheckpointError> {
         Ok(self.note.add(signature)?)

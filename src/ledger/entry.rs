@@ -150,12 +150,41 @@ pub enum Body {
         /// The authority's configured name.
         authority: String,
     },
+    /// The log's key changed. Every checkpoint over this entry is signed with the new one, the first of them with both.
+    KeyRotation {
+        /// The verifier key it was signed with so far.
+        from: String,
+        /// The one that signs it from here on.
+        to: String,
+    },
+    /// A store that others hold a newer or another checkpoint of was taken up again on a person's word, which is the document.
+    Restore {
+        /// Entries in the store when it was taken up.
+        size: u64,
+        /// The root of the tree over them.
+        #[serde(with = "prefixed_required")]
+        root: Digest,
+        /// What is held elsewhere. A log of one of these sizes and another root is of the history given up here.
+        held: Vec<HeldElsewhere>,
+    },
     /// A kind this version does not know: readable through [`Entry::json`], never written.
     #[serde(skip)]
     Unknown {
         /// The kind it names.
         kind: String,
     },
+}
+
+/// A checkpoint of this log that somebody else holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldElsewhere {
+    /// `lock`, `published`, `mirror`, `file`, or the name of a witness.
+    pub by: String,
+    /// Entries in it.
+    pub size: u64,
+    /// Its root; none where the holder tells the size alone.
+    #[serde(with = "prefixed")]
+    pub root: Option<Digest>,
 }
 
 /// Why a due slot has no snapshot.
@@ -179,7 +208,7 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 12] = [
         "genesis",
         "snapshot",
         "evaluation",
@@ -190,6 +219,8 @@ impl Body {
         "confirmation",
         "export",
         "anchor",
+        "key_rotation",
+        "restore",
     ];
 
     /// The kind as entries write it.
@@ -205,6 +236,8 @@ impl Body {
             Self::Confirmation { .. } => "confirmation",
             Self::Export { .. } => "export",
             Self::Anchor { .. } => "anchor",
+            Self::KeyRotation { .. } => "key_rotation",
+            Self::Restore { .. } => "restore",
             Self::Unknown { kind } => kind,
         }
     }

@@ -6,6 +6,7 @@
 //! Formats: RFC 6962 §2.1 (tree), RFC 9162 §2.1.3-2.1.4 (verification), RFC 8785 (entries), and C2SP signed-note,
 //! tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-tiles; RFC 3161 with RFC 5816 (timestamp tokens).
 
+pub mod chain;
 pub mod checkpoint;
 pub mod consistency;
 pub mod cosignature;
@@ -18,16 +19,18 @@ pub mod sealed;
 pub mod tiles;
 pub mod timestamp;
 pub mod tree;
+pub mod witness;
 
 mod text;
 
 #[cfg(test)]
 mod golden;
 
+pub use chain::{ChainError, KeyChain};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use consistency::{ConsistencyError, ConsistencyFile};
 pub use cosignature::{CosignatureError, WitnessKey};
-pub use entry::{Body, Entry, EntryError, EntryFields, SlotOutcome};
+pub use entry::{Body, Entry, EntryError, EntryFields, HeldElsewhere, SlotOutcome};
 pub use key::{KeyError, KeyKind, SigningKey, VerifierKey};
 pub use note::{Note, NoteError, NoteSignature};
 pub use opening::{Opening, OpeningError};

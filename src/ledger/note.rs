@@ -137,6 +137,27 @@ impl Note {
         if found { Ok(()) } else { Err(NoteError::NotSigned(key.name().to_owned())) }
     }
 
+    /// Leaves out the signature lines that `keep` does not hold on to.
+    pub fn retain(&mut self, keep: impl FnMut(&NoteSignature) -> bool) {
+        self.signatures.retain(keep);
+    }
+
+    /// Adds the signature of another key over the same text.
+    pub fn sign_also(&mut self, key: &SigningKey) -> Result<(), NoteError> {
+        let bytes = key.sign(self.text.as_bytes()).to_vec();
+        self.add(NoteSignature { name: key.name().to_owned(), id: key.verifier().id(), bytes })
+    }
+
+    /// Reads signature lines alone, as a witness answers with them: each ends in a newline, and there is at least one.
+    pub fn parse_signatures(lines: &[u8]) -> Result<Vec<NoteSignature>, NoteError> {
+        let lines = std::str::from_utf8(lines).ok().filter(|lines| is_plain(lines)).ok_or(NoteError::NotText)?;
+        let lines = lines.strip_suffix('\n').ok_or(NoteError::Form)?;
+        if lines.split('\n').count() > MAX_SIGNATURES {
+            return Err(NoteError::TooManySignatures);
+        }
+        (1..).zip(lines.split('\n')).map(|(n, line)| parse_signature(line).ok_or(NoteError::SignatureLine(n))).collect()
+    }
+
     /// Adds a signature line.
     pub fn add(&mut self, signature: NoteSignature) -> Result<(), NoteError> {
         if self.signatures.len() >= MAX_SIGNATURES {

@@ -91,7 +91,7 @@ pub enum StoreError {
         problem: String,
     },
     /// The store is older than a checkpoint it has signed: it was restored or copied.
-    #[error("the store in {} is behind its own checkpoint: {problem}", dir.display())]
+    #[error("the store in {} is not the newest copy of its log: {problem}", dir.display())]
     Rollback {
         /// The store.
         dir: PathBuf,
@@ -105,6 +105,42 @@ pub enum StoreError {
         blobs: PathBuf,
         /// What is there instead, or is not.
         problem: String,
+    },
+    /// The key given was the log's until an entry replaced it.
+    #[error("the key `{given}` was replaced by `{expected}` in entry {entry} of the log in {}", dir.display())]
+    FormerKey {
+        /// The store.
+        dir: PathBuf,
+        /// The entry that replaced it.
+        entry: u64,
+        /// The key in force.
+        expected: String,
+        /// The key given.
+        given: String,
+    },
+    /// The change of the key is in the log, and no checkpoint with the former key's signature covers it yet.
+    #[error("entry {entry} of the log in {} replaces the key `{former}`, which has not signed that yet", dir.display())]
+    UnsignedRotation {
+        /// The store.
+        dir: PathBuf,
+        /// The entry.
+        entry: u64,
+        /// The key it replaces.
+        former: String,
+    },
+    /// The second place checkpoints are copied to is not there.
+    #[error("the mirror of the log is not in {}: {problem}", mirror.display())]
+    MirrorAway {
+        /// The folder.
+        mirror: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+    /// Nothing says that this store is behind anything.
+    #[error("the store in {} is not behind any checkpoint known here, so there is nothing to restore", dir.display())]
+    NotBehind {
+        /// The store.
+        dir: PathBuf,
     },
     /// The log was signed with another key.
     #[error("the log in {} belongs to the key `{expected}`, not to `{given}`", dir.display())]
@@ -192,11 +228,22 @@ impl StoreError {
                 "run `evidenced fsck` for the whole extent, and restore the named files from a backup".to_owned()
             }
             Self::Rollback { .. } => {
-                "this is a restored or copied store: bring back the newest copy; nothing is written until then".to_owned()
+                "this is a restored or copied store, and nothing is written to it; reading commands work. Bring back the newest copy; if it is lost for good, `evidenced log restore --by NAME --reason \"…\"` seals that and goes on from here"
+                    .to_owned()
             }
             Self::BlobsAway { .. } => {
                 "mount the file system that holds the blobs, or point `[store] blobs` at their folder; nothing is written until then"
                     .to_owned()
+            }
+            Self::FormerKey { .. } => {
+                "point `[log] key` at the new key's file, and `[log] previous_key` at this one as long as both sign".to_owned()
+            }
+            Self::UnsignedRotation { .. } => "point `[log] previous_key` at that key's file once more".to_owned(),
+            Self::MirrorAway { .. } => {
+                "mount or make that folder, or change `[log] mirror`; nothing is written until then".to_owned()
+            }
+            Self::NotBehind { .. } => {
+                "if somebody holds a newer checkpoint, name its file: `--held FILE`; otherwise use the store as it is".to_owned()
             }
             Self::WrongKey { .. } => "point `[log] key` at the key this log was begun with".to_owned(),
             Self::Poisoned { .. } => {

@@ -110,6 +110,16 @@ impl StorePaths {
         self.log().join("checkpoint")
     }
 
+    /// The first checkpoint with the signatures of both keys after the entry at `index` changed the key.
+    pub(crate) fn rotation(&self, index: u64) -> PathBuf {
+        self.log().join("rotation").join(index.to_string())
+    }
+
+    /// The published log of a history that the nth restore gave up.
+    pub(crate) fn given_up(&self, nth: u32) -> PathBuf {
+        self.dir.join(format!("log.given-up-{nth}"))
+    }
+
     /// A path of the store as it is named to people: relative to `dir` where it lies below it.
     pub(crate) fn shown<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.dir).unwrap_or(path)

@@ -139,6 +139,8 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
         | Body::Configuration { .. }
         | Body::Export { .. }
         | Body::Anchor { .. }
+        | Body::KeyRotation { .. }
+        | Body::Restore { .. }
         | Body::Unknown { .. } => Ok(Vec::new()),
     }
 }

@@ -5,18 +5,23 @@
 use crate::blob_rows::{self, BlobRow};
 use crate::blobs::read_capped;
 use crate::commit::LogEntry;
+use crate::cosigned::{self, Cosigned};
 use crate::database::ReadConnection;
+use crate::elsewhere::read_checkpoint;
 use crate::error::StoreError;
+use crate::keys;
+use crate::mirror::Mirror;
 use crate::paths::StorePaths;
 use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
 use crate::shelf::Shelf;
 use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
-use crate::{database, paths};
+use crate::{database, paths, signed};
 use jiff::Timestamp;
-use ledger::{Consistency, Entry, Inclusion, Opening, Proof, Sealed, SignedCheckpoint, VerifierKey, tree};
+use ledger::{Consistency, Entry, Inclusion, KeyChain, Opening, Proof, Sealed, SignedCheckpoint, VerifierKey, tree};
 use model::{Digest, Evaluation, Manifest, SnapshotStatus};
 use rusqlite::Connection;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The read side of a store. Clones share one connection.
@@ -64,18 +69,110 @@ impl Reader {
         &self.key
     }
 
-    /// The published checkpoint, its signature verified.
+    /// The published checkpoint, its signature verified. Where the rows do not extend it, this is a restored or copied
+    /// store: then the last one signed here, as long as they extend that.
     pub fn checkpoint(&self) -> Result<SignedCheckpoint, StoreError> {
         let path = self.paths.checkpoint();
         let text = read_capped(&path, 1 << 20)?;
-        let mut last = lock(&self.shared.checkpoint);
-        if let Some((_, checkpoint)) = last.as_ref().filter(|(known, _)| *known == text) {
+        if let Some((_, checkpoint)) = lock(&self.shared.checkpoint).as_ref().filter(|(known, _)| *known == text) {
             return Ok(checkpoint.clone());
         }
-        let checkpoint =
-            SignedCheckpoint::open(&text, &self.key).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
-        *last = Some((text, checkpoint.clone()));
+        let published = self.open_checkpoint(&path, &text)?;
+        let checkpoint = match self.unextended(&published)? {
+            None => published,
+            Some(problem) => match self.signed_here()? {
+                Some(signed) if self.unextended(&signed)?.is_none() => signed,
+                _ => return Err(StoreError::Rollback { dir: self.paths.dir.clone(), problem }),
+            },
+        };
+        *lock(&self.shared.checkpoint) = Some((text, checkpoint.clone()));
         Ok(checkpoint)
+    }
+
+    /// Why this is not the newest copy of its log, as far as its files and `mirror` tell; none when they do not.
+    pub fn behind(&self, mirror: Option<&Path>) -> Result<Option<String>, StoreError> {
+        let chain = self.chain()?;
+        // what was shown before the rows are counted: beside a writer they only grow
+        let mut shown = Vec::new();
+        if let Some(mirror) = mirror {
+            shown.extend(Mirror::open(mirror)?.load(&chain)?);
+        }
+        shown.extend(cosigned::read_all(&self.paths, &chain)?.into_iter().map(|cosigned| cosigned.checkpoint));
+        let path = self.paths.checkpoint();
+        shown.push(self.open_checkpoint(&path, &read_capped(&path, 1 << 20)?)?);
+        shown.extend(self.signed_here()?);
+        for checkpoint in &shown {
+            if let Some(problem) = self.unextended(checkpoint)? {
+                return Ok(Some(problem));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What each witness has cosigned last.
+    pub fn cosigned(&self) -> Result<Vec<Cosigned>, StoreError> {
+        cosigned::read_all(&self.paths, &self.chain()?)
+    }
+
+    /// The log's keys, from the one it began with.
+    pub fn chain(&self) -> Result<KeyChain, StoreError> {
+        let own = self.own_entries()?;
+        let chain = keys::chain(&own, &self.paths)?;
+        if chain.contains(&self.key) {
+            return Ok(chain);
+        }
+        let (dir, given) = (self.paths.dir.clone(), self.key.to_string());
+        Err(StoreError::WrongKey { dir, expected: chain.current().to_string(), given })
+    }
+
+    /// The first checkpoint that the former key signed too, for each change of the key.
+    pub fn rotations(&self) -> Result<Vec<(u64, String)>, StoreError> {
+        let chain = self.chain()?;
+        let mut rotations = Vec::new();
+        for (entry, ..) in chain.changes() {
+            let path = self.paths.rotation(entry);
+            if let Some(checkpoint) = read_checkpoint(&path, &chain)? {
+                rotations.push((entry, checkpoint.text()));
+            }
+        }
+        Ok(rotations)
+    }
+
+    fn own_entries(&self) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let mut own = None;
+        let counted = self.read("read the log's own entries", |connection| {
+            own = Some(keys::own_entries(connection, &self.paths));
+            Ok(())
+        });
+        counted.and_then(|()| own.unwrap_or_else(|| Ok(Vec::new())))
+    }
+
+    fn open_checkpoint(&self, path: &Path, text: &[u8]) -> Result<SignedCheckpoint, StoreError> {
+        SignedCheckpoint::open(text, &self.key)
+            .or_else(|error| {
+                // signed before a change of the key, or after one this key's owner has not heard of
+                let chain = self.chain().ok();
+                chain.map_or(Err(error.clone()), |chain| chain.open(text).map_err(|_| error))
+            })
+            .map_err(|error| StoreError::damaged(path, error.to_string()))
+    }
+
+    /// The last checkpoint signed here.
+    fn signed_here(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
+        let path = self.paths.dir.join(signed::FILE);
+        let connection = database::open_reader(&path, signed::IDENTITY)?;
+        signed::load(&connection, &path, &self.chain()?)
+    }
+
+    /// Why the rows do not extend `checkpoint`; none when they do.
+    fn unextended(&self, checkpoint: &SignedCheckpoint) -> Result<Option<String>, StoreError> {
+        let size = self.read("count entries", tables::size)?;
+        if size < checkpoint.size() {
+            return Ok(Some(format!("a log of {} entries was signed, {size} are here", checkpoint.size())));
+        }
+        let root = self.prove(|nodes| tree::root(nodes, checkpoint.size()))?;
+        let differ = || format!("the first {} entries are not those that were signed", checkpoint.size());
+        Ok((root != checkpoint.root()).then(differ))
     }
 
     /// The entry at `index`.
@@ -145,6 +242,11 @@ impl Reader {
     /// That the log of the published checkpoint extends the one of `old_size` entries.
     pub fn consistency(&self, old_size: u64) -> Result<Consistency, StoreError> {
         let size = self.checkpoint()?.size();
+        self.consistency_between(old_size, size)
+    }
+
+    /// That the log of `size` entries extends the one of `old_size`.
+    pub fn consistency_between(&self, old_size: u64, size: u64) -> Result<Consistency, StoreError> {
         self.prove(|nodes| tree::consistency_proof(nodes, old_size, size))
     }
 

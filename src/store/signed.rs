@@ -5,7 +5,7 @@
 
 use crate::database::{self, Identity, Mode};
 use crate::error::StoreError;
-use ledger::{SignedCheckpoint, VerifierKey};
+use ledger::{KeyChain, SignedCheckpoint};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::path::{Path, PathBuf};
 
@@ -48,8 +48,8 @@ impl SignedLock {
     }
 
     /// The last checkpoint signed, its signature verified; none before the first.
-    pub(crate) fn load(&self, key: &VerifierKey) -> Result<Option<SignedCheckpoint>, StoreError> {
-        load(&self.connection, &self.path, key)
+    pub(crate) fn load(&self, chain: &KeyChain) -> Result<Option<SignedCheckpoint>, StoreError> {
+        load(&self.connection, &self.path, chain)
     }
 
     /// Replaces `old` by `new`, or fails when something else is there than `old`.
@@ -88,15 +88,14 @@ pub(crate) fn holds_checkpoint(dir: &Path) -> Result<bool, StoreError> {
 pub(crate) fn load(
     connection: &Connection,
     path: &Path,
-    key: &VerifierKey,
+    chain: &KeyChain,
 ) -> Result<Option<SignedCheckpoint>, StoreError> {
     let text: Option<String> = connection
         .query_row("SELECT checkpoint FROM signed WHERE one = 1", [], |row| row.get(0))
         .optional()
         .map_err(|error| StoreError::database("read the signed checkpoint", path, error))?;
     text.map(|text| {
-        SignedCheckpoint::open(text, key)
-            .map_err(|error| StoreError::damaged(path, format!("the signed checkpoint: {error}")))
+        chain.open(text).map_err(|error| StoreError::damaged(path, format!("the signed checkpoint: {error}")))
     })
     .transpose()
 }
@@ -116,7 +115,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = SigningKey::from_seed("log.example/a", &[1; 32]).unwrap();
         let lock = SignedLock::create(dir.path()).unwrap();
-        assert_eq!(lock.load(key.verifier()).unwrap(), None);
+        assert_eq!(lock.load(&KeyChain::of(key.verifier().clone())).unwrap(), None);
         let (one, two, three) = (checkpoint(&key, 1), checkpoint(&key, 2), checkpoint(&key, 3));
         lock.swap(None, &one).unwrap();
         lock.swap(None, &two).unwrap_err();
@@ -124,8 +123,8 @@ mod tests {
         lock.swap(Some(&one), &three).unwrap_err();
         drop(lock);
         let lock = SignedLock::open(dir.path()).unwrap();
-        assert_eq!(lock.load(key.verifier()).unwrap(), Some(two));
+        assert_eq!(lock.load(&KeyChain::of(key.verifier().clone())).unwrap(), Some(two));
         let other = SigningKey::from_seed("log.example/a", &[2; 32]).unwrap();
-        assert!(matches!(lock.load(other.verifier()), Err(StoreError::Damaged { .. })));
+        assert!(matches!(lock.load(&KeyChain::of(other.verifier().clone())), Err(StoreError::Damaged { .. })));
     }
 }

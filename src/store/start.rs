@@ -2,12 +2,12 @@
 //!
 //! It reads only. Whatever contradicts something else is left as it is: it may be all the evidence there is of a fork.
 
+use crate::elsewhere::{self, Rows};
 use crate::error::StoreError;
-use crate::paths::StorePaths;
+use crate::mirror::Mirror;
 use crate::tables::{self, SqlNodes};
-use ledger::{Body, Entry, Frontier, Node, Nodes as _, SignedCheckpoint, SigningKey, tree};
+use ledger::{Entry, Frontier, Node, Nodes as _, SignedCheckpoint};
 use rusqlite::Connection;
-use std::fs;
 use std::path::Path;
 
 /// Entries read at once.
@@ -27,75 +27,31 @@ pub(crate) fn with_nodes<T>(
         .map_err(|error| StoreError::damaged(path, error.to_string()))
 }
 
-/// Fails when the log was begun with another key.
-pub(crate) fn refuse_other_key(evidence: &Connection, paths: &StorePaths, key: &SigningKey) -> Result<(), StoreError> {
-    let path = paths.database();
-    let first = tables::entry(evidence, 0)
-        .map_err(|error| StoreError::database("read the first entry", &path, error))?
-        .ok_or_else(|| StoreError::damaged(&path, "the log has no first entry"))?;
-    let entry = Entry::decode(&first.bytes).map_err(|error| StoreError::damaged(&path, format!("entry 0: {error}")))?;
-    let Body::Genesis { log_key, .. } = &entry.body else {
-        return Err(StoreError::damaged(&path, "the log does not begin with a genesis entry"));
-    };
-    let given = key.verifier().to_string();
-    if *log_key == given {
-        Ok(())
-    } else {
-        Err(StoreError::WrongKey { dir: paths.dir.clone(), expected: log_key.clone(), given })
-    }
-}
-
-/// Compares the rows with the last checkpoint signed and the one published. Rows may be ahead; nothing else may.
+/// Compares the rows with the last checkpoint signed and with all that was shown. Rows may be ahead; nothing else may.
 pub(crate) fn refuse_rollback(
-    evidence: &Connection,
-    paths: &StorePaths,
-    key: &SigningKey,
-    size: u64,
+    rows: &Rows<'_>,
     signed: Option<&SignedCheckpoint>,
+    mirror: Option<&Mirror>,
 ) -> Result<(), StoreError> {
+    let Rows { paths, size, .. } = *rows;
     let path = paths.database();
     let rollback = |problem: String| Err(StoreError::Rollback { dir: paths.dir.clone(), problem });
-    let root_of = |size| with_nodes(evidence, &path, |nodes| tree::root(nodes, size));
     if let Some(signed) = signed {
         if size < signed.size() {
             return rollback(format!("a log of {} entries was signed, {size} are here", signed.size()));
         }
-        if root_of(signed.size())? != signed.root() {
+        if !rows.extend(signed)? {
             return Err(StoreError::damaged(
                 &path,
                 format!("the first {} entries do not have the root that was signed for them", signed.size()),
             ));
         }
+    } else if size > 1 && rows.published()?.is_none() {
+        return rollback(format!("the log has {size} entries and no checkpoint was ever signed for them"));
     }
-    let shown = paths.checkpoint();
-    let published = match fs::read(&shown) {
-        Ok(text) => SignedCheckpoint::open(&text, key.verifier())
-            .map_err(|error| StoreError::damaged(&shown, error.to_string()))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return match signed {
-                None if size > 1 => {
-                    rollback(format!("the log has {size} entries and no checkpoint was ever signed for them"))
-                }
-                _ => Ok(()),
-            };
-        }
-        Err(error) => return Err(StoreError::io("read", &shown, error)),
-    };
-    match signed {
-        Some(signed) if published.size() <= signed.size() => {
-            // a smaller one is overwritten later, so this is the last chance to see that it was of another log
-            if root_of(published.size())? == published.root() {
-                Ok(())
-            } else {
-                rollback(format!("two different logs of {} entries were signed", published.size()))
-            }
-        }
-        signed => rollback(format!(
-            "a log of {} entries was published, the last one known to be signed has {}",
-            published.size(),
-            signed.map_or(0, SignedCheckpoint::size),
-        )),
-    }
+    // a smaller one is overwritten later, so this is the last chance to see that it was of another log
+    let held = rows.held(signed.map_or(0, SignedCheckpoint::size), mirror, &[])?;
+    elsewhere::refuse(paths, &held, &[])
 }
 
 /// The right edge of the tree over all `size` entries. Those after the first `signed` have only been acknowledged: each is hashed

@@ -4,8 +4,12 @@
 //! It never changes or removes evidence, and after a failure of unknown outcome it writes no more.
 
 use crate::commit::{self, Document, Draft, LogEntry, Origin, Prepared};
+use crate::cosigned;
 use crate::database::{self, Mode};
+use crate::elsewhere::{self, Asked, Held, Keeping, Rows};
 use crate::error::StoreError;
+use crate::keys;
+use crate::mirror::Mirror;
 use crate::paths::{IDENTITY, SCHEMA, StorePaths, UPGRADES};
 use crate::reader::Reader;
 use crate::shelf::{Hints, Shelf};
@@ -15,7 +19,9 @@ use crate::tables;
 use crate::writer_lock::WriterLock;
 use crate::{blob_rows, closing, durable, marker, publish};
 use jiff::Timestamp;
-use ledger::{Body, Checkpoint, Frontier, Opening, Sealed, SignedCheckpoint, SigningKey, tree};
+use ledger::{
+    Body, Checkpoint, Frontier, HeldElsewhere, KeyChain, Opening, Sealed, SignedCheckpoint, SigningKey, tree,
+};
 use model::{Digest, Manifest};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -24,8 +30,14 @@ use std::path::Path;
 
 /// The one writer of a store.
 pub struct Store {
-    paths: StorePaths,
+    pub(crate) paths: StorePaths,
     key: SigningKey,
+    /// Signs too, while those who verify change their key.
+    previous_key: Option<SigningKey>,
+    chain: KeyChain,
+    pub(crate) mirror: Option<Mirror>,
+    /// What restore entries have given up.
+    given_up: Vec<HeldElsewhere>,
     tool: String,
     shelf: Shelf,
     /// Both are there until the store closes.
@@ -33,7 +45,7 @@ pub struct Store {
     /// The right edge of the tree over every acknowledged entry.
     frontier: Frontier,
     /// The last checkpoint signed; none before the first.
-    signed: Option<SignedCheckpoint>,
+    pub(crate) signed: Option<SignedCheckpoint>,
     reader: Reader,
     poison: Option<String>,
     _lock: WriterLock,
@@ -42,6 +54,17 @@ pub struct Store {
 struct Databases {
     evidence: Connection,
     lock: SignedLock,
+}
+
+/// What a start has found sound.
+pub(crate) struct Parts {
+    pub(crate) evidence: Connection,
+    pub(crate) lock: SignedLock,
+    pub(crate) frontier: Frontier,
+    pub(crate) signed: Option<SignedCheckpoint>,
+    pub(crate) chain: KeyChain,
+    pub(crate) mirror: Option<Mirror>,
+    pub(crate) given_up: Vec<HeldElsewhere>,
 }
 
 /// The series of a source: its snapshots, and the slots that passed without one.
@@ -91,19 +114,34 @@ impl Store {
         fs::rename(&begun, paths.database())
             .map_err(|error| StoreError::io("rename into place", &paths.database(), error))?;
         durable::sync_dir(&paths.dir)?;
-        Self::open_locked(paths, key, tool, lock)
+        Self::open_locked(paths, &Keeping::with(key), tool, lock)
     }
 
     /// Opens a store to write, and completes what a stop left between acknowledging and publishing.
     pub fn open(paths: &StorePaths, key: &SigningKey, now: Timestamp, tool: &str) -> Result<Self, StoreError> {
+        Self::open_with(paths, &Keeping::with(key), now, tool)
+    }
+
+    /// The same with all that is to keep the log.
+    pub fn open_with(
+        paths: &StorePaths,
+        keeping: &Keeping<'_>,
+        now: Timestamp,
+        tool: &str,
+    ) -> Result<Self, StoreError> {
         database::assert_sqlite()?;
         paths.require()?;
         let lock = WriterLock::take(&paths.dir, now)?;
-        Self::open_locked(paths, key, tool, lock)
+        Self::open_locked(paths, keeping, tool, lock)
     }
 
-    fn open_locked(paths: &StorePaths, key: &SigningKey, tool: &str, lock: WriterLock) -> Result<Self, StoreError> {
-        let mut store = Self::open_unpublished(paths, key, tool, lock)?;
+    fn open_locked(
+        paths: &StorePaths,
+        keeping: &Keeping<'_>,
+        tool: &str,
+        lock: WriterLock,
+    ) -> Result<Self, StoreError> {
+        let mut store = Self::open_unpublished(paths, keeping, tool, lock)?;
         let size = store.frontier.size();
         tracing::debug!(entries = size, signed = store.signed_size(), "store.opened");
         store.publish()?;
@@ -113,7 +151,7 @@ impl Store {
     /// Everything `open` does before it writes to the log.
     pub(crate) fn open_unpublished(
         paths: &StorePaths,
-        key: &SigningKey,
+        keeping: &Keeping<'_>,
         tool: &str,
         lock: WriterLock,
     ) -> Result<Self, StoreError> {
@@ -121,17 +159,46 @@ impl Store {
         let evidence = database::open_writer(&path, IDENTITY)?;
         let signed_lock = SignedLock::open(&paths.dir)?;
 
-        start::refuse_other_key(&evidence, paths, key)?;
-        marker::check(paths, key.verifier())?;
+        let own = keys::own_entries(&evidence, paths)?;
+        let chain = keys::chain(&own, paths)?;
+        keys::refuse_other_key(&chain, paths, keeping.key)?;
+        marker::check(paths, chain.genesis())?;
         paths.require_openings()?;
         let size = tables::size(&evidence).map_err(|error| StoreError::database("count entries", &path, error))?;
-        let signed = signed_lock.load(key.verifier())?;
-        start::refuse_rollback(&evidence, paths, key, size, signed.as_ref())?;
+        let signed = signed_lock.load(&chain)?;
+        let mirror = keeping.mirror.map(Mirror::open).transpose()?;
+        let rows = Rows { evidence: &evidence, paths, chain: &chain, size };
+        start::refuse_rollback(&rows, signed.as_ref(), mirror.as_ref())?;
         let frontier = start::frontier(&evidence, &path, signed.as_ref().map_or(0, SignedCheckpoint::size), size)?;
+        let reader = Reader::new(paths, keeping.key.verifier());
+        let given_up = elsewhere::given_up(&own);
+        let mut asked = Asked::default();
+        if let (Some(consult), Some(signed)) = (keeping.consult, &signed) {
+            asked = consult(&reader, signed);
+            reader.close();
+            elsewhere::refuse(paths, &asked.held, &given_up)?;
+        }
+        let parts = Parts { evidence, lock: signed_lock, frontier, signed, chain, mirror, given_up };
+        let store = Self::ready(paths, keeping, tool, parts, lock)?;
+        for cosigned in &asked.cosigned {
+            cosigned::write(paths, cosigned)?;
+        }
+        Ok(store)
+    }
 
-        // nothing has been written up to here; from here on the digests of the last close hold no longer
+    /// Makes the store ready to be written. Nothing has been written up to here.
+    pub(crate) fn ready(
+        paths: &StorePaths,
+        keeping: &Keeping<'_>,
+        tool: &str,
+        parts: Parts,
+        lock: WriterLock,
+    ) -> Result<Self, StoreError> {
+        let Parts { evidence, lock: signed_lock, frontier, signed, chain, mirror, given_up } = parts;
+        // from here on the digests of the last close hold no longer
         remove(&paths.closed())?;
         durable::sync_dir(&paths.dir)?;
+        let path = paths.database();
         database::settle(&evidence, &path, Mode::Wal)?;
         database::upgrade(&evidence, &path, &UPGRADES)?;
         // all that was published can be derived again
@@ -150,10 +217,14 @@ impl Store {
             }
         }
         Ok(Self {
-            reader: Reader::new(paths, key.verifier()),
+            reader: Reader::new(paths, keeping.key.verifier()),
             shelf: Shelf::new(paths),
             paths: paths.clone(),
-            key: copy(key)?,
+            key: copy(keeping.key)?,
+            previous_key: keeping.previous_key.map(copy).transpose()?,
+            chain,
+            mirror,
+            given_up,
             tool: tool.to_owned(),
             databases: Some(Databases { evidence, lock: signed_lock }),
             frontier,
@@ -217,6 +288,28 @@ impl Store {
         relied_on: &[Digest],
         hints: Hints,
     ) -> Result<Vec<LogEntry>, StoreError> {
+        self.append_and(now, drafts, blobs, relied_on, hints, |_, _| Ok(()))
+    }
+
+    /// The same; `then` is done between acknowledging and publishing.
+    pub(crate) fn append_then(
+        &mut self,
+        now: Timestamp,
+        drafts: Vec<Draft>,
+        then: impl FnOnce(&mut Self, &[LogEntry]) -> Result<(), StoreError>,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.append_and::<Vec<u8>>(now, drafts, &[], &[], Hints::new(), then)
+    }
+
+    fn append_and<B: AsRef<[u8]> + Sync>(
+        &mut self,
+        now: Timestamp,
+        drafts: Vec<Draft>,
+        blobs: &[(Digest, B)],
+        relied_on: &[Digest],
+        hints: Hints,
+        then: impl FnOnce(&mut Self, &[LogEntry]) -> Result<(), StoreError>,
+    ) -> Result<Vec<LogEntry>, StoreError> {
         self.refuse_poisoned()?;
         if drafts.is_empty() {
             return Ok(Vec::new());
@@ -233,7 +326,7 @@ impl Store {
         let acknowledged = self.acknowledge(&prepared);
         self.guard(acknowledged)?;
         // from here on the entries are in the log: a failure leaves completing them to the next start
-        if let Err(source) = self.publish() {
+        if let Err(source) = then(self, &prepared.entries).and_then(|()| self.publish()) {
             let error = StoreError::Unpublished { source: Box::new(source) };
             self.poison = Some(error.to_string());
             return Err(error);
@@ -256,7 +349,7 @@ impl Store {
         relied_on: &[Digest],
         mut hints: Hints,
     ) -> Result<(), StoreError> {
-        marker::check(&self.paths, self.key.verifier())?;
+        marker::check(&self.paths, self.chain.genesis())?;
         let evidence = &self.databases()?.evidence;
         let mut last = BTreeMap::new();
         for (digest, _, series) in &prepared.documents {
@@ -316,10 +409,13 @@ impl Store {
     }
 
     /// Steps 3 to 5: tiles, checkpoint, publication. Repeating them does nothing new.
-    fn publish(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn publish(&mut self) -> Result<(), StoreError> {
+        // what was signed before a kill is on record before something newer is signed
+        self.record_rotations()?;
         self.integrate()?;
         let before = self.signed_size();
         self.sign()?;
+        self.record_rotations()?;
         self.show()?;
         publish::prune(&self.paths, before, self.frontier.size());
         Ok(())
@@ -333,14 +429,26 @@ impl Store {
         publish::write_tiles(&databases.evidence, &self.paths, before, self.frontier.size())
     }
 
-    /// Step 4: prove that the tree extends the last checkpoint, sign, swap.
+    /// The same for every tile there is.
+    pub(crate) fn integrate_all(&self) -> Result<(), StoreError> {
+        publish::write_tiles(&self.databases()?.evidence, &self.paths, 0, self.frontier.size())
+    }
+
+    /// From here on these stand in nobody's way.
+    pub(crate) fn note_given_up(&mut self, held: &[Held]) {
+        self.given_up.extend(held.iter().map(Held::entry));
+    }
+
+    /// Step 4: prove that the tree extends the last checkpoint, here and in the mirror, sign, swap, mirror.
     pub(crate) fn sign(&mut self) -> Result<(), StoreError> {
         let (size, root) = (self.frontier.size(), self.frontier.root());
+        let _held = self.mirror.as_ref().map(Mirror::hold).transpose()?;
+        self.refuse_other_in_mirror()?;
         if self.signed.as_ref().is_some_and(|signed| signed.size() == size && signed.root() == root) {
-            return Ok(());
+            return self.copy_to_mirror();
         }
         let path = self.paths.database();
-        let databases = self.databases.as_ref().ok_or_else(closed)?;
+        let databases = self.databases()?;
         if let Some(old) = &self.signed {
             let proof =
                 with_nodes(&databases.evidence, &path, |nodes| tree::consistency_proof(nodes, old.size(), size))?;
@@ -349,26 +457,142 @@ impl Store {
                 problem: format!("the log of {size} entries does not extend the signed one of {}: {error}", old.size()),
             })?;
         }
-        let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size, root };
-        let new = checkpoint.sign(&self.key).map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+        let new = self.signature()?;
         databases.lock.swap(self.signed.as_ref(), &new)?;
         self.signed = Some(new);
+        self.copy_to_mirror()
+    }
+
+    /// The signed checkpoint over all rows. It has left nobody's hands before it is in the lock database.
+    pub(crate) fn signature(&self) -> Result<SignedCheckpoint, StoreError> {
+        let (size, root) = (self.frontier.size(), self.frontier.root());
+        let damaged = |error: ledger::CheckpointError| StoreError::damaged(&self.paths.database(), error.to_string());
+        let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size, root };
+        let mut new = checkpoint.sign(&self.key).map_err(damaged)?;
+        let signed = self.signed_size();
+        for (entry, former, _) in self.chain.changes() {
+            let previous = self.previous_key.as_ref().filter(|key| key.verifier() == former);
+            match previous {
+                Some(key) if !new.is_signed_by(former) => new.sign_also(key).map_err(damaged)?,
+                // the key that is replaced has to say so itself, once
+                None if entry >= signed && entry < size => {
+                    let former = former.to_string();
+                    return Err(StoreError::UnsignedRotation { dir: self.paths.dir.clone(), entry, former });
+                }
+                _ => {}
+            }
+        }
+        Ok(new)
+    }
+
+    /// Another copy of this store may have signed since.
+    fn refuse_other_in_mirror(&self) -> Result<(), StoreError> {
+        let Some(mirror) = &self.mirror else { return Ok(()) };
+        let Some(copied) = mirror.load(&self.chain)? else { return Ok(()) };
+        let rows = Rows {
+            evidence: &self.databases()?.evidence,
+            paths: &self.paths,
+            chain: &self.chain,
+            size: self.frontier.size(),
+        };
+        if copied.size() <= self.signed_size() && rows.extend(&copied)? {
+            return Ok(());
+        }
+        Err(StoreError::Rollback {
+            dir: self.paths.dir.clone(),
+            problem: format!(
+                "the mirror holds a log of {} entries that another copy of this store has signed, the last one signed here has {}",
+                copied.size(),
+                self.signed_size()
+            ),
+        })
+    }
+
+    pub(crate) fn copy_to_mirror(&self) -> Result<(), StoreError> {
+        match (&self.mirror, &self.signed) {
+            (Some(mirror), Some(signed)) => mirror.write(signed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the first checkpoint that both keys signed after a change: it is what the former key says of the new one.
+    pub(crate) fn record_rotations(&self) -> Result<(), StoreError> {
+        let Some(signed) = &self.signed else { return Ok(()) };
+        for (entry, former, _) in self.chain.changes() {
+            let path = self.paths.rotation(entry);
+            if entry < signed.size() && signed.is_signed_by(former) && !path.exists() {
+                durable::write_file(&self.paths.log(), &path, signed.text().as_bytes())?;
+            }
+        }
         Ok(())
     }
 
-    /// Step 5: show the signed checkpoint.
+    /// Step 5: show the signed checkpoint, with what witnesses said of it.
     pub(crate) fn show(&self) -> Result<(), StoreError> {
         let Some(signed) = &self.signed else { return Ok(()) };
         let path = self.paths.checkpoint();
-        let text = signed.text();
+        let text = cosigned::with_cosignatures(signed, &self.paths, &self.chain)?.text();
         if fs::read(&path).is_ok_and(|shown| shown == text.as_bytes()) {
             return Ok(());
         }
         durable::write_file(&self.paths.log(), &path, text.as_bytes())
     }
 
+    /// Takes up what witnesses answered: keeps their cosignatures, and stops writing for good where one of them knows
+    /// another log.
+    pub fn witnessed(&mut self, asked: &Asked) -> Result<(), StoreError> {
+        self.refuse_poisoned()?;
+        let taken = self.take_up(asked);
+        self.guard(taken)
+    }
+
+    fn take_up(&self, asked: &Asked) -> Result<(), StoreError> {
+        elsewhere::refuse(&self.paths, &asked.held, &self.given_up)?;
+        for cosigned in &asked.cosigned {
+            cosigned::write(&self.paths, cosigned)?;
+        }
+        self.show()
+    }
+
+    /// Changes the log's key: seals that `new` signs from here on, with both signatures under the checkpoint that says so.
+    pub fn rotate(&mut self, now: Timestamp, new: &SigningKey) -> Result<LogEntry, StoreError> {
+        let (from, to) = (self.key.verifier().to_string(), new.verifier().to_string());
+        let body = Body::KeyRotation { from, to };
+        self.chain
+            .clone()
+            .follow(self.frontier.size(), &body)
+            .map_err(|error| StoreError::Unsealable { problem: error.to_string() })?;
+        let entries = self.append_then(
+            now,
+            vec![Draft { body: body.clone(), series: keys::SERIES.to_owned(), document: None }],
+            |store, entries| {
+                for LogEntry { index, entry } in entries {
+                    store
+                        .chain
+                        .follow(*index, &entry.body)
+                        .map_err(|error| StoreError::damaged(&store.paths.database(), error.to_string()))?;
+                }
+                store.previous_key = Some(std::mem::replace(&mut store.key, copy(new)?));
+                store.reader = Reader::new(&store.paths, new.verifier());
+                Ok(())
+            },
+        )?;
+        entries.into_iter().next().ok_or_else(closed)
+    }
+
     fn signed_size(&self) -> u64 {
         self.signed.as_ref().map_or(0, SignedCheckpoint::size)
+    }
+
+    /// Replaces the checkpoint signed last by `new`, which need not extend it: only after a restore entry.
+    pub(crate) fn take_over(
+        &mut self,
+        old: Option<&SignedCheckpoint>,
+        new: SignedCheckpoint,
+    ) -> Result<(), StoreError> {
+        self.databases()?.lock.swap(old, &new)?;
+        self.signed = Some(new);
+        Ok(())
     }
 
     fn databases(&self) -> Result<&Databases, StoreError> {

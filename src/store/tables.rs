@@ -177,6 +177,14 @@ pub(crate) fn entries(connection: &Connection, start: u64, end: u64) -> Result<V
         .collect()
 }
 
+/// Every entry of `series`, in its order.
+pub(crate) fn entries_of_series(connection: &Connection, series: &str) -> Result<Vec<StoredEntry>> {
+    connection
+        .prepare_cached(&format!("{ENTRY} WHERE series = ?1 ORDER BY seq"))?
+        .query_map([series], stored_entry)?
+        .collect()
+}
+
 /// The tree's nodes in the database. A failed read looks like an absent node to the tree; [`SqlNodes::finish`] tells them apart.
 pub(crate) struct SqlNodes<'a> {
     connection: &'a Connection,

@@ -15,6 +15,7 @@ mod house;
 mod kill;
 mod leaver;
 mod line;
+mod log_commands;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod rows;

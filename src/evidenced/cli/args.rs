@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with an example for each. Parsing only.
 
+use super::log::LogCommand;
 use crate::settings::Override;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -154,6 +155,11 @@ pub(crate) enum Command {
         /// What you demand beyond the log's own signature: a TOML or JSON file
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+    },
+    /// The log as other people's tools read it: checkpoint, proofs, entries
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
     },
     /// Verify blobs, log and projections of the store
     Fsck {

@@ -53,13 +53,25 @@ pub(super) fn init(dir: &Path, name: &str, origin: &str, timezone: &str, global:
 
 /// A fresh signing key for the log `origin`, written to `path` with mode 0600.
 pub(crate) fn make_key(path: &Path, origin: &str) -> Result<SigningKey, Failure> {
+    let key = new_key(origin)?;
+    write_key(path, &key)?;
+    Ok(key)
+}
+
+/// A fresh signing key for the log `origin`, nowhere yet.
+pub(crate) fn new_key(origin: &str) -> Result<SigningKey, Failure> {
     let mut seed = [0_u8; 32];
     getrandom::fill(&mut seed).map_err(|error| Failure::store(format!("no randomness for a key: {error}")))?;
-    let key = SigningKey::from_seed(origin, &seed).map_err(|error| {
+    SigningKey::from_seed(origin, &seed).map_err(|error| {
         Failure::usage(format!("`{origin}` cannot name a log: {error}"), "write it like acme.example/evidence")
-    })?;
+    })
+}
+
+/// Writes a key to a file that must not exist yet, with mode 0600, durably, its name too.
+pub(crate) fn write_key(path: &Path, key: &SigningKey) -> Result<(), Failure> {
     write_new(path, format!("{}\n", key.to_text().as_str()).as_bytes(), 0o600)?;
-    Ok(key)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unwritable(path, &error))
 }
 
 /// Writes a file that must not exist yet, durably.

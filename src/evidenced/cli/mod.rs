@@ -6,6 +6,7 @@ mod demo;
 mod evaluate;
 mod init;
 mod list;
+mod log;
 mod pack;
 mod print;
 mod progress;
@@ -79,6 +80,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Verify { path, checkpoint, key, policy } => {
             pack::verify(&path, checkpoint.as_deref(), key.as_deref(), policy.as_deref(), global)
         }
+        Command::Log { command } => log::log(load(global)?, command, global).await,
         Command::Fsck { derive } => store::fsck(&load(global)?, derive, global).await,
         Command::Schema { what: args::SchemaKind::Config } => {
             print::text(settings::SCHEMA)?;

@@ -31,7 +31,10 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     tracing::info!(configuration = %file.display(), sources = jobs.len(), "keeping schedules");
     let events = daemon::signals().map_err(Failure::store)?;
     let kept = Arc::new(KeptLine::new(line, checks));
-    let outcome = daemon::keep(Arc::clone(&kept), &WallClock, jobs, events).await;
+    let outcome = tokio::select! {
+        outcome = daemon::keep(Arc::clone(&kept), &WallClock, jobs, events) => outcome,
+        error = daemon::witness(kept.as_ref(), &WallClock) => Err(error),
+    };
     if let Some((stop, serving)) = page {
         drop(stop);
         // a page that ended badly must not hide how the daemon ended

@@ -8,8 +8,10 @@ mod keeper;
 mod plan;
 mod schedule;
 mod signals;
+mod witnessing;
 
 pub(crate) use clock::WallClock;
 pub(crate) use keeper::{Event, Job, Line, Unrun, UnrunOutcome, keep};
 pub(crate) use schedule::Schedule;
 pub(crate) use signals::signals;
+pub(crate) use witnessing::{Witnessing, witness};

@@ -1,12 +1,12 @@
 //! schedule: the line as the daemon's loop sees it.
 
-use super::{Line, Trigger, load_checks, now};
+use super::{Line, Outcome, Trigger, load_checks, now};
 use crate::daemon::{self, Job, Unrun, UnrunOutcome};
 use crate::failure::Failure;
 use crate::settings::{self, Settings};
 use egress::NoProgress;
 use evaluate::CheckSet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{Body, SlotOutcome};
 use std::sync::{Arc, PoisonError, RwLock};
 use store::{Document, Draft};
@@ -40,6 +40,26 @@ pub(crate) fn jobs(settings: &Settings) -> Vec<Job> {
         .iter()
         .filter_map(|source| Some(Job { source: source.name.clone(), schedule: source.schedule.clone()? }))
         .collect()
+}
+
+impl daemon::Witnessing for KeptLine {
+    fn every(&self) -> Option<SignedDuration> {
+        let settings = self.line.settings();
+        (!settings.log.witnesses.is_empty()).then_some(settings.log.witness_every)
+    }
+
+    fn is_due(&self) -> anyhow::Result<bool> {
+        Ok(self.line.has_unwitnessed()?)
+    }
+
+    async fn ask(&self) -> anyhow::Result<()> {
+        for answer in self.line.witness().await? {
+            if let Outcome::Cosigned(cosigned) = &answer.outcome {
+                tracing::info!(witness = answer.witness, entries = cosigned.checkpoint().size(), "log cosigned");
+            }
+        }
+        Ok(())
+    }
 }
 
 impl daemon::Line for KeptLine {

@@ -11,6 +11,7 @@ mod inputs;
 mod keep;
 pub(crate) mod overview;
 mod packing;
+mod witness;
 
 pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_from, worker};
 pub(crate) use collect::{Trigger, capture};
@@ -18,6 +19,7 @@ pub(crate) use derive::rederive;
 pub(crate) use inputs::inputs;
 pub(crate) use keep::{KeptLine, jobs};
 pub(crate) use packing::PackRequest;
+pub(crate) use witness::Outcome;
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{SecretRef, Settings};
@@ -25,7 +27,7 @@ use ledger::Body;
 use model::{Digest, Timestamp};
 use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use store::{Draft, Reader, Store, StoreError, StorePaths};
+use store::{Draft, Keeping, LogEntry, Reader, Restoration, Store, StoreError, StorePaths};
 
 /// What is written into every entry: `evidenced/0.1.0`.
 pub(crate) const TOOL: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
@@ -44,8 +46,20 @@ pub(crate) fn now() -> Timestamp {
 impl Line {
     /// Opens the store for writing. It must exist: only `init` and `demo` make one.
     pub(crate) fn open(settings: Settings) -> Result<Self, Failure> {
-        let store = Store::open(&paths(&settings), &signing_key(&settings)?, now(), TOOL)?;
+        let store = kept(&settings, |keeping| Store::open_with(&paths(&settings), keeping, now(), TOOL))?;
         Ok(Self::over(settings, store))
+    }
+
+    /// Takes up a store again that others hold a newer checkpoint of. Returns the entry that says so.
+    pub(crate) fn restore(settings: Settings, restoration: &Restoration<'_>) -> Result<(Self, LogEntry), Failure> {
+        let (store, entry) =
+            kept(&settings, |keeping| Store::restore(&paths(&settings), keeping, restoration, now(), TOOL))?;
+        Ok((Self::over(settings, store), entry))
+    }
+
+    /// Changes the log's key to `new`.
+    pub(crate) fn rotate(&self, new: &ledger::SigningKey) -> Result<LogEntry, Failure> {
+        Ok(self.store().rotate(now(), new)?)
     }
 
     /// Makes an empty store for `settings`.
@@ -101,13 +115,35 @@ impl Line {
 
     /// A reader over the same store.
     pub(crate) fn reader(&self) -> Result<Reader, Failure> {
-        reader(&self.settings())
+        Ok(self.store().reader())
     }
 }
 
-/// Opens the store of `settings` for reading; works beside a running daemon.
+/// Opens the store of `settings` for reading; works beside a running daemon, and warns where it is not the newest copy.
 pub(crate) fn reader(settings: &Settings) -> Result<Reader, Failure> {
-    Ok(Reader::open(&paths(settings), signing_key(settings)?.verifier())?)
+    let reader = Reader::open(&paths(settings), signing_key(settings)?.verifier())?;
+    if let Ok(Some(problem)) = reader.behind(settings.log.mirror.as_deref()) {
+        tracing::warn!(
+            problem,
+            "this store is not the newest copy of its log: it can be read, and nothing is written to it"
+        );
+    }
+    Ok(reader)
+}
+
+/// Hands what keeps the log of `settings` to `work`.
+fn kept<T>(settings: &Settings, work: impl FnOnce(&Keeping<'_>) -> Result<T, StoreError>) -> Result<T, Failure> {
+    let key = signing_key(settings)?;
+    let previous_key = settings.log.previous_key.as_ref().map(|key| key_of(settings, key)).transpose()?;
+    let consult =
+        |reader: &Reader, checkpoint: &ledger::SignedCheckpoint| witness::consult(settings, reader, checkpoint);
+    let keeping = Keeping {
+        key: &key,
+        previous_key: previous_key.as_ref(),
+        mirror: settings.log.mirror.as_deref(),
+        consult: (!settings.log.witnesses.is_empty()).then_some(&consult),
+    };
+    Ok(work(&keeping)?)
 }
 
 /// Where the store of `settings` is.
@@ -117,13 +153,17 @@ pub(crate) fn paths(settings: &Settings) -> StorePaths {
 
 /// The log's signing key, named as the configured origin.
 pub(crate) fn signing_key(settings: &Settings) -> Result<ledger::SigningKey, Failure> {
-    let text = settings.log.key.resolve().map_err(|problem| Failure {
+    key_of(settings, &settings.log.key)
+}
+
+fn key_of(settings: &Settings, reference: &SecretRef) -> Result<ledger::SigningKey, Failure> {
+    let text = reference.resolve().map_err(|problem| Failure {
         exit: Exit::Usage,
         message: format!("the log's key cannot be read: {problem}"),
         help: Some("`evidenced init` makes one; point `[log] key` at it".to_owned()),
     })?;
     let key = ledger::SigningKey::from_text(text.expose_secret().trim())
-        .map_err(|error| Failure::usage(format!("the log's key is unusable: {error}"), key_help(&settings.log.key)))?;
+        .map_err(|error| Failure::usage(format!("the log's key is unusable: {error}"), key_help(reference)))?;
     if key.name() == settings.log.origin {
         return Ok(key);
     }
@@ -156,10 +196,24 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let exit = match &error {
             StoreError::Busy { .. } => Exit::Busy,
-            StoreError::NotAStore { .. } => Exit::Usage,
+            error if is_usage(error) => Exit::Usage,
             _ => Exit::Store,
         };
         Self { exit, message: error.to_string(), help: error.help() }
+    }
+}
+
+/// Whether the disk is sound, and a person has to decide or to name something else.
+fn is_usage(error: &StoreError) -> bool {
+    match error {
+        StoreError::Unpublished { source } => is_usage(source),
+        StoreError::NotAStore { .. }
+        | StoreError::Rollback { .. }
+        | StoreError::NotBehind { .. }
+        | StoreError::MirrorAway { .. }
+        | StoreError::FormerKey { .. }
+        | StoreError::UnsignedRotation { .. } => true,
+        _ => false,
     }
 }
 

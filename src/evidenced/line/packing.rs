@@ -63,6 +63,8 @@ impl Line {
         let checked = self.check_for_pack(checks, &chosen, request.to.map(|_| to))?;
         let to = checked.as_of.max(to);
 
+        // the checkpoint of the pack is the one the witnesses have seen last
+        self.witness_now()?;
         let store_reader = self.reader()?;
         let oldest = store_reader.snapshots(&SnapshotFilter::default())?.last().map(|row| row.started_at);
         let from = request.from.or(oldest).unwrap_or(to);

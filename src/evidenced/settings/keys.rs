@@ -143,6 +143,45 @@ pub(super) const LOG: &[Key] = &[
         "{ file = \"./evidenced.key\" }",
         "the log's signing key; `evidenced init` makes it with mode 0600",
     ),
+    key(
+        "previous_key",
+        Kind::Secret,
+        Absent::Nothing,
+        "{ file = \"./evidenced.key.old\" }",
+        "the key before the last `evidenced log rotate`: it signs too, until all who verify know the new one; absent: it does not",
+    ),
+    key(
+        "mirror",
+        Kind::Path,
+        Absent::Nothing,
+        "\"/mnt/elsewhere/evidenced\"",
+        "folder outside the store, best on another machine, to which each checkpoint is copied: it tells a rolled back or doubled store; absent: none",
+    ),
+    key(
+        "witness_every",
+        Kind::Duration,
+        default("\"10m\""),
+        "\"1h\"",
+        "how long something new waits at most until the witnesses are asked to cosign the log",
+    ),
+];
+
+pub(super) const WITNESS: &[Key] = &[
+    key("name", Kind::Text, Absent::Refused, "\"witness.example/w1\"", "its name, as its key says it"),
+    key(
+        "url",
+        Kind::Url,
+        Absent::Refused,
+        "\"https://witness.example\"",
+        "its submission prefix: `/add-checkpoint` of C2SP tlog-witness is added",
+    ),
+    key(
+        "key",
+        Kind::Text,
+        Absent::Refused,
+        "\"witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU\"",
+        "its verifier key (type 04), had from whoever runs it",
+    ),
 ];
 
 /// The keys every source has, whatever its collector.
@@ -271,6 +310,12 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "organisation", times: Times::Once, help: "Whose evidence it is.", keys: ORGANISATION },
     Section { name: "store", times: Times::Once, help: "Where the evidence is kept.", keys: STORE },
     Section { name: "log", times: Times::Once, help: "The signed log over everything sealed.", keys: LOG },
+    Section {
+        name: "log.witness",
+        times: Times::Listed,
+        help: "A witness: somebody else's server that cosigns the log only as long as it grows (C2SP tlog-witness).",
+        keys: WITNESS,
+    },
     Section {
         name: "sources",
         times: Times::Named,

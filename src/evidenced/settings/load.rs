@@ -6,7 +6,7 @@ use super::keys::{CHECKS, LATER, LOG, ORGANISATION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
 use super::suggest::did_you_mean;
-use super::{Checks, LogSettings, Organisation, Serve, Settings, StoreSettings, handover, register, sources};
+use super::{Checks, LogSettings, Organisation, Serve, Settings, StoreSettings, handover, register, sources, witness};
 use jiff::tz::TimeZone;
 use model::{CollectorSpec, Digest};
 use serde_json::{Map, Value};
@@ -219,7 +219,7 @@ fn store(fields: &Fields<'_>) -> Option<StoreSettings> {
 }
 
 fn log(fields: &Fields<'_>) -> Option<LogSettings> {
-    fields.refuse_unknown(&["timestamp"]);
+    fields.refuse_unknown(&["timestamp", "witness"]);
     let origin = fields.text("origin").filter(|origin| {
         let problem = origin_problem(origin);
         if let Some(problem) = problem {
@@ -232,7 +232,11 @@ fn log(fields: &Fields<'_>) -> Option<LogSettings> {
         problem.is_none()
     });
     let key = fields.secret("key");
-    Some(LogSettings { origin: origin?, key: key? })
+    let previous_key = fields.secret("previous_key");
+    let mirror = fields.text("mirror").map(|text| fields.reading.absolute(&text));
+    let witness_every = fields.duration("witness_every");
+    let witnesses = witness::witnesses(fields.reading, fields.raw("witness"));
+    Some(LogSettings { origin: origin?, key: key?, previous_key, mirror, witnesses, witness_every: witness_every?.0 })
 }
 
 /// An origin is the name in signed notes (no blank, no plus) and the first line of every checkpoint.

@@ -17,6 +17,7 @@ mod secret;
 mod sources;
 mod starter;
 mod suggest;
+mod witness;
 
 pub(crate) use handover::Handover;
 pub(crate) use layers::Override;
@@ -27,6 +28,7 @@ pub(crate) use register::{ApprovedLink, RegisteredAccount};
 pub(crate) use secret::SecretRef;
 pub(crate) use starter::starter;
 pub(crate) use suggest::did_you_mean;
+pub(crate) use witness::Witness;
 
 use crate::daemon::Schedule;
 use jiff::SignedDuration;
@@ -97,6 +99,14 @@ pub(crate) struct LogSettings {
     pub(crate) origin: String,
     /// Its signing key.
     pub(crate) key: SecretRef,
+    /// The key before it, which signs too.
+    pub(crate) previous_key: Option<SecretRef>,
+    /// Folder to which each checkpoint is copied.
+    pub(crate) mirror: Option<PathBuf>,
+    /// Who cosigns it; empty: nobody.
+    pub(crate) witnesses: Vec<Witness>,
+    /// How long something new waits at most until they are asked.
+    pub(crate) witness_every: SignedDuration,
 }
 
 /// `[sources.NAME]`

@@ -24,7 +24,11 @@ pub(super) fn schema(specs: &[&CollectorSpec]) -> String {
         if section.times == Times::Once && section.keys.iter().any(|key| key.absent == Absent::Refused) {
             required.push(section.name);
         }
-        properties.insert(section.name.to_owned(), body);
+        match section.name.split_once('.') {
+            // a list inside a section that stands before it
+            Some((outer, inner)) => properties[outer]["properties"][inner] = body,
+            None => drop(properties.insert(section.name.to_owned(), body)),
+        }
     }
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

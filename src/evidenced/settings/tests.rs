@@ -279,6 +279,48 @@ fn what_this_version_has_not_got_is_refused_by_name() {
 }
 
 #[test]
+fn witnesses_are_read_with_their_keys_and_checked() {
+    let key = "witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU";
+    let log = "evidenced.example/demo+91c2ff88+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c";
+    let folder = Folder::new();
+    let entry = |name: &str, url: &str, key: &str| {
+        format!("[[log.witness]]\nname = \"{name}\"\nurl = \"{url}\"\nkey = \"{key}\"\n")
+    };
+    let good = format!(
+        "witness_every = \"1h\"\nmirror = \"copy\"\n{}",
+        entry("witness.example/w1", "http://127.0.0.1:1/x", key)
+    );
+    let read = folder.load(&GOOD.replace("[sources", &format!("{good}[sources"))).unwrap().log;
+    assert_eq!(read.witness_every, SignedDuration::from_hours(1));
+    assert_eq!(read.mirror, Some(folder.0.path().join("copy")));
+    assert_eq!((read.witnesses.len(), read.witnesses[0].name()), (1, "witness.example/w1"));
+    assert_eq!(folder.load(GOOD).unwrap().log.witness_every, SignedDuration::from_mins(10));
+
+    let bad = [
+        entry("witness.example/w1", "ftp://x", key),
+        entry("evidenced.example/demo", "http://x", log),
+        entry("witness.example/w1", "http://x", &key.replace("df1c", "df1d")),
+        entry("other", "http://x", key),
+        entry("witness.example/w1", "http://x", key),
+        entry("witness.example/w1", "http://y", key),
+        "[[log.witness]]\nsize = 3\n".to_owned(),
+    ];
+    let problems = folder.problems(&GOOD.replace("[sources", &format!("{}[sources", bad.concat())));
+    let said: Vec<&str> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
+    let expected = [
+        "`url` in [[log.witness]] entry 1 is not a web address",
+        "is a log's key (type 01), not a witness's (type 04)",
+        "key identifier does not belong to this name and key",
+        "the witness is called `other` here and `witness.example/w1` in its key",
+        "two witnesses are called `witness.example/w1`",
+    ];
+    for expected in expected {
+        assert!(said.iter().any(|said| said.contains(expected)), "{expected}: {said:#?}");
+    }
+    assert_eq!(said.iter().filter(|said| said.contains("entry 7")).count(), 4, "{said:#?}");
+}
+
+#[test]
 fn a_missing_section_names_what_is_missing() {
     let problems = Folder::new().problems("");
     assert_eq!(
@@ -550,7 +592,16 @@ fn listed(text: &str) -> BTreeSet<(String, String)> {
                     add(source["collector"].as_str().unwrap(), source);
                 }
             }
-            (_, toml::Value::Table(section)) => add(name, section),
+            (_, toml::Value::Table(section)) => {
+                let (lists, keys): (toml::Table, toml::Table) = section.clone().into_iter().partition(|(_, value)| {
+                    value.as_array().is_some_and(|items| items.iter().any(toml::Value::is_table))
+                });
+                add(name, &keys);
+                for (inner, entries) in &lists {
+                    let entries = entries.as_array().unwrap();
+                    entries.iter().for_each(|entry| add(&format!("{name}.{inner}"), entry.as_table().unwrap()));
+                }
+            }
             (_, toml::Value::Array(entries)) => entries.iter().for_each(|entry| add(name, entry.as_table().unwrap())),
             _ => panic!("`{name}` stands outside a section"),
         }

@@ -58,6 +58,15 @@ fn every_kind_survives_encoding() {
             gen_time: at,
             authority: "tsa.example".into(),
         },
+        Body::KeyRotation { from: "o+00+aa".into(), to: "o+01+bb".into() },
+        Body::Restore {
+            size: 3,
+            root: Digest::of(b"r"),
+            held: vec![
+                HeldElsewhere { by: "mirror".into(), size: 5, root: Some(Digest::of(b"m")) },
+                HeldElsewhere { by: "witness.example/w1".into(), size: 4, root: None },
+            ],
+        },
     ];
     let kinds: Vec<_> = bodies.iter().map(|body| body.kind().to_owned()).collect();
     assert_eq!(kinds, Body::KNOWN);

@@ -68,7 +68,8 @@ fn a_second_kill_during_recovery_changes_nothing() {
     for (step, image) in images.iter().filter(|(step, _)| acknowledged(step)) {
         // recovery is the rest of the protocol: stop it after each of its steps too
         let lock = crate::writer_lock::WriterLock::take(&image.paths.dir, at(200)).unwrap();
-        let mut second = Store::open_unpublished(&image.paths, &key(), "evidenced/test", lock).unwrap();
+        let mut second =
+            Store::open_unpublished(&image.paths, &crate::Keeping::with(&key()), "evidenced/test", lock).unwrap();
         let mut again = vec![image.image()];
         second.integrate().unwrap();
         again.push(image.image());

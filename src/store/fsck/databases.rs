@@ -6,7 +6,6 @@ use crate::database;
 use crate::error::StoreError;
 use crate::open_files;
 use crate::signed;
-use ledger::SignedCheckpoint;
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -97,7 +96,7 @@ pub(super) fn structure(connection: &Connection, path: &Path, schema: &str, repo
 pub(super) fn checkpoints(scene: &Scene<'_>, report: &mut FsckReport) -> Checkpoints {
     // the published one first: beside a writer, what is read later is never older
     let shown = scene.paths.checkpoint();
-    let published = read_small(&shown, report).and_then(|text| match SignedCheckpoint::open(&text, scene.key) {
+    let published = read_small(&shown, report).and_then(|text| match scene.chain.open(&text) {
         Ok(checkpoint) => Some(checkpoint),
         Err(error) => {
             report.problem(&shown, error.to_string());
@@ -108,7 +107,7 @@ pub(super) fn checkpoints(scene: &Scene<'_>, report: &mut FsckReport) -> Checkpo
     let signed = match open_lock(scene) {
         Ok(connection) => {
             structure(&connection, &lock, signed::SCHEMA, report);
-            signed::load(&connection, &lock, scene.key).unwrap_or_else(|error| {
+            signed::load(&connection, &lock, &scene.chain).unwrap_or_else(|error| {
                 report.failure(&lock, &error);
                 None
             })
@@ -129,7 +128,9 @@ pub(super) fn checkpoints(scene: &Scene<'_>, report: &mut FsckReport) -> Checkpo
                 ),
             );
         }
-        (Some(published), Some(signed)) if published.size() == signed.size() && published.text() != signed.text() => {
+        (Some(published), Some(signed))
+            if published.size() == signed.size() && published.without_cosignatures() != *signed =>
+        {
             report.problem(&shown, "it is not the checkpoint that was signed for this size");
         }
         (Some(published), Some(signed)) if published.size() < signed.size() && scene.still => {

@@ -5,11 +5,13 @@ use super::rows::Inside;
 use super::{FsckReport, FsckStage, Problem, Scene};
 use crate::blobs::Blobs;
 use crate::durable::TEMPORARY;
+use crate::elsewhere::read_checkpoint;
 use crate::error::StoreError;
 use crate::paths::LOST_AND_FOUND;
-use crate::{marker, publish, signed, writer_lock};
-use ledger::Tile;
+use crate::tables::SqlNodes;
+use crate::{cosigned, marker, publish, signed, writer_lock};
 use ledger::tiles::{WIDTH, new_tiles};
+use ledger::{Tile, tree};
 use model::Digest;
 use rusqlite::Connection;
 use std::collections::HashSet;
@@ -67,7 +69,7 @@ pub(super) fn blobs_and_openings(
     referenced: Option<&Referenced>,
     inside: &Inside,
 ) {
-    if let Err(error) = marker::check(scene.paths, scene.key) {
+    if let Err(error) = marker::check(scene.paths, scene.chain.genesis()) {
         report.failure(&scene.paths.marker(), &error);
     }
     let blobs = scene.shelf.blobs();
@@ -149,6 +151,12 @@ pub(super) fn tiles(scene: &Scene<'_>, report: &mut FsckReport, replayed: &Conne
             continue;
         }
         let name = path.strip_prefix(&log).unwrap_or(&path).to_string_lossy().into_owned();
+        if let Some(known) = checkpoint_file(scene, &path) {
+            if let Err(problem) = checkpoint_holds(scene, replayed, known, &path, size) {
+                report.problem(&path, problem);
+            }
+            continue;
+        }
         match name.parse::<Tile>() {
             Ok(tile) => {
                 if let Some(problem) = tile_problem(scene, replayed, &tile, &path, size) {
@@ -166,6 +174,54 @@ pub(super) fn tiles(scene: &Scene<'_>, report: &mut FsckReport, replayed: &Conne
         if (scene.still || tile.width() == WIDTH) && !present.contains(&tile.to_string()) {
             report.problem(&log.join(tile.to_string()), "the file is missing");
         }
+    }
+}
+
+/// A checkpoint kept beside the published one.
+enum Kept {
+    /// The first one after the entry of that index changed the key.
+    Rotation(u64),
+    /// The last one the witness with that key identifier cosigned.
+    Cosigned([u8; 4]),
+}
+
+fn checkpoint_file(scene: &Scene<'_>, path: &Path) -> Option<Kept> {
+    let name = path.file_name()?.to_str()?;
+    if let Some(id) = u32::from_str_radix(name, 16).ok().map(u32::to_be_bytes)
+        && path == cosigned::path(scene.paths, id)
+    {
+        return Some(Kept::Cosigned(id));
+    }
+    let index = name.parse().ok()?;
+    (path == scene.paths.rotation(index)).then_some(Kept::Rotation(index))
+}
+
+/// The log's signatures and the root. What a witness's key says of its lines is for whoever knows that key.
+fn checkpoint_holds(
+    scene: &Scene<'_>,
+    replayed: &Connection,
+    kept: Kept,
+    path: &Path,
+    size: u64,
+) -> Result<(), String> {
+    let Some(checkpoint) = read_checkpoint(path, &scene.chain).map_err(|error| error.to_string())? else {
+        return Ok(());
+    };
+    match kept {
+        Kept::Rotation(index) => match scene.chain.changes().find(|(entry, ..)| *entry == index) {
+            Some((_, former, _)) if index < checkpoint.size() && checkpoint.is_signed_by(former) => {}
+            _ => return Err(format!("it does not show that the former key signed entry {index}")),
+        },
+        Kept::Cosigned(id) if checkpoint.signatures().iter().any(|line| line.id == id) => {}
+        Kept::Cosigned(_) => return Err("the witness it is named after has not cosigned it".to_owned()),
+    }
+    let nodes = SqlNodes::new(replayed);
+    if checkpoint.size() > size {
+        return if scene.still { Err(format!("it is of a log longer than {size} entries")) } else { Ok(()) };
+    }
+    match tree::root(&nodes, checkpoint.size()) {
+        Ok(root) if root == checkpoint.root() => Ok(()),
+        _ => Err(format!("the first {} entries do not have its root", checkpoint.size())),
     }
 }
 
@@ -202,6 +258,13 @@ pub(super) fn top(scene: &Scene<'_>, report: &mut FsckReport) {
     for name in names {
         let path = dir.join(&name);
         if own.contains(&name.as_str()) || path == scene.paths.blobs || running.contains(&name.as_str()) {
+            continue;
+        }
+        if name
+            .strip_prefix("log.given-up-")
+            .is_some_and(|nth| nth.parse().is_ok_and(|nth| path == scene.paths.given_up(nth)))
+        {
+            report.notes.push(format!("{} is the published log of a history that a restore gave up", path.display()));
             continue;
         }
         report.notes.push(format!("{} is not part of the store", path.display()));

@@ -12,11 +12,12 @@ use crate::blobs::read_capped;
 use crate::database;
 use crate::database::ReadConnection;
 use crate::error::StoreError;
+use crate::keys;
 use crate::paths::{IDENTITY, StorePaths, schema_of};
 use crate::shelf::Shelf;
 use crate::signed;
 use crate::writer_lock::{Still, WriterLock};
-use ledger::{SignedCheckpoint, VerifierKey};
+use ledger::{KeyChain, SignedCheckpoint, VerifierKey};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
@@ -97,6 +98,8 @@ pub type FsckProgress<'a> = &'a (dyn Fn(FsckStage, u64, u64) + Sync);
 struct Scene<'a> {
     paths: &'a StorePaths,
     key: &'a VerifierKey,
+    /// The keys the log's own entries name, as far as they lead to or from `key`.
+    chain: KeyChain,
     shelf: Shelf,
     progress: FsckProgress<'a>,
     /// No writer is at work, so every file holds still.
@@ -114,7 +117,14 @@ pub fn fsck(paths: &StorePaths, key: &VerifierKey, progress: FsckProgress<'_>) -
         return Err(error);
     }
     let still = WriterLock::hold_still(&paths.dir);
-    let scene = Scene { paths, key, shelf: Shelf::new(paths), progress, still: !matches!(still, Still::Written) };
+    let mut scene = Scene {
+        paths,
+        key,
+        chain: KeyChain::of(key.clone()),
+        shelf: Shelf::new(paths),
+        progress,
+        still: !matches!(still, Still::Written),
+    };
     let mut report = FsckReport::default();
     if scene.still {
         // before SQLite opens anything
@@ -122,6 +132,7 @@ pub fn fsck(paths: &StorePaths, key: &VerifierKey, progress: FsckProgress<'_>) -
     } else {
         report.notes.push("a writer is at work: bytes of the databases that hold no data were not checked".to_owned());
     }
+    scene.chain = chain(&scene).unwrap_or(scene.chain);
     let checkpoints = databases::checkpoints(&scene, &mut report);
     let mut inside = rows::Inside::default();
     let referenced = match open(&scene) {
@@ -140,6 +151,13 @@ pub fn fsck(paths: &StorePaths, key: &VerifierKey, progress: FsckProgress<'_>) -
     report.problems.sort();
     report.problems.dedup();
     Ok(report)
+}
+
+/// The chain of keys that the rows tell and `key` belongs to. What is wrong with them is found when the log is replayed.
+fn chain(scene: &Scene<'_>) -> Option<KeyChain> {
+    let evidence = open(scene).ok()?;
+    let own = keys::own_entries(&evidence, scene.paths).ok()?;
+    keys::chain(&own, scene.paths).ok().filter(|chain| chain.contains(scene.key))
 }
 
 /// The checkpoints that could be read and whose signatures hold.

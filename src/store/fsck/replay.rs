@@ -57,6 +57,7 @@ pub(super) fn replay(
         path: path.clone(),
         evidence,
         frontier: Frontier::new(),
+        covered: checkpoints.published.as_ref().map_or(0, SignedCheckpoint::size),
         series: BTreeMap::new(),
         referenced: Referenced { whole: true, ..Referenced::default() },
     };
@@ -112,6 +113,8 @@ struct Pass<'a> {
     path: PathBuf,
     evidence: &'a Connection,
     frontier: Frontier,
+    /// Entries under the published checkpoint.
+    covered: u64,
     /// The last entry of each series.
     series: BTreeMap<String, (u64, Digest)>,
     referenced: Referenced,
@@ -138,6 +141,7 @@ impl Pass<'_> {
         };
         self.chain(index, &entry);
         self.genesis(index, &entry);
+        self.rotation(index, &entry);
         if let Err(error) = tables::insert_entry(&self.database, index, &entry) {
             self.report.problem(&self.path, format!("entry {index} contradicts an earlier one: {error}"));
         }
@@ -187,7 +191,7 @@ impl Pass<'_> {
 
     fn genesis(&mut self, index: u64, entry: &Entry) {
         match (&entry.body, index) {
-            (Body::Genesis { log_key, .. }, 0) if *log_key != self.scene.key.to_string() => {
+            (Body::Genesis { log_key, .. }, 0) if *log_key != self.scene.chain.genesis().to_string() => {
                 self.report.problem(&self.path, format!("the log belongs to the key `{log_key}`"));
             }
             (Body::Genesis { .. }, 0) => {}
@@ -196,6 +200,21 @@ impl Pass<'_> {
                 self.report.problem(&self.path, format!("entry {index} begins the log a second time"));
             }
             _ => {}
+        }
+    }
+
+    /// A change of the key is one from the key in force, and the former key has signed it.
+    fn rotation(&mut self, index: u64, entry: &Entry) {
+        if !matches!(entry.body, Body::KeyRotation { .. }) {
+            return;
+        }
+        let chain = &self.scene.chain;
+        if !chain.changes().any(|(entry, ..)| entry == index) {
+            self.report.problem(&self.path, format!("entry {index} changes a key that was not in force"));
+        } else if !self.scene.paths.rotation(index).exists() && self.covered > index {
+            let path = self.scene.paths.rotation(index);
+            self.report
+                .problem(&path, format!("the file is missing: it shows that the former key signed entry {index}"));
         }
     }
 
