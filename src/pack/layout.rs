@@ -13,6 +13,8 @@ pub(crate) const REQUESTS: &str = "03_REQUESTS.csv";
 pub(crate) const COVERAGE: &str = "04_COVERAGE.csv";
 pub(crate) const EXCEPTIONS: &str = "05_EXCEPTIONS.csv";
 pub(crate) const CHANGES: &str = "06_CHECK_CHANGES.csv";
+pub(crate) const REPORT_HTML: &str = "report.html";
+pub(crate) const REPORT_PDF: &str = "report.pdf";
 pub(crate) const DATABASE: &str = "evidence.sqlite";
 pub(crate) const FINDINGS_CSV: &str = "findings/findings.csv";
 pub(crate) const FINDINGS_JSON: &str = "findings/findings.json";
@@ -35,6 +37,15 @@ pub(crate) fn check(name: &str) -> String {
 
 pub(crate) fn original_check(name: &str) -> String {
     format!("checks/original/{}.sql", segment(name))
+}
+
+/// The page of one control.
+pub(crate) fn control(framework: &str, control: &str) -> String {
+    format!("controls/{}/{}/index.html", segment(framework), segment(control))
+}
+
+pub(crate) fn finding_event(index: u64) -> String {
+    format!("findings/events/{index}.json")
 }
 
 pub(crate) fn controls(framework: &str) -> String {

@@ -25,6 +25,8 @@ mod readme;
 #[cfg(feature = "write")]
 mod reperform;
 #[cfg(feature = "write")]
+mod report;
+#[cfg(feature = "write")]
 mod sink;
 #[cfg(feature = "write")]
 mod summary;

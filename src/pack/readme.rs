@@ -122,7 +122,9 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
         ("04_COVERAGE.csv", "runs that were due against runs that took place, each gap with its reason"),
         ("05_EXCEPTIONS.csv", "approved decisions to tolerate failures; empty when there is none"),
         ("06_CHECK_CHANGES.csv", "when a check, its parameters or the configuration changed within the period"),
-        ("controls/", "what the checks said about each control"),
+        ("report.html, report.pdf", "the report: outcomes, controls, findings, coverage, populations; read this first"),
+        ("controls/", "what the checks said about each control, a page each"),
+        ("populations/", "per source: what the population is, how it was read, what shows that it is complete"),
         (
             "evidence/",
             "per source, day and snapshot: manifest.json, the answers of the source as received, the tables read from them",
@@ -256,19 +258,7 @@ fn what_it_proves(facts: &Facts<'_>) -> Vec<Block> {
             "The checks that are shipped are the files that were run, and each evaluation names the snapshots it used.",
         ]),
         Block::Heading("What it does not prove".to_owned()),
-        items(&[
-            "That a source told the truth, or that the machine that collected was honest at that moment.",
-            "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
-             the checkpoint when your engagement starts, keep it, and compare later packs with it (evidenced verify \
-             --checkpoint KEPT). This log has no witness yet.",
-            "When things happened, beyond the clock of the collecting machine and the dates the sources sent. No timestamp \
-             authority countersigns this log yet. The order of the entries is proven.",
-            "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
-             with the one above.",
-            "That a population was seen whole, beyond the completeness statement in each manifest: read its basis. \
-             A snapshot that is not complete never supports a pass.",
-            "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
-        ]),
+        items(&NOT_PROVEN),
         Block::Text(format!(
             "The index, coverage, controls, findings and this page are summaries that {} made from the sealed documents; the \
              signature covers them, the log does not. So it is with evidence.sqlite. Where they differ from manifest.json, \
@@ -379,6 +369,21 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
     }
     blocks
 }
+
+/// What a pack does not prove, however well it verifies; the report says it too.
+pub(crate) const NOT_PROVEN: [&str; 6] = [
+            "That a source told the truth, or that the machine that collected was honest at that moment.",
+            "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
+             the checkpoint when your engagement starts, keep it, and compare later packs with it (evidenced verify \
+             --checkpoint KEPT). This log has no witness yet.",
+            "When things happened, beyond the clock of the collecting machine and the dates the sources sent. No timestamp \
+             authority countersigns this log yet. The order of the entries is proven.",
+            "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
+             with the one above.",
+            "That a population was seen whole, beyond the completeness statement in each manifest: read its basis. \
+             A snapshot that is not complete never supports a pass.",
+            "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
+        ];
 
 const ROOT: &str = r#"python3 - <<'END'
 import base64, hashlib

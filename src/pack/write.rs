@@ -9,6 +9,7 @@ use crate::manifest::{self, ItemRecord, MANIFEST, PackManifest, SIGNATURE, SUMS}
 use crate::names::Taken;
 use crate::plan::{Form, Plan, Progress, Source};
 use crate::readme::{self, Facts};
+use crate::report;
 use crate::reperform;
 use crate::sink::Sink;
 use crate::summary::{
@@ -201,7 +202,7 @@ impl Writer<'_> {
 
     fn finding(&mut self, index: u64, entry: &Entry, id: &str, document: &[u8]) -> Result<String, PackError> {
         let event: serde_json::Value = serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
-        let path = format!("findings/events/{index}.json");
+        let path = layout::finding_event(index);
         let sha256 = self.add(&path, document)?;
         self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256));
         self.summary.findings.add(index, id, &event);
@@ -270,6 +271,12 @@ impl Writer<'_> {
         for framework in &self.plan.frameworks {
             pages.push((layout::controls(&framework.id), controls_csv(framework, &self.summary)?));
         }
+        pages.extend(report::pages(&report::Facts {
+            plan: self.plan,
+            summary: &self.summary,
+            evidence: &rows,
+            changes: &changes,
+        })?);
         if !self.summary.findings.is_empty() {
             pages.push((layout::FINDINGS_CSV.to_owned(), self.summary.findings.csv()?));
             pages.push((layout::FINDINGS_JSON.to_owned(), self.summary.findings.json()?));

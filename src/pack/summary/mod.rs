@@ -1,8 +1,6 @@
 //! The pages at the front of a pack: index, coverage, controls, findings, scope. All derived from the sealed documents
 //! and the plan; nothing is judged here that a check has not judged.
 
-#![expect(dead_code, unused_imports, reason = "the report, which follows, reads it")]
-
 mod changes;
 mod controls;
 mod coverage;
