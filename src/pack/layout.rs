@@ -15,6 +15,7 @@ pub(crate) const EXCEPTIONS: &str = "05_EXCEPTIONS.csv";
 pub(crate) const CHANGES: &str = "06_CHECK_CHANGES.csv";
 pub(crate) const REPORT_HTML: &str = "report.html";
 pub(crate) const REPORT_PDF: &str = "report.pdf";
+pub(crate) const VERIFY_SH: &str = "verify.sh";
 pub(crate) const DATABASE: &str = "evidence.sqlite";
 pub(crate) const FINDINGS_CSV: &str = "findings/findings.csv";
 pub(crate) const FINDINGS_JSON: &str = "findings/findings.json";

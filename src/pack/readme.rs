@@ -137,6 +137,7 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
         ("checks/", "the checks themselves (SQL), ready to be performed again"),
         ("evidence.sqlite", "all tables in one database, for performing the checks again"),
         ("log/", "the whole log: entries, signed checkpoint, a proof for every document shipped, public key"),
+        ("verify.sh", "verifies the pack with bash, openssl and coreutils alone"),
         ("SHA256SUMS", "the digest of every file"),
         ("MANIFEST.json, .sig", "the same, signed with the key of the log"),
     ];
@@ -372,18 +373,18 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
 
 /// What a pack does not prove, however well it verifies; the report says it too.
 pub(crate) const NOT_PROVEN: [&str; 6] = [
-            "That a source told the truth, or that the machine that collected was honest at that moment.",
-            "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
+    "That a source told the truth, or that the machine that collected was honest at that moment.",
+    "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
              the checkpoint when your engagement starts, keep it, and compare later packs with it (evidenced verify \
              --checkpoint KEPT). This log has no witness yet.",
-            "When things happened, beyond the clock of the collecting machine and the dates the sources sent. No timestamp \
+    "When things happened, beyond the clock of the collecting machine and the dates the sources sent. No timestamp \
              authority countersigns this log yet. The order of the entries is proven.",
-            "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
+    "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
              with the one above.",
-            "That a population was seen whole, beyond the completeness statement in each manifest: read its basis. \
+    "That a population was seen whole, beyond the completeness statement in each manifest: read its basis. \
              A snapshot that is not complete never supports a pass.",
-            "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
-        ];
+    "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
+];
 
 const ROOT: &str = r#"python3 - <<'END'
 import base64, hashlib

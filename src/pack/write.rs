@@ -9,8 +9,8 @@ use crate::manifest::{self, ItemRecord, MANIFEST, PackManifest, SIGNATURE, SUMS}
 use crate::names::Taken;
 use crate::plan::{Form, Plan, Progress, Source};
 use crate::readme::{self, Facts};
-use crate::report;
 use crate::reperform;
+use crate::report;
 use crate::sink::Sink;
 use crate::summary::{
     EvidenceRow, Summary, changes, changes_csv, controls_csv, coverage_csv, exceptions_csv, index_csv, index_json,
@@ -259,6 +259,7 @@ impl Writer<'_> {
         let mut pages = vec![
             (layout::README_TEXT.to_owned(), readme::text(&facts).into_bytes()),
             (layout::README_HTML.to_owned(), readme::html(&facts).into_bytes()),
+            (layout::VERIFY_SH.to_owned(), include_bytes!("verify.sh").to_vec()),
             (layout::SCOPE.to_owned(), scope_json(self.plan, &self.summary)?),
             (layout::INDEX_CSV.to_owned(), index_csv(&rows)?),
             (layout::INDEX_JSON.to_owned(), index_json(&rows)?),

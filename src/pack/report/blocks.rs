@@ -1,7 +1,7 @@
 //! What a page is made of. One list of blocks gives the HTML and the PDF, so that both say the same.
 
 use super::calendar::Calendar;
-use model::Outcome;
+use model::{Outcome, Timestamp};
 
 /// How something is to be taken. It is never told by colour alone: the words say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,16 @@ pub(crate) fn heading(level: u8, words: impl Into<String>) -> Block {
 pub(crate) fn table(columns: &[(&'static str, u16)], rows: Vec<Vec<Line>>) -> Block {
     let columns = columns.iter().map(|(title, share)| Column { title, share: *share }).collect();
     Block::Table(Table { columns, rows })
+}
+
+/// An instant as people read it; it breaks only between day and time.
+pub(crate) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// The same for an instant as documents hold it; any other text stays as it is.
+pub(crate) fn time_text(words: &str) -> String {
+    words.parse::<Timestamp>().map_or_else(|_| words.to_owned(), time)
 }
 
 /// The word for an outcome, in its tone.

@@ -146,11 +146,7 @@ pub(crate) fn calendar(plan: &Plan, summary: &Summary) -> Calendar {
                         .collect()
                 })
                 .collect();
-            months.push(Month {
-                name: first.strftime("%Y-%m").to_string(),
-                days: end.day().unsigned_abs(),
-                rows,
-            });
+            months.push(Month { name: first.strftime("%Y-%m").to_string(), days: end.day().unsigned_abs(), rows });
         }
         match end_of(first) {
             Some(next) => first = next,

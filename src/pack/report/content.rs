@@ -3,13 +3,14 @@
 use super::Facts;
 use super::blocks::{
     Block, Document, Figure, Line, Tone, code, heading, link, mark, outcome, paragraph, plain, strong, table, text,
+    time, time_text,
 };
 use super::calendar::calendar;
 use super::controls::{check, counts, last};
 use crate::layout;
 use crate::plan::Framework;
 use crate::readme;
-use crate::summary::{NO_EXCEPTION, instant, roll_up, texts};
+use crate::summary::{NO_EXCEPTION, roll_up, texts};
 use model::{Outcome, SnapshotStatus};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -69,7 +70,7 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
     let systems = if sources.is_empty() { "none".to_owned() } else { sources.join(", ") };
     let mut blocks = vec![Block::Pairs(vec![
         ("Organisation".into(), plain(&plan.organisation)),
-        ("Period".into(), plain(format!("{} to {}", instant(plan.from), instant(plan.to)))),
+        ("Period".into(), plain(format!("{} to {}", time(plan.from), time(plan.to)))),
         ("Framework".into(), plain(framework_title(facts))),
         ("Systems".into(), plain(systems)),
         ("Made by".into(), plain(format!("{}, from the sealed documents in this pack", plan.tool))),
@@ -103,8 +104,8 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
     blocks
 }
 
-fn figure(tone: Tone, number: impl ToString, label: &str) -> Figure {
-    Figure { tone, number: number.to_string(), label: label.to_owned() }
+fn figure(tone: Tone, number: impl Into<String>, label: &str) -> Figure {
+    Figure { tone, number: number.into(), label: label.to_owned() }
 }
 
 fn summary(facts: &Facts<'_>) -> Vec<Block> {
@@ -118,14 +119,14 @@ fn summary(facts: &Facts<'_>) -> Vec<Block> {
     let mut blocks = vec![
         heading(2, "Summary"),
         Block::Figures(vec![
-            figure(Tone::Good, count(Outcome::Pass), "checks pass"),
-            figure(tone(count(Outcome::Fail) > 0, Tone::Bad), count(Outcome::Fail), "checks fail"),
+            figure(Tone::Good, count(Outcome::Pass).to_string(), "checks pass"),
+            figure(tone(count(Outcome::Fail) > 0, Tone::Bad), count(Outcome::Fail).to_string(), "checks fail"),
             figure(
                 tone(count(Outcome::Inconclusive) > 0, Tone::Unsure),
-                count(Outcome::Inconclusive),
+                count(Outcome::Inconclusive).to_string(),
                 "checks inconclusive",
             ),
-            figure(Tone::Plain, count(Outcome::NotApplicable), "checks not applicable"),
+            figure(Tone::Plain, count(Outcome::NotApplicable).to_string(), "checks not applicable"),
             figure(tone(open > 0, Tone::Bad), format!("{open} of {all}"), "findings open"),
             figure(
                 tone(whole < snapshots.len(), Tone::Unsure),
@@ -217,10 +218,7 @@ fn controls(facts: &Facts<'_>, framework: &Framework) -> Vec<Block> {
         blocks.push(heading(3, "Controls without an outcome"));
         blocks.push(paragraph("Nothing is claimed about these; none of them may be read as passed."));
         blocks.push(Block::Pairs(
-            uncovered
-                .into_iter()
-                .map(|(why, ids)| (format!("{why} ({})", ids.len()), plain(ids.join(", "))))
-                .collect(),
+            uncovered.into_iter().map(|(why, ids)| (format!("{why} ({})", ids.len()), plain(ids.join(", ")))).collect(),
         ));
     }
     blocks
@@ -250,7 +248,7 @@ fn not_passed(facts: &Facts<'_>) -> Vec<Block> {
     for one in failing {
         let title = facts.plan.checks.iter().find(|check| check.name == one.check);
         blocks.push(heading(3, title.map_or(one.check.as_str(), |check| check.title.as_str())));
-        blocks.push(Block::Text(vec![code(&one.check), text(format!(" as of {}: {}", instant(one.as_of), counts(one)))]));
+        blocks.push(Block::Text(vec![code(&one.check), text(format!(" as of {}: {}", time(one.as_of), counts(one)))]));
         let Some(detail) = facts.summary.details.get(&one.check) else { continue };
         let failing: Vec<_> = detail.members.iter().filter(|(_, fails, _)| *fails).collect();
         let shown = failing.len() as u64;
@@ -302,7 +300,7 @@ fn findings(facts: &Facts<'_>) -> Vec<Block> {
                 ("Impact", plain(word("impact"))),
                 ("Action", plain(word("action"))),
                 ("Owner and due date", plain(owner(&word("owner"), &word("due")))),
-                ("Raised", plain(word("raised_at"))),
+                ("Raised", plain(time_text(&word("raised_at")))),
                 ("Last event", vec![link(format!("entry {log_index}"), layout::finding_event(log_index))]),
             ]
             .into_iter()
@@ -317,8 +315,9 @@ fn findings(facts: &Facts<'_>) -> Vec<Block> {
             .map(|item| {
                 let word = |field: &str| crate::summary::text(item, field);
                 let resolved = word("resolved_at");
-                let until = if resolved.is_empty() { "open".to_owned() } else { format!("resolved {resolved}") };
-                vec![plain(word("subject")), plain(word("reason")), plain(word("first_seen")), plain(until)]
+                let until =
+                    if resolved.is_empty() { "open".to_owned() } else { format!("resolved {}", time_text(&resolved)) };
+                vec![plain(word("subject")), plain(word("reason")), plain(time_text(&word("first_seen"))), plain(until)]
             })
             .collect();
         if !rows.is_empty() {
@@ -366,7 +365,7 @@ fn exceptions_and_changes(facts: &Facts<'_>) -> Vec<Block> {
     };
     let rows = facts.changes.iter().take(MOST).map(|change| {
         vec![
-            plain(instant(change.at)),
+            plain(time(change.at)),
             plain(format!("{} {}", change.what, change.subject)),
             short(&change.before),
             short(&change.after),
@@ -413,7 +412,7 @@ fn coverage(facts: &Facts<'_>) -> Vec<Block> {
             });
             vec![
                 plain(&slot.source),
-                plain(instant(slot.due_at)),
+                plain(time(slot.due_at)),
                 vec![mark(&slot.outcome)],
                 plain(reason.unwrap_or_default()),
             ]
@@ -448,17 +447,16 @@ fn populations(facts: &Facts<'_>) -> Vec<Block> {
             plain(format!("{} counted, {declared} by the source", completeness.counted)),
         ]
     });
-    blocks.push(table(
-        &[("source", 15), ("population", 33), ("seen whole", 36), ("members", 16)],
-        rows.collect(),
-    ));
+    blocks.push(table(&[("source", 15), ("population", 33), ("seen whole", 36), ("members", 16)], rows.collect()));
     blocks
 }
 
 fn scope(facts: &Facts<'_>) -> Vec<Block> {
     let mut blocks = vec![heading(2, "What is left out")];
     if facts.plan.exclusions.is_empty() {
-        blocks.push(paragraph("The configuration records no exclusion. Systems that are not listed above are not covered."));
+        blocks.push(paragraph(
+            "The configuration records no exclusion. Systems that are not listed above are not covered.",
+        ));
     } else {
         let rows = facts.plan.exclusions.iter().map(|one| vec![plain(&one.what), plain(&one.reason)]);
         blocks.push(table(&[("what", 35), ("why", 65)], rows.collect()));
@@ -477,8 +475,5 @@ fn scope(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 fn limits() -> Vec<Block> {
-    vec![
-        heading(2, "What is not proven"),
-        Block::List(readme::NOT_PROVEN.iter().map(|words| plain(*words)).collect()),
-    ]
+    vec![heading(2, "What is not proven"), Block::List(readme::NOT_PROVEN.iter().map(|words| plain(*words)).collect())]
 }

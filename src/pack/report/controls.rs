@@ -1,10 +1,12 @@
 //! `controls/<framework>/<control>/index.html`: what is shown about one control, and what is not.
 
 use super::Facts;
-use super::blocks::{Block, Document, Line, Span, code, heading, link, mark, outcome, paragraph, plain, table, text};
+use super::blocks::{
+    Block, Document, Line, Span, code, heading, link, mark, outcome, paragraph, plain, table, text, time,
+};
 use crate::layout;
 use crate::plan::{Control, Framework};
-use crate::summary::{EvaluationNote, instant, roll_up, texts};
+use crate::summary::{EvaluationNote, roll_up, texts};
 use std::collections::BTreeSet;
 
 /// Rows of a list on a control's page; the index has all.
@@ -50,7 +52,12 @@ pub(crate) fn page(facts: &Facts<'_>, framework: &Framework, control: &Control) 
     if all.len() > latest.len() {
         blocks.push(heading(2, "Every evaluation in the period"));
         let rows = all.iter().take(MOST).map(|one| {
-            vec![vec![link(instant(one.as_of), &one.path)], plain(&one.check), vec![outcome(one.outcome)], plain(counts(one))]
+            vec![
+                vec![link(time(one.as_of), &one.path)],
+                plain(&one.check),
+                vec![outcome(one.outcome)],
+                plain(counts(one)),
+            ]
         });
         blocks.push(table(&[("as of", 24), ("check", 30), ("outcome", 16), ("members", 30)], rows.collect()));
         more(&mut blocks, all.len());
@@ -75,7 +82,7 @@ pub(super) fn check(facts: &Facts<'_>, one: &EvaluationNote) -> Vec<Line> {
         vec![name, text(title.map(|title| format!(" {title}")).unwrap_or_default())],
         vec![outcome(one.outcome)],
         plain(counts(one)),
-        vec![link(instant(one.as_of), &one.path)],
+        vec![link(time(one.as_of), &one.path)],
     ]
 }
 
@@ -123,8 +130,12 @@ fn more(blocks: &mut Vec<Block>, all: usize) {
 }
 
 fn findings(facts: &Facts<'_>, name: &str, blocks: &mut Vec<Block>) {
-    let of_control: Vec<_> =
-        facts.summary.findings.iter().filter(|(_, _, finding)| texts(finding, "controls").iter().any(|one| one == name)).collect();
+    let of_control: Vec<_> = facts
+        .summary
+        .findings
+        .iter()
+        .filter(|(_, _, finding)| texts(finding, "controls").iter().any(|one| one == name))
+        .collect();
     if of_control.is_empty() {
         return;
     }
@@ -147,14 +158,17 @@ fn evidence(facts: &Facts<'_>, latest: &[&EvaluationNote], blocks: &mut Vec<Bloc
         return;
     }
     blocks.push(heading(2, "Evidence the last evaluations rest on"));
-    let rows = facts.evidence.iter().filter(|row| row.kind == "snapshot" && used.contains(row.evidence_id.as_str())).map(|row| {
-        vec![
-            vec![link(&row.evidence_id, &row.path)],
-            vec![link(&row.source, format!("populations/{}.html", crate::names::segment(&row.source)))],
-            vec![mark(&row.status)],
-            plain(format!("{} rows, {}", row.rows, row.completeness)),
-        ]
-    });
+    let rows =
+        facts.evidence.iter().filter(|row| row.kind == "snapshot" && used.contains(row.evidence_id.as_str())).map(
+            |row| {
+                vec![
+                    vec![link(&row.evidence_id, &row.path)],
+                    vec![link(&row.source, format!("populations/{}.html", crate::names::segment(&row.source)))],
+                    vec![mark(&row.status)],
+                    plain(format!("{} rows, {}", row.rows, row.completeness)),
+                ]
+            },
+        );
     blocks.push(table(
         &[("snapshot", 30), ("population", 16), ("status", 14), ("rows and completeness", 40)],
         rows.collect(),

@@ -64,8 +64,7 @@ fn render(out: &mut String, block: &Block, chapter: usize, at: usize, up: &str) 
         Block::Pairs(pairs) => {
             out.push_str("<div class=\"scroll\"><table class=\"pairs\">\n");
             for (name, value) in pairs {
-                let _ =
-                    writeln!(out, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escape(name), spans(value, up));
+                let _ = writeln!(out, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escape(name), spans(value, up));
             }
             writeln!(out, "</table></div>")
         }
@@ -216,8 +215,8 @@ fn cell(out: &mut String, x: usize, y: usize, day: Day) {
         Day::Whole => Ok(()),
         Day::Partly => write!(out, "<rect class=\"half\" x=\"{x}\" y=\"{}\" width=\"14\" height=\"7\"/>", y + 7),
         Day::Gap => {
-            let (a, b, c, d) = (x + 4, y + 4, x + 10, y + 10);
-            write!(out, "<path class=\"cross\" d=\"M{a} {b}L{c} {d}M{c} {b}L{a} {d}\"/>")
+            let (left, top, right, low) = (x + 4, y + 4, x + 10, y + 10);
+            write!(out, "<path class=\"cross\" d=\"M{left} {top}L{right} {low}M{right} {top}L{left} {low}\"/>")
         }
         Day::Unscheduled => write!(out, "<circle class=\"dot\" cx=\"{}\" cy=\"{}\" r=\"3\"/>", x + 7, y + 7),
     };

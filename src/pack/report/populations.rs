@@ -73,7 +73,8 @@ struct CountRow<'a> {
 #[derive(Serialize)]
 struct Rows<'a> {
     table: &'a str,
-    rows: u64,
+    #[serde(rename = "rows")]
+    count: u64,
     sha256: String,
     description: &'a str,
 }
@@ -88,7 +89,8 @@ struct Code<'a> {
 #[derive(Serialize)]
 struct Permission<'a> {
     operation: &'a str,
-    permission: &'a str,
+    #[serde(rename = "permission")]
+    needed: &'a str,
     reason: &'a str,
 }
 
@@ -141,7 +143,7 @@ pub(crate) fn statement<'a>(plan: &'a Plan, note: &'a PopulationNote) -> Stateme
             .iter()
             .map(|table| Rows {
                 table: &table.name,
-                rows: table.rows,
+                count: table.rows,
                 sha256: table.sha256.to_string(),
                 description: &table.spec.description,
             })
@@ -161,7 +163,7 @@ pub(crate) fn statement<'a>(plan: &'a Plan, note: &'a PopulationNote) -> Stateme
             .filter(|operation| called(&operation.name))
             .map(|operation| Permission {
                 operation: &operation.name,
-                permission: &operation.permission,
+                needed: &operation.permission,
                 reason: &operation.reason,
             })
             .collect(),
@@ -229,25 +231,29 @@ pub(crate) fn page(statement: &Statement<'_>, note: &PopulationNote) -> Document
         heading(2, "What the population is"),
         paragraph(statement.population),
         Block::Pairs(vec![
-            ("System of record".into(), vec![text(format!(
-                "{}{}{}",
-                statement.system_of_record.title,
-                if statement.system_of_record.title.is_empty() { "" } else { ", " },
-                statement.system_of_record.tenant.unwrap_or("tenant not reported")
-            ))]),
-            ("Read by".into(), vec![text(format!(
-                "collector {} version {}",
-                statement.system_of_record.collector, statement.code.collector_version
-            ))]),
+            (
+                "System of record".into(),
+                vec![text(format!(
+                    "{}{}{}",
+                    statement.system_of_record.title,
+                    if statement.system_of_record.title.is_empty() { "" } else { ", " },
+                    statement.system_of_record.tenant.unwrap_or("tenant not reported")
+                ))],
+            ),
+            (
+                "Read by".into(),
+                vec![text(format!(
+                    "collector {} version {}",
+                    statement.system_of_record.collector, statement.code.collector_version
+                ))],
+            ),
             ("As identity".into(), identity(statement.identity)),
             ("Snapshot".into(), vec![link(statement.snapshot, statement.manifest), text(" "), mark(statement.status)]),
-            ("State observed at".into(), plain(
-                statement.period.observed_at.clone().unwrap_or_else(|| "the source does not say".to_owned()),
-            )),
-            ("Collected".into(), plain(format!(
-                "{} to {}",
-                statement.period.started_at, statement.period.finished_at
-            ))),
+            (
+                "State observed at".into(),
+                plain(statement.period.observed_at.clone().unwrap_or_else(|| "the source does not say".to_owned())),
+            ),
+            ("Collected".into(), plain(format!("{} to {}", statement.period.started_at, statement.period.finished_at))),
         ]),
         heading(2, "How it was read"),
         paragraph(statement.logic),
@@ -277,7 +283,13 @@ pub(crate) fn page(statement: &Statement<'_>, note: &PopulationNote) -> Document
         blocks.push(paragraph("Nothing was counted: the run ended before."));
     } else {
         blocks.push(table(
-            &[("table", 24), ("counted in the answers", 18), ("declared by the source", 18), ("difference", 12), ("declared where", 28)],
+            &[
+                ("table", 24),
+                ("counted in the answers", 18),
+                ("declared by the source", 18),
+                ("difference", 12),
+                ("declared where", 28),
+            ],
             statement
                 .counts
                 .iter()
@@ -302,7 +314,12 @@ pub(crate) fn page(statement: &Statement<'_>, note: &PopulationNote) -> Document
                 .rows
                 .iter()
                 .map(|row| {
-                    vec![vec![code(row.table)], plain(row.rows.to_string()), plain(row.description), vec![code(&row.sha256)]]
+                    vec![
+                        vec![code(row.table)],
+                        plain(row.count.to_string()),
+                        plain(row.description),
+                        vec![code(&row.sha256)],
+                    ]
                 })
                 .collect(),
         ));
@@ -319,7 +336,7 @@ pub(crate) fn page(statement: &Statement<'_>, note: &PopulationNote) -> Document
             statement
                 .permissions
                 .iter()
-                .map(|row| vec![vec![code(row.operation)], plain(row.permission), plain(row.reason)])
+                .map(|row| vec![vec![code(row.operation)], plain(row.needed), plain(row.reason)])
                 .collect(),
         ));
     }
@@ -327,8 +344,9 @@ pub(crate) fn page(statement: &Statement<'_>, note: &PopulationNote) -> Document
     blocks.push(Block::List(statement.known_limits.iter().map(|limit| plain(limit.as_str())).collect()));
     Document {
         title: format!("Population: {}", note.manifest.source),
-        subtitle: "Completeness and accuracy of the population, from the sealed manifest and the collector's description."
-            .to_owned(),
+        subtitle:
+            "Completeness and accuracy of the population, from the sealed manifest and the collector's description."
+                .to_owned(),
         blocks,
     }
 }

@@ -94,7 +94,7 @@ impl Findings {
 }
 
 /// The snapshots an item's state rests on: those of the member's own source, and the check's other inputs.
-pub(crate) fn shown_by(item: &Value) -> (Vec<String>, Vec<String>) {
+fn shown_by(item: &Value) -> (Vec<String>, Vec<String>) {
     let resolved = item.get("resolved_at").is_some_and(|at| !at.is_null());
     let all = texts(item, if resolved { "resolved_on" } else { "failed_on" });
     let source = text(item, "source");

@@ -15,7 +15,7 @@ pub(crate) use changes::{Change, changes, changes_csv};
 pub(crate) use controls::{controls_csv, roll_up};
 pub(crate) use coverage::coverage_csv;
 pub(crate) use exceptions::{NONE as NO_EXCEPTION, exceptions_csv};
-pub(crate) use findings::{Findings, shown_by, text, texts};
+pub(crate) use findings::{Findings, text, texts};
 pub(crate) use index::{EvidenceRow, index_csv, index_json, index_xlsx, literal};
 pub(crate) use requests::requests_csv;
 pub(crate) use scope::scope_json;
@@ -32,9 +32,7 @@ pub(crate) struct SnapshotNote {
     pub(crate) collector: String,
     pub(crate) collector_version: String,
     pub(crate) tenant: String,
-    pub(crate) identity: String,
     pub(crate) population: String,
-    pub(crate) path: String,
     pub(crate) log_index: u64,
     pub(crate) status: SnapshotStatus,
     pub(crate) sample: bool,
@@ -45,15 +43,13 @@ pub(crate) struct SnapshotNote {
 }
 
 impl SnapshotNote {
-    pub(crate) fn of(manifest: &Manifest, path: &str, log_index: u64) -> Self {
+    pub(crate) fn of(manifest: &Manifest, log_index: u64) -> Self {
         Self {
             id: manifest.id.clone(),
             source: manifest.source.clone(),
             collector: manifest.collector.clone(),
             collector_version: manifest.collector_version.clone(),
-            identity: manifest.caller.as_ref().map(|caller| caller.identity.clone()).unwrap_or_default(),
             population: manifest.population.clone(),
-            path: path.to_owned(),
             log_index,
             tenant: manifest.caller.as_ref().map(|caller| caller.tenant.clone()).unwrap_or_default(),
             status: manifest.status,
@@ -158,7 +154,7 @@ pub(crate) struct OperationNote {
 impl Summary {
     /// Takes note of a snapshot that was written to `path`.
     pub(crate) fn snapshot(&mut self, manifest: Manifest, path: &str, log_index: u64) {
-        self.snapshots.push(SnapshotNote::of(&manifest, path, log_index));
+        self.snapshots.push(SnapshotNote::of(&manifest, log_index));
         let complete = manifest.status == SnapshotStatus::Complete;
         let better = |known: &PopulationNote| (complete, manifest.started_at) >= (known.complete, known.started_at);
         if self.populations.get(&manifest.source).is_none_or(better) {

@@ -90,3 +90,116 @@ fn an_unpacked_archive_is_the_folder() {
         assert_eq!(report.problems, []);
     }
 }
+
+/// What `verify.sh` says of the pack in `path`, and whether it found everything right.
+fn verify_sh(path: &Path, options: &[&str]) -> (bool, String) {
+    let output = Command::new("bash").arg("verify.sh").args(options).current_dir(path).output().unwrap();
+    (
+        output.status.success(),
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+    )
+}
+
+fn tools_are_there() -> bool {
+    let there =
+        Command::new("sh").args(["-c", "command -v bash && command -v openssl"]).output().unwrap().status.success();
+    if !there {
+        eprintln!("skipped, bash or openssl is not installed");
+    }
+    there
+}
+
+#[test]
+fn verify_sh_finds_a_good_pack_good_and_says_what_it_did_not_see() {
+    if !tools_are_there() {
+        return;
+    }
+    let (_folder, path) = pack(Form::Folder);
+    let (right, said) = verify_sh(&path, &[]);
+    assert!(right, "{said}");
+    for words in [
+        "9 entries give the root",
+        "6 of 6 documents",
+        "the key signed MANIFEST.json",
+        "not said whose key",
+        "not said when things happened",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let key = super::fixture::key().verifier().to_string();
+    let (right, said) = verify_sh(&path, &["--key", &key]);
+    assert!(right && said.contains("the key is the one you gave"), "{said}");
+    let (right, said) = verify_sh(&path, &["--key", "acme.example/evidence+00000000+AAAA"]);
+    assert!(!right && said.contains("not the one you gave"), "{said}");
+}
+
+/// It needs nothing but what it says: a PATH with bash, openssl and coreutils alone is enough.
+#[test]
+fn verify_sh_needs_only_bash_openssl_and_coreutils() {
+    if !tools_are_there() {
+        return;
+    }
+    let (folder, path) = pack(Form::Folder);
+    let tools = folder.path().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["bash", "openssl", "sha256sum", "base64", "cut", "tail", "tr", "od", "mktemp", "rm", "realpath"] {
+        let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().unwrap();
+        let found = String::from_utf8(found.stdout).unwrap();
+        std::os::unix::fs::symlink(found.trim(), tools.join(tool)).unwrap();
+    }
+    let output =
+        Command::new(tools.join("bash")).arg("verify.sh").env("PATH", &tools).current_dir(&path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn verify_sh_finds_what_was_altered_also_by_whoever_holds_the_digest_list() {
+    if !tools_are_there() {
+        return;
+    }
+    let resum = |path: &Path| {
+        // whoever alters a file can make the list anew; the signature is what they cannot make
+        bash(
+            path,
+            "find . -type f ! -name SHA256SUMS | sed 's|^\\./||' | LC_ALL=C sort | xargs sha256sum > SHA256SUMS",
+        );
+    };
+    let alter = |path: &Path, name: &str, from: &str, to: &str| {
+        let file = path.join(name);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{name}: {text}");
+        std::fs::write(file, text.replacen(from, to, 1)).unwrap();
+    };
+    let hr = "evidence/hr/2026-02-01/20260201T000000Z-hr-1";
+    let cases: &[(&str, &str, &str, &str)] = &[
+        (&format!("{hr}/tables/hr_person.csv"), "Ada", "Eva", "hr_person.csv"),
+        (&format!("{hr}/manifest.json"), "single document", "all documents!!", "manifest.json"),
+        ("log/entries.jsonl", "missed", "passed", "does not give the root"),
+        ("log/openings/1.txt", "nonce ", "nonce 0", "log/openings/1.txt"),
+        ("log/proofs/1.tlog-proof", "index 1", "index 2", "does not lead to the root"),
+        ("log/checkpoint", "\n9\n", "\n8\n", "log/checkpoint is not signed"),
+        ("MANIFEST.json", "Acme", "Emca", "not the one the key signed"),
+        ("MANIFEST.json.sig", "size ", "size 1", "not a signature of the key"),
+        ("log/log-key.pem", "MC", "MD", "log/log-key.pem is not the key"),
+    ];
+    for (name, from, to, words) in cases {
+        let (_folder, path) = pack(Form::Folder);
+        alter(&path, name, from, to);
+        let (right, said) = verify_sh(&path, &[]);
+        assert!(!right && said.contains("NOT VERIFIED"), "{name}: {said}");
+        resum(&path);
+        let (right, said) = verify_sh(&path, &[]);
+        assert!(!right && said.contains(words), "{name}, listed anew: {said}");
+    }
+    let (_folder, path) = pack(Form::Folder);
+    std::fs::write(path.join("evidence/extra.txt"), "x").unwrap();
+    assert!(verify_sh(&path, &[]).1.contains("evidence/extra.txt was added"));
+    std::fs::remove_file(path.join("evidence/extra.txt")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", path.join("link")).unwrap();
+    assert!(verify_sh(&path, &[]).1.contains("link is a link"));
+    std::fs::remove_file(path.join("link")).unwrap();
+    std::fs::remove_file(path.join("log/proofs/3.tlog-proof")).unwrap();
+    assert!(!verify_sh(&path, &[]).0);
+}

@@ -23,8 +23,7 @@ impl Numbers {
 pub(super) fn assemble(laid: Laid, title: &str, author: &str) -> Result<Vec<u8>, String> {
     let mut pdf = Pdf::new();
     let mut numbers = Numbers(0);
-    let (catalog, tree, information, outline) =
-        (numbers.next(), numbers.next(), numbers.next(), numbers.next());
+    let (catalog, tree, information, outline) = (numbers.next(), numbers.next(), numbers.next(), numbers.next());
     let regular = font(&mut pdf, &mut numbers, &laid.fonts.regular, "AAAAAA+DejaVuSans")?;
     let bold = font(&mut pdf, &mut numbers, &laid.fonts.bold, "AAAAAB+DejaVuSans-Bold")?;
 

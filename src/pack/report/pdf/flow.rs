@@ -169,7 +169,7 @@ impl Flow {
         if self.chapters.is_empty() {
             self.turn();
         } else {
-            self.room(110.0);
+            self.room(165.0);
             if self.y > TOP {
                 self.y += 16.0;
                 let y = self.y;
@@ -460,7 +460,11 @@ fn height_of(lines: &[Vec<Glyph>], size: f32) -> f32 {
 }
 
 /// Whole lines in `height`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a page has few lines, and never fewer than none")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a page has few lines, and never fewer than none"
+)]
 fn lines_in(height: f32, leading: f32) -> usize {
     (height / leading).floor().max(0.0) as usize
 }

@@ -56,7 +56,9 @@ mod tests {
         assert!(one == pdf(&document(), "Acme").unwrap());
         assert!(one.starts_with(b"%PDF-1.7") && one.ends_with(b"%%EOF"));
         let text = String::from_utf8_lossy(&one);
-        for forbidden in ["CreationDate", "ModDate", "/JavaScript", "/JS", "/OpenAction", "/URI", "/Launch", "/EmbeddedFile"] {
+        for forbidden in
+            ["CreationDate", "ModDate", "/JavaScript", "/JS", "/OpenAction", "/URI", "/Launch", "/EmbeddedFile"]
+        {
             assert!(!text.contains(forbidden), "{forbidden}");
         }
     }
