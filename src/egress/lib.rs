@@ -9,6 +9,7 @@
 //! Egress never follows a redirect, never talks to a host outside the run's [`Policy`], never records a credential,
 //! and never hands on a body whose end did not arrive.
 
+mod authority;
 pub mod aws;
 mod collector;
 mod conclude;
@@ -29,6 +30,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
+pub use authority::{AskError, Question, ask};
 pub use collector::{Collector, Context};
 pub use file::RedactFile;
 pub use pages::{Pages, next_page_within};

@@ -2,6 +2,7 @@
 //!
 //! It reads the database and draws nonces; it writes nothing.
 
+use crate::anchors;
 use crate::error::StoreError;
 use crate::project::{self, Change};
 use crate::shelf::Shelved;
@@ -71,6 +72,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, StoreError> {
     let failed = |error| StoreError::database("look up a series", origin.database, error);
     let mut last: BTreeMap<String, Option<(u64, Digest)>> = BTreeMap::new();
+    let mut anchor = last_token(connection, origin.database)?;
     let mut prepared = Prepared::default();
     for (index, draft) in (size..).zip(drafts) {
         let opening = draft.document.as_ref().map(open).transpose()?;
@@ -87,11 +89,14 @@ pub(crate) fn prepare(
             series: draft.series.clone(),
             seq: previous.map_or(1, |(seq, _)| seq + 1),
             prev: previous.map(|(_, leaf)| leaf),
-            anchor: None,
+            anchor,
             commit: opening.as_ref().map(Opening::commit),
             body: draft.body,
         })
         .map_err(|error| StoreError::Unsealable { problem: error.to_string() })?;
+        if let Body::Anchor { token, .. } = &entry.body {
+            anchor = Some(*token);
+        }
         last.insert(draft.series.clone(), Some((entry.seq, entry.leaf())));
 
         let document = draft.document.map(|document| document.bytes);
@@ -106,6 +111,23 @@ pub(crate) fn prepare(
     }
     refuse_conflicts(connection, origin.database, &prepared.changes)?;
     Ok(prepared)
+}
+
+/// The digest of the last timestamp token.
+fn last_token(connection: &Connection, path: &Path) -> Result<Option<Digest>, StoreError> {
+    let failed = |error| StoreError::database("look up the last anchor", path, error);
+    let Some((_, _, index)) = tables::last_of_series(connection, anchors::SERIES).map_err(failed)? else {
+        return Ok(None);
+    };
+    let stored = tables::entry(connection, index).map_err(failed)?;
+    let entry = stored.map(|stored| Entry::decode(&stored.bytes)).transpose();
+    match entry.map_err(|error| StoreError::damaged(path, format!("entry {index}: {error}")))? {
+        Some(entry) => match entry.body {
+            Body::Anchor { token, .. } => Ok(Some(token)),
+            _ => Err(StoreError::damaged(path, format!("entry {index} stands among the anchors and is none"))),
+        },
+        None => Err(StoreError::damaged(path, format!("entry {index} is missing"))),
+    }
 }
 
 fn open(document: &Document) -> Result<Opening, StoreError> {

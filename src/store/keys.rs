@@ -12,7 +12,7 @@ pub(crate) const SERIES: &str = "log";
 /// The entries of the log about itself, with their indexes.
 pub(crate) fn own_entries(evidence: &Connection, paths: &StorePaths) -> Result<Vec<(u64, Entry)>, StoreError> {
     let path = paths.database();
-    let stored = tables::entries_of_series(evidence, SERIES)
+    let stored = tables::of_series(evidence, SERIES, 0)
         .map_err(|error| StoreError::database("read the log's own entries", &path, error))?;
     let decode = |stored: &tables::StoredEntry| {
         let damaged = |problem: String| StoreError::damaged(&path, problem);

@@ -3,6 +3,7 @@
 //! One process writes ([`Store`]); any number read beside it ([`Reader`]). Nothing here changes or deletes evidence, no store
 //! comes into being but by [`Store::init`], and no failed fsync is tried again.
 
+mod anchors;
 mod blob_rows;
 mod blobs;
 mod closing;
@@ -36,6 +37,7 @@ mod writer_lock;
 #[cfg(test)]
 mod behaviour;
 
+pub use anchors::{Anchor, AnchorError, AnchorFiles, Stamp};
 pub use commit::{Document, Draft, LogEntry};
 pub use cosigned::Cosigned;
 pub use elsewhere::{Asked, Consult, Held, Keeping};

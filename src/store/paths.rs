@@ -63,7 +63,7 @@ impl StorePaths {
         if signed::holds_checkpoint(&self.dir)? {
             return Ok(Some(format!("a checkpoint of its log was signed: {} holds it", signed::FILE)));
         }
-        for folder in [&self.log(), &self.blobs, &self.openings()] {
+        for folder in [&self.log(), &self.blobs, &self.openings(), &self.anchors()] {
             if let Some(name) = occupant(folder)? {
                 return Ok(Some(format!("{} holds `{name}`", self.shown(folder).display())));
             }
@@ -98,6 +98,11 @@ impl StorePaths {
     /// Openings by digest.
     pub(crate) fn openings(&self) -> PathBuf {
         self.dir.join("openings")
+    }
+
+    /// Timestamp tokens and the checkpoints they are over.
+    pub fn anchors(&self) -> PathBuf {
+        self.dir.join("anchors")
     }
 
     /// The published log: `checkpoint` and `tile/`, as C2SP tlog-tiles lays them out.

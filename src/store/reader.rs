@@ -2,6 +2,7 @@
 //!
 //! Documents come out sealed: proven against the published checkpoint, their digests verified on the way.
 
+use crate::anchors::{self, Anchor, AnchorFiles};
 use crate::blob_rows::{self, BlobRow};
 use crate::blobs::read_capped;
 use crate::commit::LogEntry;
@@ -368,6 +369,38 @@ impl Reader {
     pub fn last_of_series(&self, series: &str) -> Result<Option<LogEntry>, StoreError> {
         let last = self.read("look up a series", |connection| tables::last_of_series(connection, series))?;
         last.map(|(_, _, index)| self.entry(index)).transpose()
+    }
+
+    /// The last anchor.
+    pub fn last_anchor(&self) -> Result<Option<Anchor>, StoreError> {
+        let last = self.last_of_series(anchors::SERIES)?;
+        Ok(last.and_then(|last| Anchor::of(last.index, &last.entry)))
+    }
+
+    /// Every anchor, oldest first.
+    pub fn anchors(&self) -> Result<Vec<Anchor>, StoreError> {
+        self.anchors_from(0)
+    }
+
+    /// The anchors whose entries stand at `index` or later, oldest first.
+    pub fn anchors_from(&self, index: u64) -> Result<Vec<Anchor>, StoreError> {
+        let stored = self.read("list anchors", |connection| tables::of_series(connection, anchors::SERIES, index))?;
+        let entries: Result<Vec<LogEntry>, StoreError> = stored.into_iter().map(|entry| self.decode(entry)).collect();
+        Ok(entries?.iter().filter_map(|stored| Anchor::of(stored.index, &stored.entry)).collect())
+    }
+
+    /// The files of an anchor; an error where they are not what its entry names.
+    pub fn anchor_files(&self, anchor: &Anchor) -> Result<AnchorFiles, StoreError> {
+        anchors::read(&self.paths, anchor)
+    }
+
+    /// The first entry at `index` or later that is not an anchor itself: what waits for a token when `index` entries
+    /// have one.
+    pub fn first_unanchored(&self, index: u64) -> Result<Option<LogEntry>, StoreError> {
+        let found = self.read("look for what is not anchored", |connection| {
+            tables::first_not_of(connection, anchors::SERIES, index)
+        })?;
+        found.map(|entry| self.decode(entry)).transpose()
     }
 
     fn stored(&self, index: u64) -> Result<StoredEntry, StoreError> {

@@ -3,6 +3,7 @@
 //! A snapshot or entry is sealed when the call that seals it has returned; a kill before that leaves it wholly in or wholly out.
 //! It never changes or removes evidence, and after a failure of unknown outcome it writes no more.
 
+use crate::anchors::{self, AnchorError, Stamp};
 use crate::commit::{self, Document, Draft, LogEntry, Origin, Prepared};
 use crate::cosigned;
 use crate::database::{self, Mode};
@@ -19,6 +20,7 @@ use crate::tables;
 use crate::writer_lock::WriterLock;
 use crate::{blob_rows, closing, durable, marker, publish};
 use jiff::Timestamp;
+use ledger::timestamp::Timestamped;
 use ledger::{
     Body, Checkpoint, Frontier, HeldElsewhere, KeyChain, Opening, Sealed, SignedCheckpoint, SigningKey, tree,
 };
@@ -210,7 +212,10 @@ impl Store {
         durable::sync_folders(&paths.log())?;
         durable::sync_dir(&paths.blobs)?;
         durable::sync_dir(&paths.openings())?;
-        for root in [&paths.blobs, &paths.openings(), &paths.log()] {
+        if paths.anchors().is_dir() {
+            durable::sync_folders(&paths.anchors())?;
+        }
+        for root in [&paths.blobs, &paths.openings(), &paths.log(), &paths.anchors()] {
             let swept = durable::sweep(root)?;
             if swept > 0 {
                 tracing::info!(files = swept, "store.swept");
@@ -278,6 +283,41 @@ impl Store {
         let index = appended.first().map_or(0, |appended| appended.index);
         let sealed = self.reader.sealed(index, |bytes| serde_json::from_slice(bytes));
         self.guard(sealed)
+    }
+
+    /// Verifies an authority's answer about `checkpoint`, keeps it, and enters it into the log. Whatever does not verify
+    /// leaves no trace.
+    pub fn seal_anchor(
+        &mut self,
+        now: Timestamp,
+        checkpoint: &SignedCheckpoint,
+        stamp: &Stamp<'_>,
+    ) -> Result<(LogEntry, Timestamped), AnchorError> {
+        self.refuse_poisoned()?;
+        let (stamped, draft) = anchors::verify(checkpoint, stamp)?;
+        let extended = self.refuse_foreign(checkpoint);
+        self.guard(extended)?;
+        let written = anchors::write(&self.paths, &self.reader, checkpoint, stamp);
+        self.guard(written)?;
+        let appended = self.append(now, vec![draft])?.pop();
+        let entry = appended.ok_or(StoreError::Unsealable { problem: "no entry was made".to_owned() })?;
+        Ok((entry, stamped))
+    }
+
+    /// Only a checkpoint of this very log is anchored in it.
+    fn refuse_foreign(&self, checkpoint: &SignedCheckpoint) -> Result<(), StoreError> {
+        let size = self.frontier.size();
+        let proof = with_nodes(&self.databases()?.evidence, &self.paths.database(), |nodes| {
+            tree::consistency_proof(nodes, checkpoint.size().min(size), size)
+        })?;
+        let extends = proof.old_size == checkpoint.size()
+            && checkpoint.size() > 0
+            && self.chain.contains(checkpoint.key())
+            && proof.verify(checkpoint.root(), size, self.frontier.root()).is_ok();
+        if extends {
+            return Ok(());
+        }
+        Err(StoreError::Unsealable { problem: "the stamped checkpoint is not one of this log".to_owned() })
     }
 
     fn append_with<B: AsRef<[u8]> + Sync>(

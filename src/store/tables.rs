@@ -177,12 +177,21 @@ pub(crate) fn entries(connection: &Connection, start: u64, end: u64) -> Result<V
         .collect()
 }
 
-/// Every entry of `series`, in its order.
-pub(crate) fn entries_of_series(connection: &Connection, series: &str) -> Result<Vec<StoredEntry>> {
+/// The entries of `series` at `start` or later, in their order.
+pub(crate) fn of_series(connection: &Connection, series: &str, start: u64) -> Result<Vec<StoredEntry>> {
+    // the number in the series follows the position in the log, and has the index
     connection
-        .prepare_cached(&format!("{ENTRY} WHERE series = ?1 ORDER BY seq"))?
-        .query_map([series], stored_entry)?
+        .prepare_cached(&format!("{ENTRY} WHERE series = ?1 AND idx >= ?2 ORDER BY seq"))?
+        .query_map(params![series, sql(start)?], stored_entry)?
         .collect()
+}
+
+/// The first entry at `start` or later that is of another series.
+pub(crate) fn first_not_of(connection: &Connection, series: &str, start: u64) -> Result<Option<StoredEntry>> {
+    connection
+        .prepare_cached(&format!("{ENTRY} WHERE idx >= ?2 AND series <> ?1 ORDER BY idx LIMIT 1"))?
+        .query_row(params![series, sql(start)?], stored_entry)
+        .optional()
 }
 
 /// The tree's nodes in the database. A failed read looks like an absent node to the tree; [`SqlNodes::finish`] tells them apart.

@@ -34,6 +34,8 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let outcome = tokio::select! {
         outcome = daemon::keep(Arc::clone(&kept), &WallClock, jobs, events) => outcome,
         error = daemon::witness(kept.as_ref(), &WallClock) => Err(error),
+        // the store cannot be relied on any more: what runs cannot be sealed either
+        failure = kept.keep_anchored(&WallClock) => Err(failure.into()),
     };
     if let Some((stop, serving)) = page {
         drop(stop);

@@ -10,7 +10,7 @@ mod schedule;
 mod signals;
 mod witnessing;
 
-pub(crate) use clock::WallClock;
+pub(crate) use clock::{Clock, WallClock};
 pub(crate) use keeper::{Event, Job, Line, Unrun, UnrunOutcome, keep};
 pub(crate) use schedule::Schedule;
 pub(crate) use signals::signals;

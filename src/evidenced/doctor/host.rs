@@ -104,6 +104,47 @@ pub(super) fn store(settings: &Settings) -> Finding {
     Finding::ok(area, format!("{}: {}", settings.store.dir.display(), counted(size, "log entry", "log entries")))
 }
 
+/// The authorities that stamp the log: stamps that are late, tokens that no longer verify, certificates that expire.
+pub(super) fn trusted_time(settings: &Settings, now: Timestamp) -> Vec<Finding> {
+    let area = "time";
+    if settings.log.authorities.is_empty() {
+        return vec![Finding::ok(
+            area,
+            "no authority stamps the log: it proves the order of things, not when they were",
+        )];
+    }
+    // a store that cannot be read is a finding of its own
+    let Ok(reader) = line::reader(settings) else { return Vec::new() };
+    let failed = |failure: crate::failure::Failure| Finding {
+        area: area.to_owned(),
+        level: Level::Fail,
+        message: failure.message,
+        help: failure.help,
+    };
+    let states = match line::anchor::authorities(&settings.log, &reader, now) {
+        Ok(states) => states,
+        Err(failure) => return vec![failed(failure)],
+    };
+    let mut findings = Vec::new();
+    for (state, authority) in states.iter().zip(&settings.log.authorities) {
+        let text = format!("{}: {}", state.name, state.text(now));
+        findings.push(if state.overdue {
+            let help = "look into the daemon's log, or run `evidenced log timestamp`, which says why";
+            Finding::warn(area, text, help)
+        } else {
+            Finding::ok(area, text)
+        });
+        match line::anchor::concern(&reader, authority, now) {
+            Ok(Some(concern)) => {
+                findings.push(Finding::warn(area, format!("{}: {}", state.name, concern.problem), concern.help));
+            }
+            Ok(None) => {}
+            Err(failure) => findings.push(failed(failure)),
+        }
+    }
+    findings
+}
+
 /// Room on the store's disk.
 pub(super) fn disk(dir: &Path) -> Finding {
     let area = "disk";

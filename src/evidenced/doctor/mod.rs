@@ -35,7 +35,7 @@ impl Level {
 /// One examined thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What was examined: `configuration`, `key`, `store`, `disk`, `clock`, or a source's name.
+    /// What was examined: `configuration`, `key`, `store`, `disk`, `clock`, `time`, or a source's name.
     pub(crate) area: String,
     /// How it stands.
     pub(crate) level: Level,
@@ -65,6 +65,7 @@ pub(crate) async fn doctor(settings: &Settings, which: Option<&str>) -> Vec<Find
     findings.push(host::key(settings));
     findings.push(host::store(settings));
     findings.push(host::disk(&settings.store.dir));
+    findings.extend(host::trusted_time(settings, Timestamp::now()));
     let mut skews = Vec::new();
     let chosen: Vec<_> =
         settings.sources.iter().filter(|source| which.is_none_or(|name| source.name == name)).collect();

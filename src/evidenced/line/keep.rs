@@ -1,7 +1,8 @@
 //! schedule: the line as the daemon's loop sees it.
 
+use super::anchor::{self, Cadence};
 use super::{Line, Outcome, Trigger, load_checks, now};
-use crate::daemon::{self, Job, Unrun, UnrunOutcome};
+use crate::daemon::{self, Clock, Job, Unrun, UnrunOutcome};
 use crate::failure::Failure;
 use crate::settings::{self, Settings};
 use egress::NoProgress;
@@ -9,7 +10,7 @@ use evaluate::CheckSet;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Body, SlotOutcome};
 use std::sync::{Arc, PoisonError, RwLock};
-use store::{Document, Draft};
+use store::{Document, Draft, Reader};
 
 /// A line that keeps schedules, and whose configuration can be read again.
 pub(crate) struct KeptLine {
@@ -30,6 +31,54 @@ impl KeptLine {
 
     fn checks(&self) -> Arc<CheckSet> {
         Arc::clone(&self.checks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl KeptLine {
+    /// Has the log stamped at the configured cadence, for as long as it is polled. It ends only with the store's failure.
+    pub(crate) async fn keep_anchored<C: Clock>(&self, clock: &C) -> Failure {
+        let reader = match self.line.reader() {
+            Ok(reader) => reader,
+            Err(failure) => return failure,
+        };
+        let mut cadence = Cadence::default();
+        loop {
+            clock.tick().await;
+            if let Err(failure) = self.anchor_when_due(&reader, &mut cadence, clock.now()).await {
+                return failure;
+            }
+        }
+    }
+
+    async fn anchor_when_due(&self, reader: &Reader, cadence: &mut Cadence, now: Timestamp) -> Result<(), Failure> {
+        let log = &self.line.settings().log;
+        if log.authorities.is_empty() {
+            return Ok(());
+        }
+        let states = anchor::authorities(log, reader, now)?;
+        let waiting = states.iter().filter_map(|state| state.waiting_since).min();
+        if !cadence.is_due(waiting, now, log.timestamp_every) {
+            return Ok(());
+        }
+        cadence.asked(now);
+        for asked in self.line.anchor(None).await? {
+            let (authority, entries) = (asked.authority, asked.size);
+            match asked.outcome {
+                Ok(stamped) => {
+                    tracing::info!(authority, entries, at = %stamped.proven.gen_time, entry = stamped.index, "log stamped");
+                }
+                Err(refused) => {
+                    tracing::warn!(
+                        authority,
+                        entries,
+                        problem = refused.problem,
+                        help = refused.help,
+                        "log not stamped"
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 }
 

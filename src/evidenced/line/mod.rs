@@ -3,6 +3,7 @@
 //! This is where the rooms are joined. Each stage lives in its own crate; here a sealed thing of one stage is handed
 //! to the next. Nothing here prints.
 
+pub(crate) mod anchor;
 mod check;
 mod collect;
 mod derive;

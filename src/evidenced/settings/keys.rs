@@ -164,6 +164,13 @@ pub(super) const LOG: &[Key] = &[
         "\"1h\"",
         "how long something new waits at most until the witnesses are asked to cosign the log",
     ),
+    key(
+        "timestamp_every",
+        Kind::Duration,
+        default("\"10m\""),
+        "\"1h\"",
+        "how long something new waits at most until the authorities are asked to stamp the log",
+    ),
 ];
 
 pub(super) const WITNESS: &[Key] = &[
@@ -182,6 +189,24 @@ pub(super) const WITNESS: &[Key] = &[
         "\"witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU\"",
         "its verifier key (type 04), had from whoever runs it",
     ),
+];
+
+pub(super) const TIMESTAMP: &[Key] = &[
+    key(
+        "url",
+        Kind::Url,
+        Absent::Refused,
+        "\"https://tsa.example/rfc3161\"",
+        "where the authority answers RFC 3161 requests over HTTP",
+    ),
+    key(
+        "roots",
+        Kind::Path,
+        Absent::Refused,
+        "\"tsa.example.pem\"",
+        "PEM file of its root certificates, and of intermediate ones it does not send; from the authority itself",
+    ),
+    key("name", Kind::Text, Absent::Nothing, "\"tsa.example\"", "its name in entries and file names; absent: the host"),
 ];
 
 /// The keys every source has, whatever its collector.
@@ -317,6 +342,12 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: WITNESS,
     },
     Section {
+        name: "log.timestamp",
+        times: Times::Listed,
+        help: "Trusted time: an RFC 3161 authority that stamps the log.",
+        keys: TIMESTAMP,
+    },
+    Section {
         name: "sources",
         times: Times::Named,
         help: "A system evidence is collected from; its name goes into every record.",
@@ -358,7 +389,6 @@ pub(super) const SECTIONS: &[Section] = &[
 
 /// Sections and keys of the design that this version has not got. Refused, because ignoring them would promise them.
 pub(super) const LATER: &[(&[&str], &str)] = &[
-    (&["log", "timestamp"], "timestamps by an RFC 3161 authority"),
     (&["reviews"], "access reviews"),
     (&["audits"], "internal audits"),
     (&["notify"], "notifications"),

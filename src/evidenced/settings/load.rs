@@ -6,7 +6,9 @@ use super::keys::{CHECKS, LATER, LOG, ORGANISATION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
 use super::suggest::did_you_mean;
-use super::{Checks, LogSettings, Organisation, Serve, Settings, StoreSettings, handover, register, sources, witness};
+use super::{
+    Checks, LogSettings, Organisation, Serve, Settings, StoreSettings, handover, register, sources, timestamp, witness,
+};
 use jiff::tz::TimeZone;
 use model::{CollectorSpec, Digest};
 use serde_json::{Map, Value};
@@ -236,7 +238,18 @@ fn log(fields: &Fields<'_>) -> Option<LogSettings> {
     let mirror = fields.text("mirror").map(|text| fields.reading.absolute(&text));
     let witness_every = fields.duration("witness_every");
     let witnesses = witness::witnesses(fields.reading, fields.raw("witness"));
-    Some(LogSettings { origin: origin?, key: key?, previous_key, mirror, witnesses, witness_every: witness_every?.0 })
+    let timestamp_every = fields.duration("timestamp_every");
+    let authorities = timestamp::authorities(fields.reading, fields.raw("timestamp"));
+    Some(LogSettings {
+        origin: origin?,
+        key: key?,
+        previous_key,
+        mirror,
+        witnesses,
+        witness_every: witness_every?.0,
+        authorities,
+        timestamp_every: timestamp_every?.0,
+    })
 }
 
 /// An origin is the name in signed notes (no blank, no plus) and the first line of every checkpoint.

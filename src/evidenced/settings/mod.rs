@@ -17,6 +17,7 @@ mod secret;
 mod sources;
 mod starter;
 mod suggest;
+mod timestamp;
 mod witness;
 
 pub(crate) use handover::Handover;
@@ -28,6 +29,7 @@ pub(crate) use register::{ApprovedLink, RegisteredAccount};
 pub(crate) use secret::SecretRef;
 pub(crate) use starter::starter;
 pub(crate) use suggest::did_you_mean;
+pub(crate) use timestamp::Authority;
 pub(crate) use witness::Witness;
 
 use crate::daemon::Schedule;
@@ -107,6 +109,10 @@ pub(crate) struct LogSettings {
     pub(crate) witnesses: Vec<Witness>,
     /// How long something new waits at most until they are asked.
     pub(crate) witness_every: SignedDuration,
+    /// Who stamps it; empty: nobody.
+    pub(crate) authorities: Vec<Authority>,
+    /// How long something new waits at most until they are asked.
+    pub(crate) timestamp_every: SignedDuration,
 }
 
 /// `[sources.NAME]`

@@ -252,10 +252,6 @@ person = "aws:1"
 #[test]
 fn what_this_version_has_not_got_is_refused_by_name() {
     for (text, place) in [
-        (
-            "[[log.timestamp]]\nurl = \"http://127.0.0.1:3180\"",
-            "evidenced.toml:13:7: `log.timestamp` is not in this version",
-        ),
         ("[audits.x]", "evidenced.toml:13:2: `audits` is not in this version"),
         ("[notify.x]", "evidenced.toml:13:2: `notify` is not in this version"),
         ("[retention]", "evidenced.toml:13:2: `retention` is not in this version"),
@@ -275,6 +271,53 @@ fn what_this_version_has_not_got_is_refused_by_name() {
         &source_with("[serve]\nlisten = \"0.0.0.0:80\""),
         "evidenced.toml:14:10: 0.0.0.0:80 is not a loopback address, and the pages have no sign-in in this version\n  \
          help: write `listen = \"127.0.0.1:80\"` and put a proxy with sign-in before it",
+    );
+}
+
+/// A root certificate.
+const ROOT: &str = include_str!("../../ledger/timestamp/fixtures/root.pem");
+
+#[test]
+fn authorities_are_read_with_their_roots_and_checked() {
+    let folder = Folder::new();
+    std::fs::write(folder.0.path().join("root.pem"), ROOT).unwrap();
+    let two = "timestamp_every = \"1h\"\n[[log.timestamp]]\nurl = \"http://TSA.example:3180/x\"\nroots = \"root.pem\"\n\
+               [[log.timestamp]]\nname = \"second\"\nurl = \"https://[::1]/\"\nroots = \"./root.pem\"\n";
+    let text = GOOD.replace("[sources", &format!("{two}[sources"));
+    let log = folder.load(&text).unwrap().log;
+    assert_eq!(log.timestamp_every, SignedDuration::from_hours(1));
+    let names: Vec<_> = log.authorities.iter().map(|authority| authority.name.as_str()).collect();
+    assert_eq!(names, ["tsa.example", "second"]);
+    assert!(log.authorities.iter().all(|authority| authority.roots_file == folder.0.path().join("root.pem")));
+    assert_eq!(log.authorities[0].roots.pem(), ROOT);
+
+    let none = folder.load(GOOD).unwrap().log;
+    assert_eq!((none.authorities.len(), none.timestamp_every), (0, SignedDuration::from_mins(10)));
+
+    let bad = "[[log.timestamp]]\nurl = \"ftp://x\"\nroots = \"gone.pem\"\nuser = \"u\"\n\
+               [[log.timestamp]]\nurl = \"http://tsa.example\"\nroots = \"evidenced.toml\"\nname = \"A/b\"\n\
+               [[log.timestamp]]\nurl = \"http://[::1]:1\"\nroots = \"root.pem\"\n\
+               [[log.timestamp]]\nurl = \"http://a\"\nroots = \"root.pem\"\n\
+               [[log.timestamp]]\nurl = \"https://a/b\"\nroots = \"root.pem\"\n";
+    let problems = folder.problems(&GOOD.replace("[sources", &format!("{bad}[sources")));
+    let said: Vec<&str> = problems.iter().map(|problem| problem.lines().next().unwrap()).collect();
+    let expected = [
+        "`url` in [[log.timestamp]] entry 1 is not a web address: `ftp://x`",
+        "gone.pem: No such file or directory",
+        "unknown key `user` in [[log.timestamp]] entry 1",
+        "evidenced.toml: no root certificate in it: a root names itself as its issuer",
+        "`A/b` cannot name an authority: it becomes the name of a file",
+        "`[::1]` cannot name an authority: it becomes the name of a file",
+        "two authorities are called `a`",
+    ];
+    assert_eq!(said.len(), expected.len(), "{problems:#?}");
+    for (said, expected) in said.iter().zip(expected) {
+        assert!(said.contains(expected), "{said}");
+        assert!(said.starts_with("evidenced.toml:"), "{said}");
+    }
+    refused(
+        &GOOD.replace("[sources", "timestamp = 3\n[sources"),
+        "evidenced.toml:10:1: `log.timestamp` is not a list of sections\n  help: write each authority under a line `[[log.timestamp]]`",
     );
 }
 
@@ -599,7 +642,9 @@ fn listed(text: &str) -> BTreeSet<(String, String)> {
                 add(name, &keys);
                 for (inner, entries) in &lists {
                     let entries = entries.as_array().unwrap();
-                    entries.iter().for_each(|entry| add(&format!("{name}.{inner}"), entry.as_table().unwrap()));
+                    for entry in entries {
+                        add(&format!("{name}.{inner}"), entry.as_table().unwrap());
+                    }
                 }
             }
             (_, toml::Value::Array(entries)) => entries.iter().for_each(|entry| add(name, entry.as_table().unwrap())),
@@ -660,8 +705,10 @@ fn the_reference_file_loads_and_changes_no_default() {
     assert_eq!(written.store, bare.store);
     assert_eq!(written.checks, bare.checks);
 
+    std::fs::write(folder.0.path().join("tsa.example.pem"), ROOT).unwrap();
     std::fs::write(&file, uncommented(REFERENCE)).unwrap();
     let all = load_in(&file, &[], &specs(), &Variables::new(), false).unwrap();
     assert_eq!(all.sources.len(), specs().len());
+    assert_eq!(all.log.authorities.len(), 1);
     assert!(!all.accounts.is_empty() && !all.links.is_empty() && all.serve.listen.is_some());
 }

@@ -16,7 +16,7 @@ pub(super) const MAX_ROOTS: usize = 1024;
 /// Roots that are trusted, and certificates that help to reach them.
 ///
 /// As `openssl -CAfile` reads the same file: a certificate that names itself as its issuer is a root, any other only helps.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roots {
     anchors: Vec<CertificateDer<'static>>,
     intermediates: Vec<CertificateDer<'static>>,

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 const THREADS: usize = 2;
 
 /// Every file below a folder, and everything there that is neither file nor folder. Links are not followed.
-fn walk(root: &Path, report: &mut FsckReport) -> Vec<PathBuf> {
+pub(super) fn walk(root: &Path, report: &mut FsckReport) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -49,7 +49,12 @@ fn walk(root: &Path, report: &mut FsckReport) -> Vec<PathBuf> {
 }
 
 /// Takes out what a kill leaves under construction; it is swept at the next start.
-fn without_leftovers(root: &Path, files: Vec<PathBuf>, still: bool, report: &mut FsckReport) -> Vec<PathBuf> {
+pub(super) fn without_leftovers(
+    root: &Path,
+    files: Vec<PathBuf>,
+    still: bool,
+    report: &mut FsckReport,
+) -> Vec<PathBuf> {
     let temporary = root.join(TEMPORARY);
     let (leftovers, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| path.parent() == Some(&temporary));
     if still && !leftovers.is_empty() {
@@ -250,7 +255,7 @@ fn tile_problem(scene: &Scene<'_>, replayed: &Connection, tile: &Tile, path: &Pa
 /// The store's own folder: names what this program did not put there, and what a kill left.
 pub(super) fn top(scene: &Scene<'_>, report: &mut FsckReport) {
     let dir = &scene.paths.dir;
-    let own = ["evidence.sqlite", signed::FILE, writer_lock::FILE, "databases.sha256", "openings", "log"];
+    let own = ["evidence.sqlite", signed::FILE, writer_lock::FILE, "databases.sha256", "openings", "log", "anchors"];
     let running = ["evidence.sqlite-wal", "evidence.sqlite-shm", "evidence.sqlite-journal", "lock.sqlite-journal"];
     let Ok(listing) = fs::read_dir(dir) else { return };
     let mut names: Vec<_> = listing.flatten().map(|item| item.file_name().to_string_lossy().into_owned()).collect();

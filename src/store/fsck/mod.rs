@@ -2,6 +2,7 @@
 //!
 //! It reads; it mends nothing. One damaged thing does not end it: whatever can still be checked is, and each problem names its file.
 
+mod anchors;
 mod compare;
 mod databases;
 mod files;
@@ -45,6 +46,8 @@ pub struct FsckReport {
     pub openings: u64,
     /// Tiles and entry bundles compared with what the log gives.
     pub tiles: u64,
+    /// Timestamp tokens verified, apart from the chain to an authority's root.
+    pub anchors: u64,
     /// Rows of projections compared with what replaying the log gives.
     pub rows: u64,
     /// What is worth knowing and is no damage: leftovers of a kill, bytes that could not be accounted for and why.
@@ -194,6 +197,7 @@ fn log_and_rows(
     compare::rows(scene, report, evidence, &replayed);
     let published = checkpoints.published.as_ref().map_or(0, SignedCheckpoint::size);
     files::tiles(scene, report, &replayed.database, published, replayed.size);
+    anchors::anchors(scene, report, &replayed);
     Some(replayed.referenced)
 }
 

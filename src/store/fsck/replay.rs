@@ -3,6 +3,7 @@
 //! Only the bytes of entries, openings and documents go in; what the evidence database derived from them is compared later.
 
 use super::{Checkpoints, FsckReport, FsckStage, Scene};
+use crate::anchors::Anchor;
 use crate::error::StoreError;
 use crate::paths::SCHEMA;
 use crate::tables::{self, StoredEntry};
@@ -33,6 +34,10 @@ pub(super) struct Replayed {
     pub(super) database: Connection,
     /// Entries read.
     pub(super) size: u64,
+    /// The root of the tree over them.
+    pub(super) root: Digest,
+    /// The anchors among them.
+    pub(super) anchors: Vec<Anchor>,
     /// What they refer to.
     pub(super) referenced: Referenced,
 }
@@ -59,6 +64,7 @@ pub(super) fn replay(
         frontier: Frontier::new(),
         covered: checkpoints.published.as_ref().map_or(0, SignedCheckpoint::size),
         series: BTreeMap::new(),
+        anchors: Vec::new(),
         referenced: Referenced { whole: true, ..Referenced::default() },
     };
     let mut due: Vec<&SignedCheckpoint> = checkpoints.signed.iter().chain(&checkpoints.published).collect();
@@ -103,7 +109,8 @@ pub(super) fn replay(
         );
         pass.report.notes.push(note);
     }
-    Ok(Replayed { database: pass.database, size, referenced: pass.referenced })
+    let root = pass.frontier.root();
+    Ok(Replayed { database: pass.database, size, root, anchors: pass.anchors, referenced: pass.referenced })
 }
 
 struct Pass<'a> {
@@ -117,6 +124,7 @@ struct Pass<'a> {
     covered: u64,
     /// The last entry of each series.
     series: BTreeMap<String, (u64, Digest)>,
+    anchors: Vec<Anchor>,
     referenced: Referenced,
 }
 
@@ -142,6 +150,7 @@ impl Pass<'_> {
         self.chain(index, &entry);
         self.genesis(index, &entry);
         self.rotation(index, &entry);
+        self.anchor(index, &entry);
         if let Err(error) = tables::insert_entry(&self.database, index, &entry) {
             self.report.problem(&self.path, format!("entry {index} contradicts an earlier one: {error}"));
         }
@@ -187,6 +196,15 @@ impl Pass<'_> {
             );
             self.report.problem(&self.path, problem);
         }
+    }
+
+    /// Every entry names the token of the last anchor before it.
+    fn anchor(&mut self, index: u64, entry: &Entry) {
+        if entry.anchor != self.anchors.last().map(|anchor| anchor.token) {
+            let problem = format!("entry {index} does not name the timestamp token that was the last before it");
+            self.report.problem(&self.path, problem);
+        }
+        self.anchors.extend(Anchor::of(index, entry));
     }
 
     fn genesis(&mut self, index: u64, entry: &Entry) {

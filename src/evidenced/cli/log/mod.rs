@@ -5,6 +5,7 @@ mod prove;
 mod restore;
 mod rotate;
 mod tail;
+mod timestamp;
 mod witness;
 
 use super::args::Global;
@@ -49,6 +50,15 @@ pub(crate) enum LogCommand {
         Example: evidenced log witness"
     )]
     Witness,
+    /// Have the log stamped by the configured authorities now, each token verified before it is kept
+    #[command(
+        after_help = "The daemon asks at the cadence of `[log] timestamp_every`; this is for when it does not run.\n\
+        Example: evidenced log timestamp tsa.example"
+    )]
+    Timestamp {
+        /// Only by this authority
+        authority: Option<String>,
+    },
     /// Change the log's key: the old one signs an entry that names the new one
     #[command(after_help = ROTATE)]
     Rotate {
@@ -89,6 +99,7 @@ pub(super) async fn log(settings: Settings, command: LogCommand, global: &Global
         LogCommand::Checkpoint => checkpoint::checkpoint(&settings, global),
         LogCommand::Prove { index, from, output } => prove::prove(&settings, index, from, output.as_deref(), global),
         LogCommand::Witness => witness::witness(settings, global).await,
+        LogCommand::Timestamp { authority } => timestamp::timestamp(settings, authority.as_deref(), global).await,
         LogCommand::Rotate { output } => rotate::rotate(settings, output, global),
         LogCommand::Restore { by, reason, held } => restore::restore(settings, &by, &reason, &held, global),
         LogCommand::Tail { n, follow } => tail::tail(&settings, n, follow, global).await,
