@@ -7,6 +7,7 @@ mod recording;
 mod replay;
 mod retry;
 mod server;
+mod witness;
 
 use crate::{Egress, NoProgress, Policy};
 use bytes::Bytes;

@@ -152,6 +152,7 @@ impl SignedCheckpoint {
     }
 
     /// The same with the log's own signatures alone: those under the log's name.
+    #[must_use]
     pub fn without_cosignatures(&self) -> Self {
         let mut own = self.clone();
         own.note.retain(|line| line.name == self.checkpoint.origin);

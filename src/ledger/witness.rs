@@ -233,6 +233,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
         fn whatever_is_believed_an_honest_witness_cosigns_within_two_requests(
             size in 1_u64..40, held in 0_u64..40, believed in 0_u64..60,

@@ -68,3 +68,44 @@ fn what_cannot_be_proven_is_said_and_nothing_is_overwritten() {
     }
     assert!(fs::read_to_string(audit.path("hr.csv")).unwrap().starts_with("ID,Name"));
 }
+
+#[test]
+fn a_rotated_key_signs_with_the_old_one_and_then_alone() {
+    let audit = audit();
+    let old = log_key(&audit);
+    audit.json(0, &["collect"]);
+    let rotated = audit.json(0, &["log", "rotate"]);
+    let new: VerifierKey = rotated["log_key"].as_str().unwrap().parse().unwrap();
+    let file = rotated["key_file"].as_str().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    // until the configuration says so nothing is written, and it can be read
+    let refused = audit.run(&["collect"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.stderr.contains("was replaced by") && refused.stderr.contains("previous_key"),
+        "{}",
+        refused.stderr
+    );
+    audit.json(0, &["snapshots"]);
+
+    let configuration = fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    let key_line = configuration.lines().find(|line| line.starts_with("key = ")).unwrap();
+    let both = format!("key = {{ file = {file:?} }}\nprevious_{key_line}");
+    audit.write("evidenced.toml", &configuration.replacen(key_line, &both, 1));
+    audit.json(0, &["collect"]);
+    let text = audit.run(&["log", "checkpoint"]).stdout;
+    for key in [&old, &new] {
+        SignedCheckpoint::open(&text, key).unwrap();
+    }
+
+    audit.write("evidenced.toml", &configuration.replacen(key_line, &format!("key = {{ file = {file:?} }}"), 1));
+    audit.json(0, &["collect"]);
+    let text = audit.run(&["log", "checkpoint"]).stdout;
+    SignedCheckpoint::open(&text, &new).unwrap();
+    assert!(SignedCheckpoint::open(&text, &old).is_err());
+    audit.assert_sound();
+    let again = audit.json(0, &["log", "rotate"]);
+    assert_ne!(again["log_key"], rotated["log_key"]);
+}

@@ -10,6 +10,7 @@ mod crash;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
 mod faults;
+mod forks;
 mod github_emulator;
 mod house;
 mod kill;

@@ -4,6 +4,7 @@
 pub(crate) mod github;
 pub(crate) mod github_gaps;
 pub(crate) mod moto;
+pub(crate) mod witness;
 
 use crate::faults::{Request, Response, ask};
 use std::net::{SocketAddr, TcpListener};
@@ -23,14 +24,20 @@ struct Program {
 impl Program {
     /// Starts what `command` makes for a port, and waits until `probe` is answered with 200.
     fn start(command: impl Fn(u16) -> Command, probe: &Request) -> Self {
+        Self::start_at(command, None, probe, 200)
+    }
+
+    /// The same for a program that answers `probe` with `status`, or that has its address already.
+    fn start_at(command: impl Fn(u16) -> Command, at: Option<SocketAddr>, probe: &Request, status: u16) -> Self {
         // somebody else may take the port before the program does
         for _ in 0..5 {
-            let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let address = at.unwrap_or_else(free);
             let mut command = command(address.port());
             let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
             let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}: run tests/peers/install"));
             let mut program = Self { child, address };
-            if program.answers(probe) {
+            if program.answers(probe, status) {
                 return program;
             }
         }
@@ -38,10 +45,10 @@ impl Program {
     }
 
     /// Whether it answers; no, when it ended.
-    fn answers(&mut self, probe: &Request) -> bool {
+    fn answers(&mut self, probe: &Request, status: u16) -> bool {
         let started = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
-            if ask(self.address, probe).status == 200 {
+            if ask(self.address, probe).status == status {
                 return true;
             }
             assert!(started.elapsed() < PATIENCE, "the program at {} does not answer", self.address);
