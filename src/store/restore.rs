@@ -180,8 +180,11 @@ fn published_diverges(rows: &Rows<'_>) -> Result<bool, StoreError> {
 
 /// Keeps the published log of the history that is given up, and makes room for one that is derived from the rows.
 fn set_aside(paths: &StorePaths) -> Result<(), StoreError> {
-    let free = (1_u32..).map(|n| paths.given_up(n)).find(|path| !path.exists());
-    let Some(target) = free else { return Ok(()) };
+    let mut nth = 1;
+    while paths.given_up(nth).exists() {
+        nth += 1;
+    }
+    let target = paths.given_up(nth);
     fs::rename(paths.log(), &target).map_err(|error| StoreError::io("rename into place", &target, error))?;
     durable::sync_dir(&paths.dir)?;
     durable::create_dirs(&paths.log())

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 const ORIGIN: &str = "test.example/evidence";
 
 /// A witness that trusts the log of `audit`, and its section in the audit's configuration. None where it is not installed.
+#[expect(clippy::print_stderr, reason = "a test that did not run says so")]
 fn witnessed(audit: &Audit) -> Option<Witness> {
     if !witness::is_installed() {
         eprintln!("not run: the witness is not installed");

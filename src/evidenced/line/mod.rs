@@ -116,13 +116,17 @@ impl Line {
 
     /// A reader over the same store.
     pub(crate) fn reader(&self) -> Result<Reader, Failure> {
-        Ok(self.store().reader())
+        open_reader(&self.settings())
     }
+}
+
+fn open_reader(settings: &Settings) -> Result<Reader, Failure> {
+    Ok(Reader::open(&paths(settings), signing_key(settings)?.verifier())?)
 }
 
 /// Opens the store of `settings` for reading; works beside a running daemon, and warns where it is not the newest copy.
 pub(crate) fn reader(settings: &Settings) -> Result<Reader, Failure> {
-    let reader = Reader::open(&paths(settings), signing_key(settings)?.verifier())?;
+    let reader = open_reader(settings)?;
     if let Ok(Some(problem)) = reader.behind(settings.log.mirror.as_deref()) {
         tracing::warn!(
             problem,

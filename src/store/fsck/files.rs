@@ -183,6 +183,7 @@ pub(super) fn tiles(scene: &Scene<'_>, report: &mut FsckReport, replayed: &Conne
 }
 
 /// A checkpoint kept beside the published one.
+#[derive(Clone, Copy)]
 enum Kept {
     /// The first one after the entry of that index changed the key.
     Rotation(u64),
