@@ -20,6 +20,7 @@ mod log_commands;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod rows;
+mod strangers;
 mod support;
 mod traced;
 mod verifier;
