@@ -46,6 +46,6 @@ pub use plan::{
     Applicability, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot, Source,
     SourceError,
 };
-pub use verify::{Policy, Problem, VerifyOptions, VerifyReport, WitnessRule, verify};
+pub use verify::{Policy, Problem, TimestampRule, VerifyOptions, VerifyReport, WitnessRule, verify};
 #[cfg(feature = "write")]
 pub use write::{Prepared, Written, prepare};

@@ -3,7 +3,7 @@
 //! Nothing here trusts an entry; what it says counts once the tree over all of them has the root a checkpoint signs.
 
 use super::findings::Findings;
-use ledger::{Body, Entry, Frontier, Node, SignedCheckpoint, SlotOutcome};
+use ledger::{Body, Entry, Frontier, KeyChain, Node, SignedCheckpoint, SlotOutcome, VerifierKey};
 use model::time::seconds_text;
 use model::{Digest, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,19 +17,32 @@ const MAX_KEPT: usize = 64 * 1024 * 1024;
 /// Problems of entries that are described; one broken line moves no other, and more than a few say nothing new.
 const MAX_PROBLEMS: usize = 5;
 
+/// More timestamps than these are not followed.
+const MAX_ANCHORS: usize = 400_000;
+
+/// What an entry says of a timestamp.
+pub(super) struct Anchor {
+    pub(super) size: u64,
+    pub(super) gen_time: Timestamp,
+}
+
 /// What the entries give.
 #[derive(Default)]
 pub(super) struct History {
     wanted: BTreeSet<u64>,
-    pinned_size: Option<u64>,
-    pinned_root: Option<Digest>,
+    /// The root at each size that was asked for.
+    roots: BTreeMap<u64, Option<Digest>>,
     frontier: Frontier,
     /// By the digest of their names: the last position, and the leaf there.
     series: BTreeMap<Digest, (u64, Digest)>,
     kept: BTreeMap<u64, Box<[u8]>>,
     kept_bytes: usize,
-    /// The key that the first entry names.
-    pub(super) log_key: Option<String>,
+    /// The keys the log had, if its first entry names one.
+    pub(super) chain: Option<KeyChain>,
+    /// By digest of the token.
+    pub(super) anchors: BTreeMap<Digest, Anchor>,
+    erased: u64,
+    restored: u64,
     pub(super) snapshots: u64,
     filled: u64,
     missed: u64,
@@ -40,10 +53,10 @@ pub(super) struct History {
 }
 
 impl History {
-    /// `wanted` entries are kept; `pinned` is compared with the tree at its size.
-    pub(super) fn new(wanted: BTreeSet<u64>, pinned: Option<&SignedCheckpoint>) -> Self {
-        let mut history = Self { wanted, pinned_size: pinned.map(SignedCheckpoint::size), ..Self::default() };
-        history.pin();
+    /// `wanted` entries are kept; the tree's root is noted at each of `sizes`.
+    pub(super) fn new(wanted: BTreeSet<u64>, sizes: impl Iterator<Item = u64>) -> Self {
+        let mut history = Self { wanted, roots: sizes.map(|size| (size, None)).collect(), ..Self::default() };
+        history.note_root();
         history
     }
 
@@ -66,7 +79,7 @@ impl History {
                 self.complain(|| "the entries of its documents are more than any pack holds".to_owned());
             }
         }
-        self.pin();
+        self.note_root();
         nodes
     }
 
@@ -83,15 +96,27 @@ impl History {
         }
         self.first_at = self.first_at.or(Some(entry.at));
         self.last_at = Some(entry.at);
+        if let Some(chain) = &mut self.chain
+            && let Err(error) = chain.follow(index, &entry.body)
+        {
+            self.complain(|| error.to_string());
+        }
         match &entry.body {
-            Body::Genesis { log_key, .. } if index == 0 => self.log_key = Some(log_key.clone()),
+            Body::Genesis { log_key, .. } if index == 0 => self.chain = log_key.parse().ok().map(KeyChain::of),
             Body::Snapshot { slot, .. } => {
                 self.snapshots += 1;
                 self.filled += u64::from(slot.is_some());
             }
             Body::Slot { outcome: SlotOutcome::Missed, .. } => self.missed += 1,
             Body::Slot { outcome: SlotOutcome::Skipped, .. } => self.skipped += 1,
-            _ => {}
+            Body::Anchor { size, token, gen_time, .. } if self.anchors.len() < MAX_ANCHORS => {
+                self.anchors.insert(*token, Anchor { size: *size, gen_time: *gen_time });
+            }
+            // kinds of newer programs count too: what they are called is settled
+            other => {
+                self.erased += u64::from(other.kind() == "erasure");
+                self.restored += u64::from(other.kind() == "restore");
+            }
         }
     }
 
@@ -101,10 +126,20 @@ impl History {
         }
     }
 
-    fn pin(&mut self) {
-        if self.pinned_size == Some(self.frontier.size()) {
-            self.pinned_root = Some(self.frontier.root());
+    fn note_root(&mut self) {
+        if let Some(root) = self.roots.get_mut(&self.frontier.size()) {
+            *root = Some(self.frontier.root());
         }
+    }
+
+    /// The root at a size that was asked for.
+    pub(super) fn root_at(&self, size: u64) -> Option<Digest> {
+        self.roots.get(&size).copied().flatten()
+    }
+
+    /// When the first and the last entry say they were written.
+    pub(super) fn written(&self) -> Option<(Timestamp, Timestamp)> {
+        self.first_at.zip(self.last_at)
     }
 
     /// Entries so far.
@@ -123,7 +158,13 @@ impl History {
     }
 
     /// Says whether the log continues the one that was pinned. `place` is where its own checkpoint is.
-    pub(super) fn compare_with_pinned(&self, pinned: &SignedCheckpoint, place: &str, findings: &mut Findings) {
+    pub(super) fn compare_with_pinned(&self, pinned: &str, chain: &KeyChain, place: &str, findings: &mut Findings) {
+        let pinned = match chain.open(pinned) {
+            Ok(pinned) => pinned,
+            Err(error) => {
+                return findings.problem(place, format!("it is not the log you pinned a checkpoint of: {error}"));
+            }
+        };
         let size = self.size();
         if pinned.size() > size {
             let problem = format!(
@@ -131,7 +172,7 @@ impl History {
                 pinned.size()
             );
             findings.problem(place, problem);
-        } else if self.pinned_root == Some(pinned.root()) {
+        } else if self.root_at(pinned.size()) == Some(pinned.root()) {
             findings.prove(format!(
                 "the log continues the one you pinned: its first {} entries are those of your checkpoint, unchanged",
                 pinned.size()
@@ -143,15 +184,38 @@ impl History {
 
     /// Says what the log as a whole records, after it was shown to be whole.
     pub(super) fn describe(&self, findings: &mut Findings) {
-        if let (Some(first), Some(last)) = (self.first_at, self.last_at) {
+        let Some((first, last)) = self.written() else { return };
+        findings.prove(format!(
+            "of the runs that were due, the log records {} as filled by a snapshot, {} as missed and {} as skipped, and none of these records can be taken out of it; it says its entries were written from {} to {}",
+            self.filled,
+            self.missed,
+            self.skipped,
+            seconds_text(first),
+            seconds_text(last),
+        ));
+        if self.restored > 0 {
             findings.prove(format!(
-                "of the runs that were due, the log records {} as filled by a snapshot, {} as missed and {} as skipped, and none of these records can be taken out of it; it says its entries were written from {} to {}",
-                self.filled,
-                self.missed,
-                self.skipped,
-                seconds_text(first),
-                seconds_text(last),
+                "the log was continued {} times on an older copy of its store, each time by an entry that says so",
+                self.restored
             ));
         }
+        if self.erased > 0 {
+            findings.doubt(format!(
+                "the content of what {} entries say was erased: that they are still in the log is proven",
+                self.erased
+            ));
+        }
+    }
+}
+
+/// Says whether `expected`, had by another channel, is a key of this log, and how its keys changed.
+pub(super) fn compare_keys(chain: &KeyChain, expected: Option<&VerifierKey>, place: &str, findings: &mut Findings) {
+    if let Some(expected) = expected.filter(|expected| !chain.contains(expected)) {
+        findings.problem(place, format!("the log's key is {}, not the expected key {expected}", chain.current()));
+    }
+    for (index, before, after) in chain.changes().take(10) {
+        findings.prove(format!(
+            "entry {index}, under the key {before}, made {after} the log's key: it signs what comes after"
+        ));
     }
 }

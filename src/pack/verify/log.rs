@@ -1,12 +1,16 @@
 //! The log of a pack: checkpoint, all entries, the root of their tree, the chains of their series.
 
-use super::history::{History, MAX_LINE};
+use super::anchors::Stamps;
+use super::history::{History, MAX_LINE, compare_keys};
 use super::{Examination, MAX_SMALL, VerifyOptions};
 use crate::error::VerifyError;
 use crate::layout;
 use crate::manifest::PackManifest;
 use ledger::{SignedCheckpoint, VerifierKey};
 use std::collections::BTreeMap;
+
+/// Where timestamp tokens are.
+const ANCHORS: &str = "log/anchors/";
 
 /// What the documents are proven against.
 #[derive(Default)]
@@ -25,7 +29,6 @@ impl Examination {
         key: &VerifierKey,
         options: &VerifyOptions,
     ) -> Result<Log, VerifyError> {
-        let pinned = options.pinned(key, &mut self.findings)?;
         let mut log = Log::default();
         if manifest.log_key != key.to_string() {
             self.problem(layout::LOG_KEY, "it is not the key that the signed manifest names");
@@ -41,7 +44,15 @@ impl Examination {
                 Err(error) => self.problem(layout::CHECKPOINT, error.to_string()),
             }
         }
-        self.entries(manifest, pinned.as_ref(), &mut log);
+        let stamps =
+            Stamps::of(ANCHORS, self.container.below(ANCHORS).filter_map(|(_, path, _)| path.strip_prefix(ANCHORS)));
+        let sizes = stamps.sizes().chain(options.pinned_size()?);
+        let wanted = manifest.items.iter().map(|item| item.log_index).collect();
+        if let Some(history) = self.entries(History::new(wanted, sizes)) {
+            self.whole(&history, manifest, &stamps, options, &log);
+            log.snapshots = history.snapshots;
+            log.entries = history.kept();
+        }
         Ok(log)
     }
 
@@ -54,14 +65,14 @@ impl Examination {
         }
     }
 
-    fn entries(&mut self, manifest: &PackManifest, pinned: Option<&SignedCheckpoint>, log: &mut Log) {
+    /// Reads every entry.
+    fn entries(&mut self, mut history: History) -> Option<History> {
         if self.container.seen(layout::ENTRIES).is_none() {
             if !self.container.is_broken(layout::ENTRIES) {
                 self.problem(layout::ENTRIES, "it is missing");
             }
-            return;
+            return None;
         }
-        let mut history = History::new(manifest.items.iter().map(|item| item.log_index).collect(), pinned);
         let mut line = Vec::new();
         let streamed = self.container.stream(layout::ENTRIES, &mut |piece| {
             for part in piece.split_inclusive(|byte| *byte == b'\n') {
@@ -77,30 +88,52 @@ impl Examination {
         });
         if let Err(problem) = streamed {
             self.problem(layout::ENTRIES, problem);
-            return;
+            return None;
         }
         if !line.is_empty() {
             history.complain(|| "its last line has no end".to_owned());
         }
-        let size = history.size();
-        log.snapshots = history.snapshots;
         for problem in std::mem::take(&mut history.problems) {
             self.problem(layout::ENTRIES, problem);
         }
-        if let Some(checkpoint) = &log.checkpoint {
-            let (origin, signed) = (checkpoint.origin().to_owned(), checkpoint.size());
-            if history.is_under(checkpoint) {
-                if let Some(pinned) = pinned {
-                    history.compare_with_pinned(pinned, layout::CHECKPOINT, &mut self.findings);
-                }
-            } else {
-                self.problem(layout::ENTRIES, format!("its {size} entries are not the {signed} the checkpoint signs"));
-            }
-            self.findings.prove(format!(
-                "log/entries.jsonl is the whole log {origin}: {size} entries, none missing, in the order the checkpoint signs, each series without a gap"
-            ));
-            history.describe(&mut self.findings);
+        Some(history)
+    }
+
+    /// What the entries say together, if they are those that the checkpoint signs.
+    fn whole(
+        &mut self,
+        history: &History,
+        manifest: &PackManifest,
+        stamps: &Stamps,
+        options: &VerifyOptions,
+        log: &Log,
+    ) {
+        let Some(checkpoint) = &log.checkpoint else { return };
+        let Self { container, findings } = self;
+        let size = history.size();
+        if !history.is_under(checkpoint) {
+            let problem = format!("its {size} entries are not the {} the checkpoint signs", checkpoint.size());
+            return findings.problem(layout::ENTRIES, problem);
         }
-        log.entries = history.kept();
+        let Some(chain) = history.chain.as_ref().filter(|chain| chain.current() == checkpoint.key()) else {
+            return findings.problem(
+                layout::ENTRIES,
+                "its first entry and those that change the key do not lead to the key that signed the checkpoint",
+            );
+        };
+        compare_keys(chain, options.expected_key.as_ref(), layout::LOG_KEY, findings);
+        findings.prove(format!(
+            "log/entries.jsonl is the whole log {}: {size} entries, none missing, in the order the checkpoint signs, each series without a gap",
+            checkpoint.origin()
+        ));
+        if let Some(pinned) = &options.pinned_checkpoint {
+            history.compare_with_pinned(pinned, chain, layout::CHECKPOINT, findings);
+        }
+        history.describe(findings);
+        let (first, last) = history.written().unwrap_or((manifest.from, manifest.created_at));
+        // before the log began and after the pack was made there is nothing to stamp
+        let period = (manifest.from.max(first), manifest.to.min(manifest.created_at).min(last.max(first)));
+        let read = |path: &str| container.read(path, MAX_SMALL);
+        stamps.examine(chain, history, period, options.policy.as_ref(), &read, findings);
     }
 }

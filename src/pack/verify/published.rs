@@ -3,15 +3,16 @@
 //! Read as files, beside a running daemon too: no database is opened, no lock taken, nothing made. What is not in files,
 //! the documents behind the entries, is said not to be proven.
 
+use super::anchors::Stamps;
 use super::container::{open_plain, stream_file};
 use super::findings::Findings;
-use super::history::History;
+use super::history::{self, History};
 use super::{MAX_SMALL, VerifyOptions, VerifyReport};
 use crate::error::VerifyError;
 use ledger::tiles::{WIDTH, new_tiles};
-use ledger::{Body, Entry, Node, Opening, SignedCheckpoint, Tile, TileKind, VerifierKey};
+use ledger::{Checkpoint, Node, Note, Opening, Tile, TileKind};
 use model::{Digest, Hasher};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -23,27 +24,30 @@ const MAX_TILES: usize = 400_000;
 /// More openings than these are not looked at.
 const MAX_OPENINGS: u64 = 10_000_000;
 
+/// Where a store keeps timestamp tokens.
+const ANCHORS: &str = "anchors/";
+
 /// Where things are.
 pub(super) struct Published {
     /// `checkpoint` and `tile/`.
     log: PathBuf,
-    /// The store's openings; none where the log alone is here.
-    openings: Option<PathBuf>,
+    /// The store around it; none where the log alone is here.
+    store: Option<PathBuf>,
 }
 
 /// Whether `path` is a store, or a published log.
 pub(super) fn find(path: &Path) -> Option<Published> {
     let log = path.join("log");
     if log.join("tile").is_dir() {
-        return Some(Published { log, openings: Some(path.join("openings")) });
+        return Some(Published { log, store: Some(path.to_owned()) });
     }
-    path.join("tile").is_dir().then(|| Published { log: path.to_owned(), openings: None })
+    path.join("tile").is_dir().then(|| Published { log: path.to_owned(), store: None })
 }
 
 pub(super) fn verify(published: &Published, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
     let mut findings = Findings::default();
-    published.examine(options, &mut findings)?;
-    findings.doubt(if published.openings.is_some() {
+    published.examine(options.pinned_size()?, options, &mut findings);
+    findings.doubt(if published.store.is_some() {
         "the documents and answers behind the entries, which are not plain files: `evidenced fsck` examines them, and a pack ships them with their proofs"
     } else {
         "the documents behind the entries: only the published log is here"
@@ -53,91 +57,81 @@ pub(super) fn verify(published: &Published, options: &VerifyOptions) -> Result<V
 }
 
 impl Published {
-    fn examine(&self, options: &VerifyOptions, findings: &mut Findings) -> Result<(), VerifyError> {
+    fn examine(&self, pinned: Option<u64>, options: &VerifyOptions, findings: &mut Findings) {
         let text = match read(&self.log.join("checkpoint"), MAX_SMALL) {
             Ok(text) => text,
             Err(error) => {
-                findings.problem("checkpoint", format!("it cannot be read: {error}"));
-                return Ok(());
+                return findings.problem("checkpoint", format!("it cannot be read: {error}"));
             }
         };
-        let Some(key) = self.key(options, findings) else { return Ok(()) };
-        let checkpoint = match SignedCheckpoint::open(&text, &key) {
-            Ok(checkpoint) => checkpoint,
-            Err(error) => {
-                findings.problem("checkpoint", error.to_string());
-                return Ok(());
-            }
+        let size = match Note::parse(&text).map(|note| Checkpoint::parse(note.text()).map(|checkpoint| checkpoint.size))
+        {
+            Ok(Ok(size)) => size,
+            Ok(Err(error)) => return findings.problem("checkpoint", error.to_string()),
+            Err(error) => return findings.problem("checkpoint", error.to_string()),
         };
-        let pinned = options.pinned(&key, findings)?;
-        super::witnesses::examine(&checkpoint, options, "checkpoint", findings);
-        let mut history = History::new(std::collections::BTreeSet::new(), pinned.as_ref());
-        let Some(mut tiles) = Tiles::list(&self.log, checkpoint.size(), findings) else { return Ok(()) };
-        let read = self.entries(&checkpoint, &mut history, &mut tiles, findings);
+        let stamped = self.stamped();
+        let stamps = Stamps::of(ANCHORS, stamped.iter().map(String::as_str));
+        let mut history = History::new(BTreeSet::new(), stamps.sizes().chain(pinned));
+        let Some(mut tiles) = Tiles::list(&self.log, size, findings) else { return };
+        let all_read = self.entries(size, &mut history, &mut tiles, findings);
         for problem in std::mem::take(&mut history.problems) {
             findings.problem("tile/entries", problem);
         }
-        if !read {
-            return Ok(());
+        if !all_read {
+            return;
         }
+        // the keys are those that the entries name; whether the entries are the log's, the checkpoint under them says
+        let Some(chain) = &history.chain else {
+            return findings.problem("tile/entries/000", "the first entry does not name the log's key");
+        };
+        let checkpoint = match chain.open(&text) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => return findings.problem("checkpoint", error.to_string()),
+        };
         if !history.is_under(&checkpoint) {
-            findings.problem("tile/entries", "the entries do not give the root that the checkpoint signs");
-            return Ok(());
-        }
-        if let Some(pinned) = &pinned {
-            history.compare_with_pinned(pinned, "checkpoint", findings);
+            return findings.problem("tile/entries", "the entries do not give the root that the checkpoint signs");
         }
         findings.prove(format!(
-            "the published log {} is whole: {} entries, none missing, in the order the checkpoint signs, each series without a gap, and every tile shows them",
+            "the published log {} is whole: {size} entries, none missing, in the order the checkpoint signs, each series without a gap, and every tile shows them",
             checkpoint.origin(),
-            checkpoint.size(),
         ));
-        history.describe(findings);
-        self.openings(findings);
-        Ok(())
-    }
-
-    /// The key that the first entry names, unless another was given.
-    fn key(&self, options: &VerifyOptions, findings: &mut Findings) -> Option<VerifierKey> {
-        if let Some(key) = &options.expected_key {
-            return Some(key.clone());
+        history::compare_keys(chain, options.expected_key.as_ref(), "checkpoint", findings);
+        if let Some(pinned) = &options.pinned_checkpoint {
+            history.compare_with_pinned(pinned, chain, "checkpoint", findings);
         }
-        let key = self.first_entry().and_then(|entry| {
-            let entry = Entry::decode(&entry).map_err(|error| error.to_string())?;
-            let Body::Genesis { log_key, .. } = &entry.body else {
-                return Err("the first entry does not begin a log".to_owned());
-            };
-            log_key.parse::<VerifierKey>().map_err(|error| error.to_string())
-        });
-        key.map_err(|problem| findings.problem("tile/entries/000", format!("the log's key is not found: {problem}")))
-            .ok()
+        super::witnesses::examine(&checkpoint, options, "checkpoint", findings);
+        history.describe(findings);
+        if let Some(period) = history.written() {
+            let folder = self.store.as_deref().unwrap_or(&self.log);
+            let read =
+                |path: &str| read(&folder.join(path), MAX_SMALL).map_err(|error| format!("it cannot be read: {error}"));
+            stamps.examine(chain, &history, period, options.policy.as_ref(), &read, findings);
+        }
+        self.openings(findings);
     }
 
-    fn first_entry(&self) -> Result<Vec<u8>, String> {
-        let full = self.log.join("tile/entries/000");
-        let path = if full.is_file() {
-            full
-        } else {
-            let mut partial = fs::read_dir(self.log.join("tile/entries/000.p")).map_err(|error| error.to_string())?;
-            partial.next().ok_or("there are no entries")?.map_err(|error| error.to_string())?.path()
-        };
-        let bytes = read(&path, MAX_BUNDLE).map_err(|error| error.to_string())?;
-        let (length, rest) = bytes.split_first_chunk::<2>().ok_or("there are no entries")?;
-        rest.get(..u16::from_be_bytes(*length).into()).map(<[u8]>::to_vec).ok_or_else(|| "it is cut off".to_owned())
+    /// The files of timestamps, relative to their folder.
+    fn stamped(&self) -> Vec<String> {
+        let Some(store) = &self.store else { return Vec::new() };
+        let mut paths = Vec::new();
+        for size in list(&store.join(ANCHORS)) {
+            for file in list(&store.join(ANCHORS).join(&size)) {
+                paths.push(format!("{size}/{file}"));
+            }
+            if paths.len() > MAX_TILES {
+                break;
+            }
+        }
+        paths
     }
 
     /// Reads every bundle; whether all could be read.
-    fn entries(
-        &self,
-        checkpoint: &SignedCheckpoint,
-        history: &mut History,
-        tiles: &mut Tiles,
-        findings: &mut Findings,
-    ) -> bool {
+    fn entries(&self, size: u64, history: &mut History, tiles: &mut Tiles, findings: &mut Findings) -> bool {
         let width = u64::from(WIDTH);
         let mut levels: Vec<Level> = Vec::new();
-        for index in 0..checkpoint.size().div_ceil(width) {
-            let wanted = usize::try_from(width.min(checkpoint.size() - index * width)).unwrap_or(0);
+        for index in 0..size.div_ceil(width) {
+            let wanted = usize::try_from(width.min(size - index * width)).unwrap_or(0);
             let (bytes, tile) = match tiles.bundle(&self.log, index, wanted) {
                 Ok(found) => found,
                 Err((path, problem)) => {
@@ -171,9 +165,9 @@ impl Published {
 
     /// Every opening that is a file of its own is the one it is named for.
     fn openings(&self, findings: &mut Findings) {
-        let Some(root) = &self.openings else { return };
+        let Some(store) = &self.store else { return };
         let mut intact = 0_u64;
-        for folder in folders(root) {
+        for folder in folders(&store.join("openings")) {
             let Ok(listing) = fs::read_dir(&folder) else { continue };
             for file in listing.flatten() {
                 let name = file.file_name().to_string_lossy().into_owned();
@@ -357,6 +351,15 @@ fn tile(kind: TileKind, index: u64, width: u16) -> Option<Tile> {
     }
     let partial = if width < WIDTH { format!(".p/{width}") } else { String::new() };
     format!("tile/{name}/{groups}{partial}").parse().ok()
+}
+
+/// The names in a folder that may not be there.
+fn list(folder: &Path) -> Vec<String> {
+    let Ok(listing) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        listing.flatten().take(MAX_TILES).map(|item| item.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 fn folders(root: &Path) -> Vec<PathBuf> {

@@ -1,9 +1,8 @@
 //! What a verification says, in words a person can act on.
 
-use super::findings::Findings;
 use super::policy::{MAX_POLICY, Policy};
 use crate::error::VerifyError;
-use ledger::{Note, SignedCheckpoint, VerifierKey};
+use ledger::{Checkpoint, Note, VerifierKey};
 use serde::Serialize;
 use std::fmt;
 use std::io::Read as _;
@@ -35,32 +34,26 @@ impl VerifyOptions {
         Ok(Self {
             pinned_checkpoint: checkpoint.map(|path| read_text("the pinned checkpoint", path)).transpose()?,
             expected_key: key.map(parse).transpose()?,
-            policy: policy.map(|path| Policy::parse(&read_text("the policy", path)?)).transpose()?,
+            policy: policy
+                .map(|path| {
+                    let folder = path.parent().unwrap_or(Path::new(""));
+                    Policy::parse(&read_text("the policy", path)?, folder)
+                })
+                .transpose()?,
         })
     }
 
-    /// The pinned checkpoint, if it is of the log of `key`. One of another log or with another key is a problem: that is
-    /// what it was pinned for.
-    pub(super) fn pinned(
-        &self,
-        key: &VerifierKey,
-        findings: &mut Findings,
-    ) -> Result<Option<SignedCheckpoint>, VerifyError> {
+    /// The size of the pinned checkpoint, whose signature is verified when the log's keys are known.
+    pub(super) fn pinned_size(&self) -> Result<Option<u64>, VerifyError> {
+        let unusable = |problem: String| VerifyError::Option { what: "the pinned checkpoint", problem };
         let Some(text) = &self.pinned_checkpoint else { return Ok(None) };
-        if let Err(error) = Note::parse(text.as_bytes()) {
-            return Err(VerifyError::Option { what: "the pinned checkpoint", problem: error.to_string() });
-        }
-        match SignedCheckpoint::open(text, key) {
-            Ok(pinned) => Ok(Some(pinned)),
-            Err(error) => {
-                findings.problem("log", format!("it is not the log you pinned a checkpoint of: {error}"));
-                Ok(None)
-            }
-        }
+        let note = Note::parse(text.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+        let checkpoint = Checkpoint::parse(note.text()).map_err(|error| unusable(error.to_string()))?;
+        Ok(Some(checkpoint.size))
     }
 }
 
-fn read_text(what: &'static str, path: &Path) -> Result<String, VerifyError> {
+pub(super) fn read_text(what: &'static str, path: &Path) -> Result<String, VerifyError> {
     let failed =
         |problem: std::io::Error| VerifyError::Option { what, problem: format!("{}: {problem}", path.display()) };
     let mut text = String::new();
