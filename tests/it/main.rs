@@ -17,6 +17,7 @@ mod kill;
 mod leaver;
 mod line;
 mod log_commands;
+mod packs;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod rows;

@@ -2,6 +2,7 @@
 
 mod fixture;
 mod shell;
+mod streaming;
 mod tamper;
 
 use crate::*;

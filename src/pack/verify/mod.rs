@@ -62,7 +62,7 @@ pub fn verify(path: &Path, options: &VerifyOptions) -> Result<VerifyReport, Veri
     }
     limits(options, &mut examination.findings);
     examination.findings.doubt(
-        "the summaries (README, scope, index, coverage, controls, findings.csv, findings.json) and evidence.sqlite: they are signed by the key but derived by the program that made the pack; the sealed documents count",
+        "the summaries (README, report, scope, index, requests, coverage, exceptions, changes, controls, populations, findings.csv, findings.json) and evidence.sqlite: they are signed by the key but derived by the program that made the pack; the sealed documents count",
     );
     Ok(examination.findings.report())
 }
