@@ -167,6 +167,34 @@ pub enum Body {
         /// What is held elsewhere. A log of one of these sizes and another root is of the history given up here.
         held: Vec<HeldElsewhere>,
     },
+    /// Scrubbing found that what is damaged changed; which blobs, and what rests on them, is the document.
+    Damage {
+        /// Stored things that are damaged now.
+        damaged: u64,
+        /// Those that were and are no longer.
+        mended: u64,
+    },
+    /// What this names must not be erased until it is released; who says so and why is the document.
+    Hold {
+        /// The hold's id.
+        hold: String,
+        /// Every snapshot of this source.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<String>,
+        /// This snapshot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        snapshot: Option<String>,
+    },
+    /// A hold ended; who says so and why is the document.
+    Release {
+        /// The hold's id.
+        hold: String,
+    },
+    /// The documents of these entries were erased, with what only they referred to; who and why is the document.
+    Erasure {
+        /// Positions in the log.
+        entries: Vec<u64>,
+    },
     /// A kind this version does not know: readable through [`Entry::json`], never written.
     #[serde(skip)]
     Unknown {
@@ -208,7 +236,7 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 12] = [
+    const KNOWN: [&str; 16] = [
         "genesis",
         "snapshot",
         "evaluation",
@@ -221,6 +249,10 @@ impl Body {
         "anchor",
         "key_rotation",
         "restore",
+        "damage",
+        "hold",
+        "release",
+        "erasure",
     ];
 
     /// The kind as entries write it.
@@ -238,6 +270,10 @@ impl Body {
             Self::Anchor { .. } => "anchor",
             Self::KeyRotation { .. } => "key_rotation",
             Self::Restore { .. } => "restore",
+            Self::Damage { .. } => "damage",
+            Self::Hold { .. } => "hold",
+            Self::Release { .. } => "release",
+            Self::Erasure { .. } => "erasure",
             Self::Unknown { kind } => kind,
         }
     }

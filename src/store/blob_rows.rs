@@ -180,8 +180,30 @@ pub(crate) fn each<E: From<rusqlite::Error>>(
 
 /// Those stored as a difference from `base`, the ones furthest along the chain first.
 pub(crate) fn told_by(connection: &Connection, base: &Digest) -> Result<Vec<BlobRow>> {
+    if !is_there(connection)? {
+        return Ok(Vec::new());
+    }
     connection
         .prepare_cached(&format!("{ROW} WHERE p.digest = ?1 ORDER BY b.place DESC, b.id"))?
         .query_map([base.as_bytes()], blob_row)?
         .collect()
+}
+
+/// Some rows from the one numbered `from` on, with their numbers.
+pub(crate) fn page(connection: &Connection, from: u64) -> Result<Vec<(u64, BlobRow)>> {
+    if !is_there(connection)? {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached(&format!("{ROW} WHERE b.id >= ?1 ORDER BY b.id LIMIT 256"))?
+        .query_map([sql(from)?], |row| Ok((unsigned(row, 7)?, blob_row(row)?)))?
+        .collect()
+}
+
+/// Every list of pieces.
+pub(crate) fn lists(connection: &Connection) -> Result<Vec<BlobRow>> {
+    if !is_there(connection)? {
+        return Ok(Vec::new());
+    }
+    connection.prepare_cached(&format!("{ROW} WHERE b.form = 3"))?.query_map([], blob_row)?.collect()
 }

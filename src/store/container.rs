@@ -4,7 +4,7 @@
 //! (reserved bits, padding, the window hint): with it, no bit of the file can change unseen.
 
 use crate::blob_rows::Seal;
-use model::Digest;
+use model::{Digest, Hasher};
 use std::io::Read as _;
 
 /// The skippable frame's magic number and its length field (32), little endian.
@@ -40,6 +40,39 @@ pub(crate) fn encode(content: &[u8]) -> std::io::Result<Vec<u8>> {
     file.extend_from_slice(Digest::of(&frame).as_bytes());
     file.extend_from_slice(&frame);
     Ok(file)
+}
+
+/// Compares a file, piece by piece as it is read, with the digest in its head, without unpacking it.
+pub(crate) struct Check {
+    head: Vec<u8>,
+    rest: Hasher,
+}
+
+impl Check {
+    pub(crate) fn new() -> Self {
+        Self { head: Vec::with_capacity(BODY), rest: Hasher::new() }
+    }
+
+    /// Takes the next piece.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        let (head, rest) = bytes.split_at(bytes.len().min(BODY - self.head.len()));
+        self.head.extend_from_slice(head);
+        self.rest.update(rest);
+    }
+
+    /// The file's seal, or in words what does not fit.
+    pub(crate) fn finish(self) -> Result<Seal, String> {
+        if self.head.len() < BODY {
+            return Err(format!("it has only {} bytes", self.head.len()));
+        }
+        if self.head[..HEAD.len()] != HEAD {
+            return Err("it does not begin as a blob does".to_owned());
+        }
+        if self.rest.finish().as_bytes() != &self.head[HEAD.len()..] {
+            return Err("its compressed bytes do not match the digest in its head".to_owned());
+        }
+        Ok(seal(&self.head))
+    }
 }
 
 /// Decodes a file to at most `cap` bytes. The error says what does not fit, in words.
@@ -84,7 +117,13 @@ mod tests {
             let mut bent = file.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
             decode(&bent, 1 << 20).unwrap_err();
+            let mut check = Check::new();
+            bent.chunks(7).for_each(|piece| check.update(piece));
+            check.finish().unwrap_err();
         }
+        let mut check = Check::new();
+        file.chunks(7).for_each(|piece| check.update(piece));
+        assert_eq!(check.finish().unwrap(), seal(&file));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Sealing and `fsck` go through the same function, so that replaying the log gives the same rows. It reads no database and no clock.
 
-use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
+use crate::rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, SlotRow, SnapshotRow};
+use jiff::Timestamp;
 use ledger::{Body, Entry};
 use model::{Digest, Evaluation, Manifest};
 use serde::Deserialize;
@@ -20,6 +21,19 @@ pub(crate) enum Change {
     Finding(FindingRow),
     /// A confirmation; the first one stays.
     Confirmation(ConfirmationRow),
+    /// All that is damaged now, in place of what was before.
+    Damage(Vec<DamageRow>),
+    /// A new hold.
+    Hold(HoldRow),
+    /// The end of a hold.
+    Release {
+        /// The hold.
+        hold: String,
+        /// When it ended.
+        at: Timestamp,
+    },
+    /// What the entry at `entry` said is gone: its rows lose all that came from its document.
+    Erased(ErasedRow),
 }
 
 /// The part of a finding event that projections read.
@@ -42,6 +56,25 @@ struct FindingHead {
 struct SlotReason {
     reason: String,
 }
+
+/// The document of a damage entry, as far as projections read it.
+#[derive(Deserialize)]
+struct Damage {
+    schema: String,
+    standing: Vec<Standing>,
+}
+
+#[derive(Deserialize)]
+struct Standing {
+    digest: Digest,
+    snapshot: String,
+    source: String,
+    path: String,
+    problem: String,
+}
+
+/// The schema of a damage entry's document.
+pub(crate) const DAMAGE: &str = "evidenced/damage/v1";
 
 const FINDING_EVENT: &str = "evidenced/finding-event/v1";
 
@@ -134,6 +167,34 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
             at: entry.at,
             log_index: index,
         })]),
+        Body::Damage { .. } => {
+            let document: Damage = parse(required(document)?)?;
+            agree("schema", DAMAGE, &document.schema)?;
+            let rows = document.standing.into_iter().map(|damage| DamageRow {
+                digest: damage.digest,
+                snapshot: damage.snapshot,
+                source: damage.source,
+                path: damage.path,
+                problem: damage.problem,
+                log_index: index,
+            });
+            Ok(vec![Change::Damage(rows.collect())])
+        }
+        Body::Hold { hold, source, snapshot } => Ok(vec![Change::Hold(HoldRow {
+            id: hold.clone(),
+            log_index: index,
+            at: entry.at,
+            source: source.clone(),
+            snapshot: snapshot.clone(),
+            released: None,
+        })]),
+        Body::Release { hold } => Ok(vec![Change::Release { hold: hold.clone(), at: entry.at }]),
+        Body::Erasure { entries } => {
+            let row = |entry_index: &u64| {
+                Change::Erased(ErasedRow { log_index: *entry_index, by_index: index, at: entry.at })
+            };
+            Ok(entries.iter().map(row).collect())
+        }
         Body::Genesis { .. }
         | Body::IdentityMap
         | Body::Configuration { .. }
@@ -142,6 +203,29 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
         | Body::KeyRotation { .. }
         | Body::Restore { .. }
         | Body::Unknown { .. } => Ok(Vec::new()),
+    }
+}
+
+#[expect(dead_code, reason = "erasure lands next")]
+/// The rows that `entry` stands for when its document was erased: what the entry itself says, and nothing else.
+pub(crate) fn project_erased(index: u64, entry: &Entry) -> Result<Vec<Change>, String> {
+    match &entry.body {
+        Body::Snapshot { snapshot, source, status, slot, .. } => Ok(slot
+            .iter()
+            .map(|due_at| {
+                Change::Slot(SlotRow {
+                    source: source.clone(),
+                    due_at: *due_at,
+                    outcome: status.as_str().to_owned(),
+                    reason: None,
+                    snapshot: Some(snapshot.clone()),
+                    log_index: index,
+                })
+            })
+            .collect()),
+        Body::Evaluation { .. } | Body::FindingEvent { .. } => Ok(Vec::new()),
+        Body::Damage { .. } => Err("what is damaged is not erased".to_owned()),
+        _ => project(index, entry, None),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::mirror::Mirror;
 use crate::paths::StorePaths;
-use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
+use crate::rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, SlotRow, SnapshotRow};
 use crate::shelf::Shelf;
 use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
 use crate::{database, paths, signed};
@@ -199,8 +199,12 @@ impl Reader {
             .map_err(|error| StoreError::damaged(&self.paths.database(), format!("opening {commit}: {error}")))
     }
 
-    fn rows(&self, digest: &Digest) -> Result<Vec<BlobRow>, StoreError> {
+    pub(crate) fn rows(&self, digest: &Digest) -> Result<Vec<BlobRow>, StoreError> {
         self.read("look up a blob", |connection| blob_rows::chain(connection, digest))
+    }
+
+    pub(crate) const fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     fn opening_text(&self, commit: &Digest) -> Result<Vec<u8>, StoreError> {
@@ -312,6 +316,12 @@ impl Reader {
         self.newest(source, as_of, Some(SnapshotStatus::Complete))
     }
 
+    /// The row of the newest snapshot of `source` that had finished at `as_of`, whether or not its documents can be read.
+    pub fn latest_row(&self, source: &str, as_of: Timestamp) -> Result<Option<SnapshotRow>, StoreError> {
+        let size = self.checkpoint()?.size();
+        self.read("look up a snapshot", |connection| tables::latest_snapshot(connection, source, as_of, None, size))
+    }
+
     fn newest(
         &self,
         source: &str,
@@ -363,6 +373,21 @@ impl Reader {
     /// The confirmation of a suspect snapshot.
     pub fn confirmation(&self, snapshot: &str) -> Result<Option<ConfirmationRow>, StoreError> {
         self.read("look up a confirmation", |connection| tables::confirmation(connection, snapshot))
+    }
+
+    /// All that is known to be damaged, with what rests on it.
+    pub fn damage(&self) -> Result<Vec<DamageRow>, StoreError> {
+        self.read("list damage", tables::damage)
+    }
+
+    /// Every hold, released ones too.
+    pub fn holds(&self) -> Result<Vec<HoldRow>, StoreError> {
+        self.read("list holds", tables::holds)
+    }
+
+    /// Every entry whose document was erased on purpose.
+    pub fn erased(&self) -> Result<Vec<ErasedRow>, StoreError> {
+        self.read("list erasures", tables::all_erased)
     }
 
     /// The last entry of `series`.
@@ -419,7 +444,7 @@ impl Reader {
         StoreError::Absent { what, dir: self.paths.dir.clone() }
     }
 
-    fn read<T>(
+    pub(crate) fn read<T>(
         &self,
         what: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -97,3 +97,48 @@ pub struct ConfirmationRow {
     /// The entry that says so.
     pub log_index: u64,
 }
+
+/// Something stored that is damaged, and one snapshot that rests on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamageRow {
+    /// The blob or opening.
+    pub digest: Digest,
+    /// A snapshot that cannot be relied on any more; empty when no snapshot rests on it.
+    pub snapshot: String,
+    /// That snapshot's source; empty likewise.
+    pub source: String,
+    /// The file it lies in.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// The entry that says so.
+    pub log_index: u64,
+}
+
+/// A legal hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldRow {
+    /// Its id.
+    pub id: String,
+    /// The entry that made it.
+    pub log_index: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// It holds every snapshot of this source.
+    pub source: Option<String>,
+    /// It holds this snapshot.
+    pub snapshot: Option<String>,
+    /// When it was released.
+    pub released: Option<Timestamp>,
+}
+
+/// An entry whose document was erased on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErasedRow {
+    /// The entry.
+    pub log_index: u64,
+    /// The erasure entry.
+    pub by_index: u64,
+    /// When.
+    pub at: Timestamp,
+}

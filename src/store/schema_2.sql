@@ -17,3 +17,40 @@ CREATE TABLE blob (
 ) STRICT;
 CREATE INDEX blob_by_base ON blob (base) WHERE base IS NOT NULL;
 CREATE INDEX blob_lists ON blob (id) WHERE form = 3;
+
+-- Projections, as those above: what scrubbing last found, legal holds, and what was erased on purpose.
+CREATE TABLE damage (
+    digest    TEXT NOT NULL,
+    snapshot  TEXT NOT NULL,
+    source    TEXT NOT NULL,
+    path      TEXT NOT NULL,
+    problem   TEXT NOT NULL,
+    log_index INTEGER NOT NULL,
+    PRIMARY KEY (digest, snapshot)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hold (
+    id        TEXT PRIMARY KEY,
+    log_index INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    source    TEXT,
+    snapshot  TEXT,
+    released  INTEGER
+) STRICT;
+
+CREATE TABLE erased (
+    log_index INTEGER PRIMARY KEY,
+    by_index  INTEGER NOT NULL,
+    at        INTEGER NOT NULL
+) STRICT;
+
+-- No projections: what an erasure in the log has still to remove, and how far scrubbing is.
+CREATE TABLE erasing (
+    digest BLOB PRIMARY KEY CHECK (length(digest) = 32)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE scrub (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    next        INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;

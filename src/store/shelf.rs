@@ -35,7 +35,7 @@ pub(crate) type Hints = BTreeMap<Digest, Digest>;
 /// Where things are read from and written to.
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf {
-    database: PathBuf,
+    pub(crate) database: PathBuf,
     blobs: Blobs,
     openings: Blobs,
 }

@@ -254,6 +254,16 @@ impl Store {
         self.append_with::<Vec<u8>>(now, drafts, &[], &[], Hints::new())
     }
 
+    /// Notes where a scrub goes on, and that it came to the end.
+    pub fn note_scrub(&mut self, next: u64, finished_at: Option<Timestamp>) -> Result<(), StoreError> {
+        self.refuse_poisoned()?;
+        let noted = self.databases().and_then(|databases| {
+            tables::set_scrub_position(&databases.evidence, next, finished_at)
+                .map_err(|error| StoreError::database("note the scrub", &self.paths.database(), error))
+        });
+        self.guard(noted)
+    }
+
     /// Seals a snapshot. `blobs` are the bodies and tables its manifest names, apart from those stored before.
     pub fn seal_snapshot<B: AsRef<[u8]> + Sync>(
         &mut self,

@@ -3,7 +3,7 @@
 //! There is no statement here that changes or removes an entry or a node, and the schema's triggers refuse those of others.
 
 use crate::project::Change;
-use crate::rows::{ConfirmationRow, EvaluationRow, FindingRow, SlotRow, SnapshotRow};
+use crate::rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, SlotRow, SnapshotRow};
 use jiff::Timestamp;
 use ledger::{Entry, Node, Nodes, TreeError};
 use model::{Digest, Outcome, SnapshotStatus, VerdictCounts};
@@ -16,7 +16,7 @@ use std::cell::RefCell;
 type Result<T> = rusqlite::Result<T>;
 
 /// The tables in the order of the schema, each with the columns that sort it.
-pub(crate) const TABLES: [(&str, &str); 7] = [
+pub(crate) const TABLES: [(&str, &str); 10] = [
     ("entry", "idx"),
     ("node", "level, idx"),
     ("snapshot", "id"),
@@ -24,6 +24,9 @@ pub(crate) const TABLES: [(&str, &str); 7] = [
     ("evaluation", "log_index"),
     ("finding", "id"),
     ("confirmation", "snapshot"),
+    ("damage", "digest, snapshot"),
+    ("hold", "id"),
+    ("erased", "log_index"),
 ];
 
 /// An entry as it is stored.
@@ -286,6 +289,39 @@ pub(crate) fn apply(connection: &Connection, change: &Change) -> Result<()> {
         Change::Confirmation(row) => connection
             .prepare_cached("INSERT INTO confirmation VALUES (?1, ?2, ?3) ON CONFLICT (snapshot) DO NOTHING")?
             .execute(params![row.snapshot, millis(row.at), sql(row.log_index)?])?,
+        Change::Damage(rows) => {
+            connection.execute("DELETE FROM damage", [])?;
+            let mut insert =
+                connection.prepare_cached("INSERT OR IGNORE INTO damage VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            for row in rows {
+                let digest = row.digest.to_string();
+                let values = params![digest, row.snapshot, row.source, row.path, row.problem, sql(row.log_index)?];
+                insert.execute(values)?;
+            }
+            rows.len()
+        }
+        Change::Hold(row) => connection
+            .prepare_cached("INSERT INTO hold VALUES (?1, ?2, ?3, ?4, ?5, NULL)")?
+            .execute(params![row.id, sql(row.log_index)?, millis(row.at), row.source, row.snapshot])?,
+        Change::Release { hold, at } => connection
+            .prepare_cached("UPDATE hold SET released = ?2 WHERE id = ?1 AND released IS NULL")?
+            .execute(params![hold, millis(*at)])?,
+        Change::Erased(row) => {
+            let index = sql(row.log_index)?;
+            for statement in [
+                "DELETE FROM snapshot WHERE log_index = ?1",
+                "DELETE FROM evaluation WHERE log_index = ?1",
+                "DELETE FROM finding WHERE log_index = ?1",
+                "UPDATE slot SET reason = NULL WHERE log_index = ?1",
+            ] {
+                connection.prepare_cached(statement)?.execute([index])?;
+            }
+            connection.prepare_cached("INSERT OR IGNORE INTO erased VALUES (?1, ?2, ?3)")?.execute(params![
+                index,
+                sql(row.by_index)?,
+                millis(row.at)
+            ])?
+        }
     };
     Ok(())
 }
@@ -467,4 +503,98 @@ pub(crate) fn confirmation(connection: &Connection, snapshot: &str) -> Result<Op
             Ok(ConfirmationRow { snapshot: row.get(0)?, at: instant(row, 1)?, log_index: unsigned(row, 2)? })
         })
         .optional()
+}
+
+/// Whether the database has the tables of version 2.
+fn is_second(connection: &Connection) -> Result<bool> {
+    crate::blob_rows::is_there(connection)
+}
+
+/// All that is damaged as far as is known.
+pub(crate) fn damage(connection: &Connection) -> Result<Vec<DamageRow>> {
+    if !is_second(connection)? {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached("SELECT digest, snapshot, source, path, problem, log_index FROM damage ORDER BY 1, 2")?
+        .query_map([], |row| {
+            let digest: String = row.get(0)?;
+            Ok(DamageRow {
+                digest: digest.parse().map_err(|_| misfit(0, Type::Text, format!("`{digest}` is no digest")))?,
+                snapshot: row.get(1)?,
+                source: row.get(2)?,
+                path: row.get(3)?,
+                problem: row.get(4)?,
+                log_index: unsigned(row, 5)?,
+            })
+        })?
+        .collect()
+}
+
+/// Every hold, released ones too, in the order they were made.
+pub(crate) fn holds(connection: &Connection) -> Result<Vec<HoldRow>> {
+    if !is_second(connection)? {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached("SELECT id, log_index, at, source, snapshot, released FROM hold ORDER BY log_index")?
+        .query_map([], |row| {
+            Ok(HoldRow {
+                id: row.get(0)?,
+                log_index: unsigned(row, 1)?,
+                at: instant(row, 2)?,
+                source: row.get(3)?,
+                snapshot: row.get(4)?,
+                released: instant_opt(row, 5)?,
+            })
+        })?
+        .collect()
+}
+
+/// Every entry whose document was erased.
+pub(crate) fn all_erased(connection: &Connection) -> Result<Vec<ErasedRow>> {
+    if !is_second(connection)? {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached("SELECT log_index, by_index, at FROM erased ORDER BY log_index")?
+        .query_map([], |row| {
+            Ok(ErasedRow { log_index: unsigned(row, 0)?, by_index: unsigned(row, 1)?, at: instant(row, 2)? })
+        })?
+        .collect()
+}
+
+#[expect(dead_code, reason = "erasure lands next")]
+/// Whether the document of the entry at `index` was erased, and by which entry.
+pub(crate) fn erased(connection: &Connection, index: u64) -> Result<Option<u64>> {
+    if !is_second(connection)? {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached("SELECT by_index FROM erased WHERE log_index = ?1")?
+        .query_row([sql(index)?], |row| unsigned(row, 0))
+        .optional()
+}
+
+/// How far scrubbing is: the row it goes on from, and when it last came to the end.
+pub(crate) fn scrub_position(connection: &Connection) -> Result<(u64, Option<Timestamp>)> {
+    if !is_second(connection)? {
+        return Ok((0, None));
+    }
+    let found = connection
+        .prepare_cached("SELECT next, finished_at FROM scrub WHERE one = 1")?
+        .query_row([], |row| Ok((unsigned(row, 0)?, instant_opt(row, 1)?)))
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Notes how far scrubbing is.
+pub(crate) fn set_scrub_position(connection: &Connection, next: u64, finished_at: Option<Timestamp>) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO scrub VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET next = excluded.next, \
+             finished_at = coalesce(excluded.finished_at, finished_at)",
+        )?
+        .execute(params![sql(next)?, finished_at.map(millis)])?;
+    Ok(())
 }

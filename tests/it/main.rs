@@ -21,6 +21,7 @@ mod packs;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod rows;
+mod storage;
 mod strangers;
 mod support;
 mod traced;

@@ -167,6 +167,13 @@ pub(crate) enum Command {
         #[arg(long)]
         derive: bool,
     },
+    /// Hash everything stored, at full speed: finds damage, names it, and what rests on it
+    #[command(after_help = "Example: evidenced scrub --rate '50 MiB/s'")]
+    Scrub {
+        /// Read no faster than this
+        #[arg(long, value_name = "RATE")]
+        rate: Option<String>,
+    },
     /// Print a JSON schema
     Schema {
         /// Of what

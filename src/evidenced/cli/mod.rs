@@ -12,6 +12,7 @@ mod print;
 mod progress;
 mod query;
 mod run;
+mod scrub;
 mod snapshots;
 mod store;
 
@@ -81,6 +82,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             pack::verify(&path, checkpoint.as_deref(), key.as_deref(), policy.as_deref(), global)
         }
         Command::Log { command } => log::log(load(global)?, command, global).await,
+        Command::Scrub { rate } => scrub::scrub(load(global)?, rate.as_deref(), global),
         Command::Fsck { derive } => store::fsck(&load(global)?, derive, global).await,
         Command::Schema { what: args::SchemaKind::Config } => {
             print::text(settings::SCHEMA)?;

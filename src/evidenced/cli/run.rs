@@ -31,12 +31,14 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     tracing::info!(configuration = %file.display(), sources = jobs.len(), "keeping schedules");
     let events = daemon::signals().map_err(Failure::store)?;
     let kept = Arc::new(KeptLine::new(line, checks));
+    let scrubbing = line::Scrubbing::begin(Arc::clone(&kept)).map_err(Failure::store)?;
     let outcome = tokio::select! {
         outcome = daemon::keep(Arc::clone(&kept), &WallClock, jobs, events) => outcome,
         error = daemon::witness(kept.as_ref(), &WallClock) => Err(error),
         // the store cannot be relied on any more: what runs cannot be sealed either
         failure = kept.keep_anchored(&WallClock) => Err(failure.into()),
     };
+    drop(scrubbing);
     if let Some((stop, serving)) = page {
         drop(stop);
         // a page that ended badly must not hide how the daemon ended

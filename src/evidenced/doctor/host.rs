@@ -145,6 +145,42 @@ pub(super) fn trusted_time(settings: &Settings, now: Timestamp) -> Vec<Finding> 
     findings
 }
 
+/// What is known of damage to what is stored, and when all of it was last looked at.
+pub(super) fn evidence(settings: &Settings) -> Option<Finding> {
+    let area = "evidence";
+    let reader = line::reader(settings).ok()?;
+    let (damage, position) = (reader.damage().ok()?, reader.scrub_position().ok()?);
+    let looked = match position {
+        (_, Some(at)) => format!("last gone through {}", model::time::seconds_text(at)),
+        (0, None) => "not gone through yet by `evidenced run`".to_owned(),
+        (_, None) => "being gone through".to_owned(),
+    };
+    if damage.is_empty() {
+        return Some(Finding::ok(area, format!("nothing stored is known to be damaged, {looked}")));
+    }
+    let mut things: Vec<&model::Digest> = damage.iter().map(|row| &row.digest).collect();
+    things.dedup();
+    let mut snapshots: Vec<String> = damage
+        .iter()
+        .filter(|row| !row.snapshot.is_empty())
+        .map(|row| format!("{} of {}", row.snapshot, row.source))
+        .collect();
+    snapshots.sort();
+    snapshots.dedup();
+    let first = &damage[0];
+    Some(Finding::fail(
+        area,
+        format!(
+            "{} damaged ({}: {}); resting on it: {}",
+            counted(things.len() as u64, "stored thing is", "stored things are"),
+            first.path,
+            first.problem,
+            if snapshots.is_empty() { "no snapshot".to_owned() } else { snapshots.join(", ") }
+        ),
+        "bring the named files back from a backup, then run `evidenced scrub`; `evidenced scrub` lists all of them",
+    ))
+}
+
 /// Room on the store's disk.
 pub(super) fn disk(dir: &Path) -> Finding {
     let area = "disk";
@@ -219,6 +255,7 @@ mod tests {
             collector: "hr_file".into(),
             schedule: Some(Schedule::parse(schedule, TimeZone::UTC).unwrap()),
             max_age: SignedDuration::from_hours(hours),
+            retention: None,
             expect_empty: false,
             drop_guard_percent: 30,
             sample: false,

@@ -64,6 +64,7 @@ pub(crate) async fn doctor(settings: &Settings, which: Option<&str>) -> Vec<Find
     let mut findings = host::configuration(settings);
     findings.push(host::key(settings));
     findings.push(host::store(settings));
+    findings.extend(host::evidence(settings));
     findings.push(host::disk(&settings.store.dir));
     findings.extend(host::trusted_time(settings, Timestamp::now()));
     let mut skews = Vec::new();

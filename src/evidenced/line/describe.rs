@@ -165,6 +165,7 @@ mod tests {
             collector: "aws_iam".into(),
             schedule: None,
             max_age: SignedDuration::from_hours(24),
+            retention: None,
             expect_empty,
             drop_guard_percent,
             sample: false,

@@ -7,16 +7,18 @@ use jiff::SignedDuration;
 use ledger::Sealed;
 use model::time::duration_text;
 use model::{Manifest, SnapshotStatus, Table, Timestamp};
-use store::{Reader, SnapshotFilter};
+use std::collections::BTreeMap;
+use store::{Reader, SnapshotFilter, StoreError};
 
 /// Reads the inputs of every check as of `as_of`. Only sealed, proven snapshots get here.
 pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> Result<Inputs, Failure> {
     let mut sources = Vec::new();
     let mut snapshots = Vec::new();
     let mut slots = Vec::new();
+    let damaged = damaged(reader)?;
     for source in &settings.sources {
         let Some(collector) = collectors::find(&source.collector) else { continue };
-        let snapshot = reader.latest_snapshot(&source.name, as_of)?;
+        let snapshot = latest(reader, &damaged, &source.name, as_of)?;
         sources.push(SourceInput {
             name: source.name.clone(),
             collector: source.collector.clone(),
@@ -26,7 +28,7 @@ pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> 
             required: true,
             max_age: source.max_age,
             expect_empty: source.expect_empty,
-            snapshot: snapshot.map(|sealed| snapshot_input(reader, &sealed)).transpose()?,
+            snapshot,
         });
         let filter =
             SnapshotFilter { source: Some(source.name.clone()), as_of: Some(as_of), ..SnapshotFilter::default() };
@@ -65,13 +67,76 @@ pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> 
     })
 }
 
-fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<SnapshotInput, Failure> {
+/// The snapshots that rest on something damaged, with what is wrong.
+pub(super) fn damaged(reader: &Reader) -> Result<BTreeMap<String, String>, Failure> {
+    let rows = reader.damage()?.into_iter();
+    Ok(rows
+        .map(|row| (row.snapshot, format!("the stored evidence is damaged: {}: {}", row.path, row.problem)))
+        .collect())
+}
+
+/// The latest snapshot of `source`. One whose stored bytes are not what was sealed counts as failed: nothing is read from what is left
+/// of it, and no earlier snapshot stands in for it.
+fn latest(
+    reader: &Reader,
+    damaged: &BTreeMap<String, String>,
+    source: &str,
+    as_of: Timestamp,
+) -> Result<Option<SnapshotInput>, Failure> {
+    let Some(row) = reader.latest_row(source, as_of)? else { return Ok(None) };
+    let problem = match damaged.get(&row.id) {
+        Some(problem) => problem.clone(),
+        None => match reader.snapshot(&row.id) {
+            Ok(Some(sealed)) => match snapshot_input(reader, &sealed) {
+                Ok(input) => return Ok(Some(input)),
+                Err(Unreadable::Damaged(problem)) => problem,
+                Err(Unreadable::Failure(failure)) => return Err(failure),
+            },
+            Ok(None) => return Ok(None),
+            Err(error @ StoreError::Damaged { .. }) => format!("the stored evidence is damaged: {error}"),
+            Err(other) => return Err(other.into()),
+        },
+    };
+    tracing::error!(source, snapshot = row.id, problem, "the latest snapshot cannot be relied on");
+    Ok(Some(SnapshotInput {
+        id: row.id,
+        manifest_sha256: row.manifest_sha256,
+        status: SnapshotStatus::Failed,
+        started_at: row.started_at,
+        finished_at: row.finished_at,
+        observed_at: row.observed_at,
+        slot: row.slot,
+        reasons: vec![problem],
+        tables: Vec::new(),
+        confirmed: false,
+    }))
+}
+
+/// Why a snapshot cannot be an input as it is.
+enum Unreadable {
+    /// Its bytes are not what was sealed.
+    Damaged(String),
+    /// Something else failed.
+    Failure(Failure),
+}
+
+impl From<StoreError> for Unreadable {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Damaged { .. } => Self::Damaged(format!("the stored evidence is damaged: {error}")),
+            other => Self::Failure(other.into()),
+        }
+    }
+}
+
+fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<SnapshotInput, Unreadable> {
     let manifest = sealed.value();
     let mut tables = Vec::with_capacity(manifest.tables.len());
     for record in &manifest.tables {
         let lines = reader.blob(&record.sha256)?;
         tables.push(Table::from_lines(record.spec.clone(), &lines).map_err(|error| {
-            Failure::store(format!("snapshot {}: sealed table {} cannot be read: {error}", manifest.id, record.name))
+            let problem = format!("snapshot {}: sealed table {} cannot be read: {error}", manifest.id, record.name);
+            Unreadable::Failure(Failure::store(problem))
         })?);
     }
     Ok(SnapshotInput {

@@ -29,6 +29,11 @@ impl KeptLine {
         self.line.close()
     }
 
+    /// The line that is kept.
+    pub(super) const fn line(&self) -> &Line {
+        &self.line
+    }
+
     fn checks(&self) -> Arc<CheckSet> {
         Arc::clone(&self.checks.read().unwrap_or_else(PoisonError::into_inner))
     }

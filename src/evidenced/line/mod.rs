@@ -12,6 +12,7 @@ mod inputs;
 mod keep;
 pub(crate) mod overview;
 mod packing;
+mod scrub;
 mod witness;
 
 pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_from, worker};
@@ -20,6 +21,7 @@ pub(crate) use derive::rederive;
 pub(crate) use inputs::inputs;
 pub(crate) use keep::{KeptLine, jobs};
 pub(crate) use packing::PackRequest;
+pub(crate) use scrub::{Scrubbing, Standing, standing};
 pub(crate) use witness::Outcome;
 
 use crate::failure::{Exit, Failure};

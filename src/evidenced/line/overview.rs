@@ -7,7 +7,7 @@ use evaluate::{CheckSet, Coverage};
 use model::{Evaluation, Outcome, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use store::Reader;
+use store::{Reader, StoreError};
 use workflow::{Finding, State};
 
 /// A configured source and the state of its evidence.
@@ -16,7 +16,7 @@ pub(crate) struct SourceRow {
     pub(crate) name: String,
     pub(crate) collector: String,
     pub(crate) sample: bool,
-    /// `complete`, `incomplete`, `suspect`, `failed`, `stale`, `never collected`.
+    /// `complete`, `incomplete`, `suspect`, `failed`, `stale`, `damaged`, `never collected`.
     pub(crate) evidence: String,
     /// Why it is not complete and fresh.
     pub(crate) why: Vec<String>,
@@ -29,10 +29,18 @@ pub(crate) struct SourceRow {
 /// Every configured source as of `now`.
 pub(crate) fn sources(settings: &Settings, reader: &Reader, now: Timestamp) -> Result<Vec<SourceRow>, Failure> {
     let mut rows = Vec::new();
+    let damaged = super::inputs::damaged(reader)?;
     for source in &settings.sources {
-        let latest = reader.latest_snapshot(&source.name, now)?;
-        let complete = reader.last_complete_snapshot(&source.name, now)?;
+        let latest = readable(reader.latest_snapshot(&source.name, now))?;
+        let complete = readable(reader.last_complete_snapshot(&source.name, now))?;
+        let row = reader.latest_row(&source.name, now)?;
+        let problem = row.as_ref().and_then(|row| damaged.get(&row.id).cloned());
+        let problem = problem.or_else(|| {
+            (latest.is_none() && row.is_some())
+                .then(|| "the stored evidence is damaged: see `evidenced scrub`".to_owned())
+        });
         let (evidence, why) = match &latest {
+            _ if problem.is_some() => ("damaged".to_owned(), problem.into_iter().collect()),
             None => ("never collected".to_owned(), vec!["no snapshot is in the log".to_owned()]),
             Some(sealed) => freshness(sealed.value(), source.max_age, now),
         };
@@ -42,13 +50,21 @@ pub(crate) fn sources(settings: &Settings, reader: &Reader, now: Timestamp) -> R
             sample: source.sample,
             evidence,
             why,
-            last_snapshot: latest.as_ref().map(|sealed| sealed.value().id.clone()),
+            last_snapshot: row.map(|row| row.id),
             last_complete: complete.map(|sealed| sealed.value().finished_at),
             members: latest.as_ref().map(|sealed| sealed.value().completeness.counted),
             next_run: source.schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
         });
     }
     Ok(rows)
+}
+
+/// A snapshot whose bytes are not what was sealed is shown as damaged, and does not keep the others from being shown.
+fn readable<T>(found: Result<Option<T>, StoreError>) -> Result<Option<T>, Failure> {
+    match found {
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        found => Ok(found?),
+    }
 }
 
 /// A loaded check and its last evaluation.

@@ -126,6 +126,30 @@ pub(super) const STORE: &[Key] = &[
         "\"file:./evidence/blobs\"",
         "folder of the captured bytes; absent: `blobs` in the store's folder",
     ),
+    key(
+        "scrub_rate",
+        Kind::Text,
+        default("\"10 MiB/s\""),
+        "\"10 MiB/s\"",
+        "how fast `evidenced run` looks through everything stored for damage, once a day; \"off\": never",
+    ),
+];
+
+pub(super) const RETENTION: &[Key] = &[
+    key(
+        "default",
+        Kind::Duration,
+        Absent::Nothing,
+        "\"1095d\"",
+        "snapshots of a source without `retention` are erased by `evidenced retention run` after this; absent: never",
+    ),
+    key(
+        "evaluations",
+        Kind::Duration,
+        Absent::Nothing,
+        "\"1095d\"",
+        "evaluations and findings that ended are erased after this; absent: never",
+    ),
 ];
 
 pub(super) const LOG: &[Key] = &[
@@ -233,6 +257,13 @@ pub(super) const SOURCE: &[Key] = &[
         "\"24h\"",
         "older evidence is stale and passes no check; absent: the collector's",
     ),
+    key(
+        "retention",
+        Kind::Duration,
+        Absent::Nothing,
+        "\"730d\"",
+        "its snapshots are erased by `evidenced retention run` after this; absent: [retention] says",
+    ),
     key("expect_empty", Kind::Boolean, default("false"), "false", "an empty population is right, not suspect"),
     key(
         "drop_guard_percent",
@@ -334,6 +365,12 @@ pub(super) const SERVE: &[Key] = &[key(
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "organisation", times: Times::Once, help: "Whose evidence it is.", keys: ORGANISATION },
     Section { name: "store", times: Times::Once, help: "Where the evidence is kept.", keys: STORE },
+    Section {
+        name: "retention",
+        times: Times::Once,
+        help: "How long evidence is kept. Nothing is erased but by `evidenced retention`.",
+        keys: RETENTION,
+    },
     Section { name: "log", times: Times::Once, help: "The signed log over everything sealed.", keys: LOG },
     Section {
         name: "log.witness",
@@ -388,12 +425,8 @@ pub(super) const SECTIONS: &[Section] = &[
 ];
 
 /// Sections and keys of the design that this version has not got. Refused, because ignoring them would promise them.
-pub(super) const LATER: &[(&[&str], &str)] = &[
-    (&["reviews"], "access reviews"),
-    (&["audits"], "internal audits"),
-    (&["notify"], "notifications"),
-    (&["retention"], "retention"),
-];
+pub(super) const LATER: &[(&[&str], &str)] =
+    &[(&["reviews"], "access reviews"), (&["audits"], "internal audits"), (&["notify"], "notifications")];
 
 /// The keys of a source of this collector beyond [`SOURCE`].
 pub(super) fn collector_keys(spec: &CollectorSpec) -> Vec<Key> {

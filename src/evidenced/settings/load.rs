@@ -2,13 +2,15 @@
 
 use super::document::KeyPath;
 use super::fields::{Fields, Reading, kind_of};
-use super::keys::{CHECKS, LATER, LOG, ORGANISATION, SECTIONS, SERVE, STORE};
+use super::keys::{CHECKS, LATER, LOG, ORGANISATION, RETENTION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
 use super::suggest::did_you_mean;
 use super::{
-    Checks, LogSettings, Organisation, Serve, Settings, StoreSettings, handover, register, sources, timestamp, witness,
+    Checks, LogSettings, Organisation, Retention, Serve, Settings, StoreSettings, handover, register, sources,
+    timestamp, witness,
 };
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use model::{CollectorSpec, Digest};
 use serde_json::{Map, Value};
@@ -71,6 +73,7 @@ pub(super) fn load_in(
             file: absolute,
             organisation: draft.organisation,
             store: draft.store,
+            retention: draft.retention,
             log: draft.log,
             sources: draft.sources,
             checks: draft.checks,
@@ -88,6 +91,7 @@ pub(super) fn load_in(
 struct Draft {
     organisation: Organisation,
     store: StoreSettings,
+    retention: Retention,
     log: LogSettings,
     sources: Vec<super::Source>,
     checks: Checks,
@@ -111,6 +115,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
     let organisation = organisation(&section("organisation", ORGANISATION));
     let zone = organisation.as_ref().map_or(TimeZone::UTC, |organisation| organisation.timezone.clone());
     let store = store(&section("store", STORE));
+    let retention = retention(&section("retention", RETENTION));
     let log = log(&section("log", LOG));
     let sources = sources::sources(reading, value("sources"), specs, &zone);
     // a source whose own keys are wrong still exists for the register
@@ -126,6 +131,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
     Some(Draft {
         organisation: organisation?,
         store: store?,
+        retention: retention?,
         log: log?,
         sources,
         checks: checks?,
@@ -217,7 +223,36 @@ fn store(fields: &Fields<'_>) -> Option<StoreSettings> {
     let dir = folder("url", "sqlite:", &["postgres", "postgresql"]);
     let blobs =
         if fields.has("blobs") { folder("blobs", "file:", &["s3"]) } else { dir.as_ref().map(|dir| dir.join("blobs")) };
-    Some(StoreSettings { dir: dir?, blobs: blobs? })
+    let scrub_rate = fields.text("scrub_rate").and_then(|text| {
+        let rate = rate(&text);
+        if rate.is_none() {
+            fields.problem(
+                "scrub_rate",
+                format!("`scrub_rate` in [store] is no rate: `{text}`"),
+                "write it like `10 MiB/s` or `500 KiB/s`, or `off`",
+            );
+        }
+        rate
+    });
+    Some(StoreSettings { dir: dir?, blobs: blobs?, scrub_rate: scrub_rate? })
+}
+
+/// Bytes a second: `10 MiB/s`; none of them for `off`.
+#[expect(clippy::option_option, reason = "the outer one says whether it is a rate at all")]
+fn rate(text: &str) -> Option<Option<u64>> {
+    if text == "off" {
+        return Some(None);
+    }
+    Some(Some(super::bytes_a_second(text)?))
+}
+
+fn retention(fields: &Fields<'_>) -> Option<Retention> {
+    fields.refuse_unknown(&[]);
+    let duration = |name: &str| -> Option<Option<SignedDuration>> {
+        if fields.has(name) { fields.duration(name).map(|(duration, _)| Some(duration)) } else { Some(None) }
+    };
+    let (default, evaluations) = (duration("default"), duration("evaluations"));
+    Some(Retention { default: default?, evaluations: evaluations? })
 }
 
 fn log(fields: &Fields<'_>) -> Option<LogSettings> {

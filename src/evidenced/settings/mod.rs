@@ -50,6 +50,9 @@ pub(crate) struct Settings {
     pub(crate) organisation: Organisation,
     /// Where it is kept.
     pub(crate) store: StoreSettings,
+    #[expect(dead_code, reason = "erasure lands next")]
+    /// How long it is kept.
+    pub(crate) retention: Retention,
     /// The log over it.
     pub(crate) log: LogSettings,
     /// The systems it comes from, sorted by name.
@@ -92,6 +95,17 @@ pub(crate) struct StoreSettings {
     pub(crate) dir: PathBuf,
     /// The folder of the captured bytes.
     pub(crate) blobs: PathBuf,
+    /// Bytes a second at which the daemon scrubs; none: it does not.
+    pub(crate) scrub_rate: Option<u64>,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// Of the snapshots of a source that says nothing itself; none: they are kept for ever.
+    pub(crate) default: Option<SignedDuration>,
+    /// Of evaluations, and of findings that ended.
+    pub(crate) evaluations: Option<SignedDuration>,
 }
 
 /// `[log]`
@@ -126,6 +140,8 @@ pub(crate) struct Source {
     pub(crate) schedule: Option<Schedule>,
     /// Older evidence is stale.
     pub(crate) max_age: SignedDuration,
+    /// Its snapshots may be erased after this; none: as `[retention]` says.
+    pub(crate) retention: Option<SignedDuration>,
     /// An empty population is right.
     pub(crate) expect_empty: bool,
     /// A population that shrinks by more is suspect.
@@ -152,6 +168,19 @@ pub(crate) struct Checks {
 pub(crate) struct Serve {
     /// Loopback address; none: no pages.
     pub(crate) listen: Option<SocketAddr>,
+}
+
+/// Bytes a second, of a text like `10 MiB/s`; none when it is not one, or less than one.
+pub(crate) fn bytes_a_second(text: &str) -> Option<u64> {
+    let (number, unit) = text.strip_suffix("/s")?.split_once(' ')?;
+    let factor = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).filter(|rate| *rate > 0)
 }
 
 #[cfg(test)]

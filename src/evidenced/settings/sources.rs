@@ -90,11 +90,23 @@ fn source<'a>(
     } else {
         default_max_age(reading, spec, place)
     };
+    let retention = if common.has("retention") { Some(common.duration("retention")?.0) } else { None };
+    if let (Some(retention), Some(max_age)) = (retention, max_age)
+        && retention < max_age
+    {
+        common.problem(
+            "retention",
+            format!("`retention` in {} is shorter than `max_age`", common.label),
+            "keep evidence at least as long as it counts as fresh",
+        );
+        return None;
+    }
     Some(Source {
         name: name.to_owned(),
         collector,
         schedule: schedule.ok()?,
         max_age: max_age?,
+        retention,
         expect_empty: expect_empty?,
         drop_guard_percent: drop_guard?,
         sample: sample?,

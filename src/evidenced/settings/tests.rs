@@ -254,7 +254,6 @@ fn what_this_version_has_not_got_is_refused_by_name() {
     for (text, place) in [
         ("[audits.x]", "evidenced.toml:13:2: `audits` is not in this version"),
         ("[notify.x]", "evidenced.toml:13:2: `notify` is not in this version"),
-        ("[retention]", "evidenced.toml:13:2: `retention` is not in this version"),
     ] {
         let problems = Folder::new().problems(&source_with(text));
         assert!(problems.len() == 1 && problems[0].starts_with(place), "{problems:?}");

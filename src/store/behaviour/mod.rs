@@ -1,6 +1,7 @@
 //! The store as its users see it: one kind of claim to a file.
 
 mod crash;
+mod daily;
 mod forks;
 mod fsck;
 mod full_disk;

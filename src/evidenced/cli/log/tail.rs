@@ -89,6 +89,16 @@ fn what(body: &Body) -> String {
         }
         Body::KeyRotation { to, .. } => format!("signed by {to} from here on"),
         Body::Restore { size, .. } => format!("taken up again at {size} entries after a restore or copy"),
+        Body::Damage { damaged, mended } => format!("{damaged} stored things damaged, {mended} mended"),
+        Body::Hold { hold, source, snapshot } => {
+            let what = source.as_ref().or(snapshot.as_ref()).map_or("", String::as_str);
+            format!("{hold} holds {what}")
+        }
+        Body::Release { hold } => format!("{hold} released"),
+        Body::Erasure { entries } => {
+            let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
+            format!("documents of {} erased", entries.join(", "))
+        }
         Body::IdentityMap | Body::Unknown { .. } => String::new(),
     }
 }
