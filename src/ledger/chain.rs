@@ -27,6 +27,17 @@ pub enum ChainError {
         /// The key.
         key: String,
     },
+    /// A handover of an entry that changes no key, or under which there is no such entry.
+    #[error("the checkpoint of {size} entries does not cover an entry {index} that changes the key")]
+    NoChange {
+        /// The entry.
+        index: u64,
+        /// Entries the checkpoint covers.
+        size: u64,
+    },
+    /// A handover that one of the two keys has not signed.
+    #[error(transparent)]
+    Unsigned(#[from] CheckpointError),
     /// A change from a key that was not in force.
     #[error("entry {index} changes the key `{found}`, in force was `{expected}`")]
     NotInForce {
@@ -99,6 +110,17 @@ impl KeyChain {
         self.genesis == *key || self.later.iter().any(|(_, later)| later == key)
     }
 
+    /// Verifies what a former key says of the one after it: a checkpoint over the entry at `index`, signed with both. Without
+    /// it, that entry is only the later key's own claim. Its root is still to be compared with that of the entries.
+    pub fn handover(&self, index: u64, text: impl AsRef<[u8]>) -> Result<SignedCheckpoint, ChainError> {
+        let checkpoint = self.open(text)?;
+        let size = checkpoint.size();
+        let change = self.changes().find(|(entry, ..)| *entry == index && index < size);
+        let Some((_, former, _)) = change else { return Err(ChainError::NoChange { index, size }) };
+        checkpoint.verify_also(former)?;
+        Ok(checkpoint)
+    }
+
     /// Reads a checkpoint and verifies the signature of the key that is in force at its size.
     pub fn open(&self, text: impl AsRef<[u8]>) -> Result<SignedCheckpoint, CheckpointError> {
         let claimed = crate::Checkpoint::parse(Note::parse(text.as_ref())?.text())?;
@@ -163,6 +185,22 @@ mod tests {
         let unreadable = Body::KeyRotation { from: one.verifier().to_string(), to: "x".into() };
         assert!(matches!(chain.follow(1, &unreadable), Err(ChainError::Key { .. })));
         assert_eq!(chain.current(), one.verifier());
+    }
+
+    #[test]
+    fn a_handover_is_signed_by_both_and_covers_the_entry() {
+        let (one, two) = (key(1), key(2));
+        let mut chain = KeyChain::of(one.verifier().clone());
+        chain.follow(5, &change(&one, &two)).unwrap();
+        let by_new = signed(&two, 6);
+        let mut both = SignedCheckpoint::open(&by_new, two.verifier()).unwrap();
+        both.sign_also(&one).unwrap();
+        assert_eq!(chain.handover(5, both.text()).unwrap().size(), 6);
+        assert!(matches!(chain.handover(4, both.text()), Err(ChainError::NoChange { .. })));
+        // the later key's own claim
+        chain.handover(5, by_new).unwrap_err();
+        // the former key's word on a log that does not have the entry yet
+        chain.handover(5, signed(&one, 5)).unwrap_err();
     }
 
     #[test]

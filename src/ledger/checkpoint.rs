@@ -168,9 +168,14 @@ impl SignedCheckpoint {
         Ok(self.note.sign_also(key)?)
     }
 
+    /// Verifies that `key` signed it too.
+    pub fn verify_also(&self, key: &VerifierKey) -> Result<(), CheckpointError> {
+        Ok(self.note.verify(key)?)
+    }
+
     /// Whether `key` signed it too. A line that names the key and is not its own is no signature.
     pub fn is_signed_by(&self, key: &VerifierKey) -> bool {
-        self.note.verify(key).is_ok()
+        self.verify_also(key).is_ok()
     }
 
     /// Adds a witness's line.

@@ -28,6 +28,14 @@ pub(crate) fn opening(index: u64) -> String {
     format!("log/openings/{index}.txt")
 }
 
+/// Folder of the checkpoints that show how the log's key changed.
+pub(crate) const ROTATIONS: &str = "log/rotation/";
+
+/// The first checkpoint with both signatures after the entry at `index` changed the log's key.
+pub(crate) fn rotation(index: u64) -> String {
+    format!("{ROTATIONS}{index}")
+}
+
 pub(crate) fn proof(index: u64) -> String {
     format!("log/proofs/{index}.tlog-proof")
 }

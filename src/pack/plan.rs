@@ -32,6 +32,8 @@ pub struct Plan {
     pub to: Timestamp,
     /// The log's public key; its name is the log's origin.
     pub log_key: VerifierKey,
+    /// For each entry that changed the log's key, by its index: the first checkpoint that both keys signed.
+    pub rotations: Vec<(u64, String)>,
     /// The signed checkpoint everything is proven against.
     pub checkpoint: String,
     /// Log positions of the sealed documents to ship: snapshots, evaluations, finding events, identity maps ... Any order.

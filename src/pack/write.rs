@@ -129,6 +129,9 @@ impl Writer<'_> {
     fn log(&mut self) -> Result<(), PackError> {
         let checkpoint = self.checkpoint.text();
         self.add(layout::CHECKPOINT, checkpoint.as_bytes())?;
+        for (index, checkpoint) in &self.plan.rotations {
+            self.add(&layout::rotation(*index), checkpoint.as_bytes())?;
+        }
         self.add(layout::LOG_KEY, format!("{}\n", self.plan.log_key).as_bytes())?;
         self.add(layout::LOG_KEY_PEM, manifest::pem(&self.plan.log_key).as_bytes())?;
         let mut lines = Lines::new(self.source, self.checkpoint.size());

@@ -67,6 +67,9 @@ fn a_real_witness_cosigns_what_others_verify_and_the_pack_carries_it() {
     ];
     witness::judge(&audit.path("."), &judged);
 
+    let doctor = audit.run(&["doctor"]).stdout;
+    assert!(doctor.contains(&format!("witness `{}` cosigned {size} of {size} entries", witness::NAME)), "{doctor}");
+
     // proofs are self-contained: the cosignature comes along
     let proof = audit.run(&["log", "prove", "0"]);
     assert!(proof.stdout.contains(&format!("— {} ", witness::NAME)), "{}", proof.stdout);

@@ -3,8 +3,9 @@
 use super::{Finding, Level};
 use crate::line;
 use crate::settings::{SecretRef, Settings, Source};
+use ledger::cosignature;
 use model::Timestamp;
-use model::time::duration_text;
+use model::time::{duration_text, seconds_text};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -179,6 +180,54 @@ pub(super) fn evidence(settings: &Settings) -> Option<Finding> {
         ),
         "bring the named files back from a backup, then run `evidenced scrub`; `evidenced scrub` lists all of them",
     ))
+}
+
+/// What outside the store tells a rolled back or doubled copy: the mirror, the witnesses.
+pub(super) fn elsewhere(settings: &Settings) -> Vec<Finding> {
+    let area = "log";
+    // that the store cannot be read is said already
+    let Ok(reader) = line::reader(settings) else { return Vec::new() };
+    let mut findings = Vec::new();
+    match reader.behind(settings.log.mirror.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(problem)) => findings.push(Finding::fail(
+            area,
+            format!("this store is not the newest copy of its log: {problem}"),
+            "bring back the newest copy, or go on from this one: `evidenced log restore --help`",
+        )),
+        Err(error) => findings.push(Finding::fail(area, error.to_string(), error.help().unwrap_or_default())),
+    }
+    if settings.log.mirror.is_none() && settings.log.witnesses.is_empty() {
+        // a choice, and no fault: it must not keep a sound installation from being called one
+        findings.push(Finding::ok(
+            area,
+            "no mirror and no witness is configured: nothing outside the store would tell a rolled back or doubled copy",
+        ));
+    }
+    let (Ok(checkpoint), Ok(cosigned)) = (reader.checkpoint(), reader.cosigned()) else { return findings };
+    for witness in &settings.log.witnesses {
+        let name = witness.name();
+        let last = cosigned.iter().find(|cosigned| cosigned.names(&witness.key));
+        let verified =
+            last.map(|last| (last.checkpoint().size(), cosignature::verify(last.checkpoint(), &witness.key)));
+        findings.push(match verified {
+            Some((size, Ok(at))) => {
+                let of = format!(
+                    "witness `{name}` cosigned {size} of {} entries at {}",
+                    checkpoint.size(),
+                    seconds_text(at)
+                );
+                Finding::ok(area, of)
+            }
+            Some((_, Err(error))) => Finding::fail(area, error.to_string(), "run `evidenced log witness`"),
+            None => Finding::warn(
+                area,
+                format!("witness `{name}` has cosigned nothing yet"),
+                "run `evidenced log witness`: it says what stands in the way",
+            ),
+        });
+    }
+    findings
 }
 
 /// Room on the store's disk.

@@ -65,6 +65,7 @@ pub(crate) async fn doctor(settings: &Settings, which: Option<&str>) -> Vec<Find
     findings.push(host::key(settings));
     findings.push(host::store(settings));
     findings.extend(host::evidence(settings));
+    findings.extend(host::elsewhere(settings));
     findings.push(host::disk(&settings.store.dir));
     findings.extend(host::trusted_time(settings, Timestamp::now()));
     let mut skews = Vec::new();

@@ -79,6 +79,7 @@ impl Line {
             from,
             to,
             log_key: signing_key(&settings)?.verifier().clone(),
+            rotations: store_reader.rotations()?,
             checkpoint: store_reader.checkpoint()?.text().clone(),
             items: items(&store_reader, from, to, &checked.evaluations)?,
             checks: checks

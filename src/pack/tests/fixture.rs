@@ -275,6 +275,7 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
         from: at("2026-02-01T00:00:00Z"),
         to: at("2026-02-28T23:59:59Z"),
         log_key: key().verifier().clone(),
+        rotations: Vec::new(),
         checkpoint: log.checkpoint(&key()),
         items: vec![map, finding, hr, aws, sample, evaluated],
         checks: vec![CheckFile {

@@ -214,10 +214,11 @@ fn checkpoint_holds(
         return Ok(());
     };
     match kept {
-        Kept::Rotation(index) => match scene.chain.changes().find(|(entry, ..)| *entry == index) {
-            Some((_, former, _)) if index < checkpoint.size() && checkpoint.is_signed_by(former) => {}
-            _ => return Err(format!("it does not show that the former key signed entry {index}")),
-        },
+        Kept::Rotation(index) => {
+            if let Err(error) = scene.chain.handover(index, checkpoint.text()) {
+                return Err(format!("it does not show that the former key signed entry {index}: {error}"));
+            }
+        }
         Kept::Cosigned(id) if checkpoint.signatures().iter().any(|line| line.id == id) => {}
         Kept::Cosigned(_) => return Err("the witness it is named after has not cosigned it".to_owned()),
     }
