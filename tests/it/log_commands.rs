@@ -74,6 +74,7 @@ fn a_rotated_key_signs_with_the_old_one_and_then_alone() {
     let audit = audit();
     let old = log_key(&audit);
     audit.json(0, &["collect"]);
+    audit.write("pinned", &audit.run(&["log", "checkpoint"]).stdout);
     let rotated = audit.json(0, &["log", "rotate"]);
     let new: VerifierKey = rotated["log_key"].as_str().unwrap().parse().unwrap();
     let file = rotated["key_file"].as_str().unwrap();
@@ -106,6 +107,17 @@ fn a_rotated_key_signs_with_the_old_one_and_then_alone() {
     SignedCheckpoint::open(&text, &new).unwrap();
     assert!(SignedCheckpoint::open(&text, &old).is_err());
     audit.assert_sound();
+
+    // whoever has either key verifies what is handed over, and the store itself
+    assert_eq!(audit.run(&["pack", "create", "-o", "pack.zip"]).code, 0);
+    for what in ["pack.zip", "evidence"] {
+        for key in [&old, &new] {
+            let verified = audit.json(0, &["verify", what, "--key", &key.to_string(), "--checkpoint", "pinned"]);
+            let proven = verified["proven"].to_string();
+            assert!(proven.contains("whoever has only that one gets to this one"), "{what}: {proven}");
+            assert!(proven.contains("continues the one you pinned"), "{what}: {proven}");
+        }
+    }
     let again = audit.json(0, &["log", "rotate"]);
     assert_ne!(again["log_key"], rotated["log_key"]);
 }

@@ -1,6 +1,7 @@
 //! Packs as whoever makes and whoever receives them sees them.
 
 mod fixture;
+mod rotation;
 mod shell;
 mod streaming;
 mod tamper;

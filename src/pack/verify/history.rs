@@ -3,7 +3,7 @@
 //! Nothing here trusts an entry; what it says counts once the tree over all of them has the root a checkpoint signs.
 
 use super::findings::Findings;
-use ledger::{Body, Entry, Frontier, KeyChain, Node, SignedCheckpoint, SlotOutcome, VerifierKey};
+use ledger::{Body, Entry, Frontier, KeyChain, Node, SignedCheckpoint, SlotOutcome};
 use model::time::seconds_text;
 use model::{Digest, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,17 +205,5 @@ impl History {
                 self.erased
             ));
         }
-    }
-}
-
-/// Says whether `expected`, had by another channel, is a key of this log, and how its keys changed.
-pub(super) fn compare_keys(chain: &KeyChain, expected: Option<&VerifierKey>, place: &str, findings: &mut Findings) {
-    if let Some(expected) = expected.filter(|expected| !chain.contains(expected)) {
-        findings.problem(place, format!("the log's key is {}, not the expected key {expected}", chain.current()));
-    }
-    for (index, before, after) in chain.changes().take(10) {
-        findings.prove(format!(
-            "entry {index}, under the key {before}, made {after} the log's key: it signs what comes after"
-        ));
     }
 }

@@ -1,7 +1,8 @@
 //! The log of a pack: checkpoint, all entries, the root of their tree, the chains of their series.
 
 use super::anchors::Stamps;
-use super::history::{History, MAX_LINE, compare_keys};
+use super::history::{History, MAX_LINE};
+use super::rotations::Rotations;
 use super::{Examination, MAX_SMALL, VerifyOptions};
 use crate::error::VerifyError;
 use crate::layout;
@@ -46,10 +47,15 @@ impl Examination {
         }
         let stamps =
             Stamps::of(ANCHORS, self.container.below(ANCHORS).filter_map(|(_, path, _)| path.strip_prefix(ANCHORS)));
-        let sizes = stamps.sizes().chain(options.pinned_size()?);
+        let rotations = {
+            let names =
+                self.container.below(layout::ROTATIONS).filter_map(|(_, path, _)| path.strip_prefix(layout::ROTATIONS));
+            Rotations::of(layout::ROTATIONS, names, &|path| self.container.read(path, MAX_SMALL))
+        };
+        let sizes = stamps.sizes().chain(options.pinned_size()?).chain(rotations.sizes());
         let wanted = manifest.items.iter().map(|item| item.log_index).collect();
         if let Some(history) = self.entries(History::new(wanted, sizes)) {
-            self.whole(&history, manifest, &stamps, options, &log);
+            self.whole(&history, manifest, &stamps, &rotations, options, &log);
             log.snapshots = history.snapshots;
             log.entries = history.kept();
         }
@@ -105,6 +111,7 @@ impl Examination {
         history: &History,
         manifest: &PackManifest,
         stamps: &Stamps,
+        rotations: &Rotations,
         options: &VerifyOptions,
         log: &Log,
     ) {
@@ -121,7 +128,7 @@ impl Examination {
                 "its first entry and those that change the key do not lead to the key that signed the checkpoint",
             );
         };
-        compare_keys(chain, options.expected_key.as_ref(), layout::LOG_KEY, findings);
+        rotations.examine(chain, history, options.expected_key.as_ref(), layout::LOG_KEY, findings);
         findings.prove(format!(
             "log/entries.jsonl is the whole log {}: {size} entries, none missing, in the order the checkpoint signs, each series without a gap",
             checkpoint.origin()

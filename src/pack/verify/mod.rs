@@ -11,6 +11,7 @@ mod log;
 mod policy;
 mod published;
 mod report;
+mod rotations;
 mod witnesses;
 
 pub use policy::{Policy, TimestampRule, WitnessRule};

@@ -6,7 +6,8 @@
 use super::anchors::Stamps;
 use super::container::{open_plain, stream_file};
 use super::findings::Findings;
-use super::history::{self, History};
+use super::history::History;
+use super::rotations::Rotations;
 use super::{MAX_SMALL, VerifyOptions, VerifyReport};
 use crate::error::VerifyError;
 use ledger::tiles::{WIDTH, new_tiles};
@@ -26,6 +27,8 @@ const MAX_OPENINGS: u64 = 10_000_000;
 
 /// Where a store keeps timestamp tokens.
 const ANCHORS: &str = "anchors/";
+/// Where it keeps what shows that its key changed, below the published log.
+const ROTATIONS: &str = "rotation/";
 
 /// Where things are.
 pub(super) struct Published {
@@ -72,7 +75,11 @@ impl Published {
         };
         let stamped = self.stamped();
         let stamps = Stamps::of(ANCHORS, stamped.iter().map(String::as_str));
-        let mut history = History::new(BTreeSet::new(), stamps.sizes().chain(pinned));
+        let changed = list(&self.log.join(ROTATIONS));
+        let rotations = Rotations::of(ROTATIONS, changed.iter().map(String::as_str), &|path| {
+            read(&self.log.join(path), MAX_SMALL).map_err(|error| format!("it cannot be read: {error}"))
+        });
+        let mut history = History::new(BTreeSet::new(), stamps.sizes().chain(pinned).chain(rotations.sizes()));
         let Some(mut tiles) = Tiles::list(&self.log, size, findings) else { return };
         let all_read = self.entries(size, &mut history, &mut tiles, findings);
         for problem in std::mem::take(&mut history.problems) {
@@ -96,7 +103,7 @@ impl Published {
             "the published log {} is whole: {size} entries, none missing, in the order the checkpoint signs, each series without a gap, and every tile shows them",
             checkpoint.origin(),
         ));
-        history::compare_keys(chain, options.expected_key.as_ref(), "checkpoint", findings);
+        rotations.examine(chain, &history, options.expected_key.as_ref(), "checkpoint", findings);
         if let Some(pinned) = &options.pinned_checkpoint {
             history.compare_with_pinned(pinned, chain, "checkpoint", findings);
         }
