@@ -1,6 +1,9 @@
 //! Packs as whoever makes and whoever receives them sees them.
 
+mod bits;
 mod fixture;
+mod hostile;
+mod mutated;
 mod rotation;
 mod shell;
 mod streaming;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn files(folder: &Path) -> Vec<String> {
+pub(super) fn files(folder: &Path) -> Vec<String> {
     fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -142,7 +142,7 @@ fn files_added_removed_swapped_or_linked_are_named() {
 }
 
 /// Alters a file and signs the pack again, as whoever holds the key of the log could.
-fn forge(change: impl FnOnce(&Path, &mut PackManifest)) -> (tempfile::TempDir, PathBuf) {
+pub(super) fn forge(change: impl FnOnce(&Path, &mut PackManifest)) -> (tempfile::TempDir, PathBuf) {
     let (folder, path) = pack(Form::Folder);
     let mut manifest: PackManifest = serde_json::from_slice(&fs::read(path.join(MANIFEST)).unwrap()).unwrap();
     change(&path, &mut manifest);
@@ -163,7 +163,7 @@ fn forge(change: impl FnOnce(&Path, &mut PackManifest)) -> (tempfile::TempDir, P
     (folder, path)
 }
 
-const HR: &str = "evidence/hr/2026-02-01/20260201T000000Z-hr-1";
+pub(super) const HR: &str = "evidence/hr/2026-02-01/20260201T000000Z-hr-1";
 
 fn replace(path: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(path).unwrap();
