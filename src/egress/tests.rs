@@ -1,6 +1,7 @@
 //! What the door does, watched with real connections to a server that misbehaves on demand.
 
 mod adapters;
+mod authority;
 mod bounds;
 mod files;
 mod recording;

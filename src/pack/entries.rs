@@ -1,9 +1,10 @@
 //! The log's entries as one file of lines, read through once for the tree and once for the bytes.
 
+use crate::anchors::Waiting;
 use crate::error::PackError;
 use crate::plan::Source;
-use ledger::tree::{inclusion_proof, leaf_hash};
-use ledger::{Body, Entry, Inclusion, MemoryNodes, SignedCheckpoint};
+use ledger::tree::{consistency_proof, inclusion_proof, leaf_hash};
+use ledger::{Body, Consistency, Entry, Inclusion, KeyChain, MemoryNodes, SignedCheckpoint};
 use model::Timestamp;
 use std::io::{self, Read};
 
@@ -12,6 +13,10 @@ pub(crate) struct Entries {
     nodes: MemoryNodes,
     /// Length of all lines.
     pub(crate) bytes: u64,
+    /// The keys of the log.
+    pub(crate) chain: KeyChain,
+    /// How long its entries waited for their timestamp tokens.
+    pub(crate) waiting: Waiting,
     /// Log position, time and digest of every configuration that was in force.
     pub(crate) configurations: Vec<(u64, Timestamp, String)>,
 }
@@ -19,7 +24,13 @@ pub(crate) struct Entries {
 impl Entries {
     /// Reads every entry and compares the root of their tree with the checkpoint's.
     pub(crate) fn load(source: &dyn Source, checkpoint: &SignedCheckpoint) -> Result<Self, PackError> {
-        let mut entries = Self { nodes: MemoryNodes::new(), bytes: 0, configurations: Vec::new() };
+        let mut entries = Self {
+            nodes: MemoryNodes::new(),
+            bytes: 0,
+            chain: KeyChain::of(checkpoint.key().clone()),
+            waiting: Waiting::default(),
+            configurations: Vec::new(),
+        };
         for index in 0..checkpoint.size() {
             let entry = read(source, index)?;
             let unproven = |problem: String| PackError::Unproven { what: format!("entry {index}"), problem };
@@ -31,6 +42,15 @@ impl Entries {
             if let Body::Configuration { digest } = &decoded.body {
                 entries.configurations.push((index, decoded.at, digest.to_string()));
             }
+            entries.waiting.follow(index, &decoded);
+            let known = match &decoded.body {
+                Body::Genesis { log_key, .. } => log_key
+                    .parse()
+                    .map(|key| entries.chain = KeyChain::of(key))
+                    .map_err(|error: ledger::KeyError| error.to_string()),
+                body => entries.chain.follow(index, body).map_err(|error| error.to_string()),
+            };
+            known.map_err(unproven)?;
             entries.nodes.push(leaf_hash(&entry)).map_err(|error| unproven(error.to_string()))?;
         }
         if entries.nodes.root() != checkpoint.root() {
@@ -46,6 +66,16 @@ impl Entries {
     pub(crate) fn inclusion(&self, index: u64) -> Result<Inclusion, PackError> {
         inclusion_proof(&self.nodes, index, self.nodes.size())
             .map_err(|error| PackError::Unproven { what: format!("entry {index}"), problem: error.to_string() })
+    }
+}
+
+impl Entries {
+    /// The proof that the log grew from its first `old_size` entries to all of them.
+    pub(crate) fn growth(&self, old_size: u64) -> Result<Consistency, PackError> {
+        consistency_proof(&self.nodes, old_size, self.nodes.size()).map_err(|error| PackError::Unproven {
+            what: format!("the growth of the log from {old_size} entries"),
+            problem: error.to_string(),
+        })
     }
 }
 

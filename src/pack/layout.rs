@@ -40,6 +40,26 @@ pub(crate) fn proof(index: u64) -> String {
     format!("log/proofs/{index}.tlog-proof")
 }
 
+/// The stamped checkpoint of a log of `size` entries; `ledger::timestamp` says what lies beside it.
+pub(crate) fn stamped(size: u64) -> String {
+    format!("log/anchors/{size}/checkpoint")
+}
+
+/// An authority's answer about it.
+pub(crate) fn stamp(size: u64, authority: &str) -> String {
+    format!("log/anchors/{size}/{authority}.tsr")
+}
+
+/// The growth from it to the pack's checkpoint.
+pub(crate) fn stamp_growth(size: u64) -> String {
+    format!("log/anchors/{size}/consistency")
+}
+
+/// The roots of an authority.
+pub(crate) fn authority_roots(authority: &str) -> String {
+    format!("log/anchors/roots/{authority}.pem")
+}
+
 pub(crate) fn check(name: &str) -> String {
     format!("checks/{}.sql", segment(name))
 }

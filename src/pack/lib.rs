@@ -17,6 +17,8 @@ mod tables;
 mod verify;
 
 #[cfg(feature = "write")]
+mod anchors;
+#[cfg(feature = "write")]
 mod entries;
 #[cfg(feature = "write")]
 mod plan;
@@ -43,8 +45,8 @@ pub use error::VerifyError;
 pub use manifest::{FileRecord, ItemRecord, PackManifest};
 #[cfg(feature = "write")]
 pub use plan::{
-    Applicability, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot, Source,
-    SourceError,
+    Applicability, Authority, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot,
+    Source, SourceError,
 };
 pub use verify::{Policy, Problem, TimestampRule, VerifyOptions, VerifyReport, WitnessRule, verify};
 #[cfg(feature = "write")]

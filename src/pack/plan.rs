@@ -17,6 +17,8 @@ pub trait Source {
     fn opening(&self, index: u64) -> Result<String, SourceError>;
     /// The document that opening describes.
     fn document(&self, index: u64) -> Result<Vec<u8>, SourceError>;
+    /// The stamped checkpoint and the authority's answer that the anchor entry at `index` names.
+    fn anchor(&self, index: u64) -> Result<(Vec<u8>, Vec<u8>), SourceError>;
     /// A response body or a derived table.
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, SourceError>;
 }
@@ -38,6 +40,10 @@ pub struct Plan {
     pub checkpoint: String,
     /// Log positions of the sealed documents to ship: snapshots, evaluations, finding events, identity maps ... Any order.
     pub items: Vec<u64>,
+    /// Log positions of the anchors whose timestamp tokens are shipped. Any order.
+    pub anchors: Vec<u64>,
+    /// The authorities the organisation trusts.
+    pub authorities: Vec<Authority>,
     /// The checks whose evaluations are shipped.
     pub checks: Vec<CheckFile>,
     /// The framework the pack is for; none: no one in particular.
@@ -67,6 +73,15 @@ impl Plan {
     pub(crate) fn collector(&self, id: &str) -> Option<&CollectorSpec> {
         self.collectors.iter().find(|spec| spec.id == id)
     }
+}
+
+/// A timestamping authority.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    /// Its name in anchor entries.
+    pub name: String,
+    /// Its roots, as PEM.
+    pub roots: String,
 }
 
 /// A check as its author wrote it.

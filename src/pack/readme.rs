@@ -137,12 +137,14 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
         ("checks/", "the checks themselves (SQL), ready to be performed again"),
         ("evidence.sqlite", "all tables in one database, for performing the checks again"),
         ("log/", "the whole log: entries, signed checkpoint, a proof for every document shipped, public key"),
+        ("log/anchors/", "timestamp tokens, each with the checkpoint it is over and the growth of the log from there"),
         ("verify.sh", "verifies the pack with bash, openssl and coreutils alone"),
         ("SHA256SUMS", "the digest of every file"),
         ("MANIFEST.json, .sig", "the same, signed with the key of the log"),
     ];
     files.retain(|(name, _)| match *name {
         "controls/" => !plan.frameworks.is_empty(),
+        "log/anchors/" => !plan.anchors.is_empty(),
         "evidence.sqlite" => plan.database.is_some(),
         "checks/" => !plan.checks.is_empty(),
         "findings/" => !facts.summary.findings.is_empty(),
@@ -210,6 +212,7 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
         ("Log".to_owned(), format!("{}, every entry of it in log/entries.jsonl", plan.log_key.name())),
         ("Key of the log".to_owned(), plan.log_key.to_string()),
     ];
+    pairs.push(("Trusted time".to_owned(), summary.waiting.text()));
     if summary.other > 0 {
         pairs.push(("Other documents".to_owned(), format!("{} (02_EVIDENCE_INDEX.csv)", summary.other)));
     }
@@ -259,7 +262,7 @@ fn what_it_proves(facts: &Facts<'_>) -> Vec<Block> {
             "The checks that are shipped are the files that were run, and each evaluation names the snapshots it used.",
         ]),
         Block::Heading("What it does not prove".to_owned()),
-        items(&NOT_PROVEN),
+        items(&not_proven(facts.summary)),
         Block::Text(format!(
             "The index, coverage, controls, findings and this page are summaries that {} made from the sealed documents; the \
              signature covers them, the log does not. So it is with evidence.sqlite. Where they differ from manifest.json, \
@@ -348,6 +351,21 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
                 .to_owned(),
         ));
     }
+    if !facts.plan.anchors.is_empty() {
+        blocks.push(Block::Text(
+            "8. A timestamp authority saw the log. Each folder log/anchors/SIZE holds the checkpoint of the first SIZE entries and \
+             the authority's answers about it, as they came; the name of a file is that of the authority, and ROOTS.pem its root \
+             certificates, from the authority itself. Each must say OK; the first entry that names the digest of the \
+             answer (sha256sum) is the one that stands for it. That the log only grew from there is in the file `consistency` \
+             (C2SP tlog-witness), or shown by the Python lines above over the first SIZE lines of the entries."
+                .to_owned(),
+        ));
+        blocks.push(Block::Code(
+            "for answer in log/anchors/*/*.tsr; do\n  \
+             openssl ts -verify -data \"$(dirname \"$answer\")/checkpoint\" -in \"$answer\" -CAfile ROOTS.pem\ndone"
+                .to_owned(),
+        ));
+    }
     if facts.plan.database.is_some() && !facts.plan.checks.is_empty() {
         blocks.push(Block::Heading("How to perform a check again".to_owned()));
         let as_of = facts.plan.database.as_ref().map(|database| database.as_of);
@@ -372,19 +390,29 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// What a pack does not prove, however well it verifies; the report says it too.
-pub(crate) const NOT_PROVEN: [&str; 6] = [
-    "That a source told the truth, or that the machine that collected was honest at that moment.",
-    "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
+pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 6] {
+    let when = if summary.waiting.last.is_some() { STAMPED } else { UNSTAMPED };
+    [
+        "That a source told the truth, or that the machine that collected was honest at that moment.",
+        "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
              the checkpoint when your engagement starts, keep it, and compare later packs with it (evidenced verify \
              --checkpoint KEPT). This log has no witness yet.",
-    "When things happened, beyond the clock of the collecting machine and the dates the sources sent. No timestamp \
-             authority countersigns this log yet. The order of the entries is proven.",
-    "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
+        when,
+        "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
              with the one above.",
-    "That a population was seen whole, beyond the completeness statement in each manifest: read its basis. \
+        "That a population was seen whole, beyond the completeness statement in each manifest: read its basis. \
              A snapshot that is not complete never supports a pass.",
-    "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
-];
+        "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
+    ]
+}
+
+const UNSTAMPED: &str = "When things happened, beyond the clock of the collecting machine and the dates the sources sent. \
+    No timestamp authority countersigns this log yet. The order of the entries is proven.";
+
+const STAMPED: &str = "When exactly things happened. A timestamp token proves that the entries under its checkpoint existed at \
+    its time, by the authority's clock, and that the entries which name it were written after it; it does not prove that they \
+    were written soon after what they speak of, or anything of entries that no token covers. Get the authority's root from the \
+    authority: the one in log/anchors/roots is the organisation's word.";
 
 const ROOT: &str = r#"python3 - <<'END'
 import base64, hashlib

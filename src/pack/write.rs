@@ -83,7 +83,7 @@ pub fn prepare(
             checkpoint.size()
         )));
     }
-    let entries = Entries::load(source, &checkpoint)?;
+    let mut entries = Entries::load(source, &checkpoint)?;
     let sink = Sink::create(target, form).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => PackError::Exists(target.to_owned()),
         _ => PackError::Write { path: target.display().to_string(), source: error },
@@ -92,13 +92,14 @@ pub fn prepare(
         plan,
         source,
         checkpoint,
+        summary: Summary { waiting: std::mem::take(&mut entries.waiting), ..Summary::default() },
         entries,
         sink,
         items: Vec::new(),
         folders: Taken::default(),
-        summary: Summary::default(),
     };
     writer.log()?;
+    writer.anchors()?;
     let total = items.len() as u64;
     for (done, index) in (1..).zip(items) {
         let path = writer.item(index)?;
@@ -110,11 +111,11 @@ pub fn prepare(
     writer.seal(signer, target)
 }
 
-struct Writer<'a> {
-    plan: &'a Plan,
-    source: &'a dyn Source,
-    checkpoint: SignedCheckpoint,
-    entries: Entries,
+pub(crate) struct Writer<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) source: &'a dyn Source,
+    pub(crate) checkpoint: SignedCheckpoint,
+    pub(crate) entries: Entries,
     sink: Sink,
     items: Vec<ItemRecord>,
     folders: Taken,
@@ -122,7 +123,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn add(&mut self, path: &str, bytes: &[u8]) -> Result<Digest, PackError> {
+    pub(crate) fn add(&mut self, path: &str, bytes: &[u8]) -> Result<Digest, PackError> {
         self.sink.add(path, bytes).map_err(|source| PackError::Write { path: path.to_owned(), source })
     }
 

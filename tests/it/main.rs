@@ -25,4 +25,5 @@ mod storage;
 mod strangers;
 mod support;
 mod traced;
+mod trusted_time;
 mod verifier;

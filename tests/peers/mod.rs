@@ -5,6 +5,7 @@ pub(crate) mod github;
 pub(crate) mod github_gaps;
 pub(crate) mod moto;
 pub(crate) mod tlog;
+pub(crate) mod tsa;
 pub(crate) mod witness;
 
 use crate::faults::{Request, Response, ask};

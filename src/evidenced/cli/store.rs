@@ -14,6 +14,13 @@ pub(super) async fn fsck(settings: &Settings, derive: bool, global: &Global) -> 
     let verifier = line::signing_key(settings)?;
     let verifier = verifier.verifier();
     let mut report = store::fsck(&line::paths(settings), verifier, &|_, _, _| {})?;
+    if report.problems.is_empty() {
+        let unproven = line::anchor::unproven(settings, &line::reader(settings)?)?;
+        let path = |authority: &str| PathBuf::from(format!("authority {authority}"));
+        report
+            .problems
+            .extend(unproven.into_iter().map(|(authority, problem)| Problem { path: path(&authority), problem }));
+    }
     let mut derived = 0;
     if derive && report.problems.is_empty() {
         let reader = line::reader(settings)?;

@@ -5,7 +5,7 @@
 
 use super::{Line, now};
 use crate::failure::Failure;
-use crate::settings::{Authority, LogSettings};
+use crate::settings::{Authority, LogSettings, Settings};
 use egress::Question;
 use jiff::{SignedDuration, Timestamp};
 use ledger::SignedCheckpoint;
@@ -53,6 +53,19 @@ pub(crate) struct Refused {
     pub(crate) help: String,
 }
 
+impl Asked {
+    /// Says in the program's log what came of it.
+    pub(crate) fn report(&self) {
+        let (authority, entries) = (self.authority.as_str(), self.size);
+        match &self.outcome {
+            Ok(stamped) => {
+                tracing::info!(authority, entries, at = %stamped.proven.gen_time, entry = stamped.index, "log stamped");
+            }
+            Err(Refused { problem, help }) => tracing::warn!(authority, entries, problem, help, "log not stamped"),
+        }
+    }
+}
+
 impl Line {
     /// Has the published checkpoint stamped by every authority that has not stamped all that was sealed. Only a store that can no
     /// longer be relied on is an error.
@@ -73,6 +86,17 @@ impl Line {
             asked.push(Asked { authority: authority.name.clone(), size: checkpoint.size(), outcome });
         }
         Ok(asked)
+    }
+
+    /// The same where nobody waits for a future. What does not come of it is said in the log and ends nothing.
+    pub(crate) fn anchor_now(&self) -> Result<(), Failure> {
+        if self.settings().log.authorities.is_empty() {
+            return Ok(());
+        }
+        let runtime = tokio::runtime::Handle::current();
+        let asked = tokio::task::block_in_place(|| runtime.block_on(self.anchor(None)))?;
+        asked.iter().for_each(Asked::report);
+        Ok(())
     }
 
     /// Asks one authority. The inner error is the authority's, the outer one the store's.
@@ -207,6 +231,24 @@ pub(crate) fn concern(reader: &Reader, authority: &Authority, now: Timestamp) ->
         }));
     }
     Ok(None)
+}
+
+/// Every token that does not lead up to the roots that are configured for its authority: the authority, and what is wrong.
+/// An authority that is configured no more has none, and nothing is said of its chain.
+pub(crate) fn unproven(settings: &Settings, reader: &Reader) -> Result<Vec<(String, String)>, Failure> {
+    let mut found = Vec::new();
+    for anchor in reader.anchors()? {
+        let Some(authority) = settings.log.authorities.iter().find(|known| known.name == anchor.authority) else {
+            continue;
+        };
+        let files = reader.anchor_files(&anchor)?;
+        let verified = Token::from_response(&files.response)
+            .and_then(|token| token.verify(anchor.checkpoint, None, &authority.roots));
+        if let Err(error) = verified {
+            found.push((anchor.authority, format!("its token over {} entries: {error}", anchor.size)));
+        }
+    }
+    Ok(found)
 }
 
 /// When the authorities are asked: a cadence after something new was sealed, or after they were last asked.

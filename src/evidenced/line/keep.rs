@@ -66,23 +66,7 @@ impl KeptLine {
             return Ok(());
         }
         cadence.asked(now);
-        for asked in self.line.anchor(None).await? {
-            let (authority, entries) = (asked.authority, asked.size);
-            match asked.outcome {
-                Ok(stamped) => {
-                    tracing::info!(authority, entries, at = %stamped.proven.gen_time, entry = stamped.index, "log stamped");
-                }
-                Err(refused) => {
-                    tracing::warn!(
-                        authority,
-                        entries,
-                        problem = refused.problem,
-                        help = refused.help,
-                        "log not stamped"
-                    );
-                }
-            }
-        }
+        self.line.anchor(None).await?.iter().for_each(anchor::Asked::report);
         Ok(())
     }
 }

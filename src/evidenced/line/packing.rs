@@ -63,6 +63,7 @@ impl Line {
         let checked = self.check_for_pack(checks, &chosen, request.to.map(|_| to))?;
         let to = checked.as_of.max(to);
 
+        self.anchor_now()?;
         // the checkpoint of the pack is the one the witnesses have seen last
         self.witness_now()?;
         let store_reader = self.reader()?;
@@ -82,6 +83,16 @@ impl Line {
             rotations: store_reader.rotations()?,
             checkpoint: store_reader.checkpoint()?.text().clone(),
             items: items(&store_reader, from, to, &checked.evaluations)?,
+            anchors: anchors(&store_reader, from, to)?,
+            authorities: settings
+                .log
+                .authorities
+                .iter()
+                .map(|authority| pack::Authority {
+                    name: authority.name.clone(),
+                    roots: authority.roots.pem().to_owned(),
+                })
+                .collect(),
             checks: checks
                 .checks()
                 .iter()
@@ -171,6 +182,16 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
     Ok(items.into_iter().collect())
 }
 
+/// The anchors that bound what happened in the period: those made in it, the last before it and all after it.
+fn anchors(reader: &Reader, from: Timestamp, to: Timestamp) -> Result<Vec<u64>, Failure> {
+    let size = reader.checkpoint()?.size();
+    let all: Vec<_> = reader.anchors()?.into_iter().filter(|anchor| anchor.index < size).collect();
+    let last_before = all.iter().rfind(|anchor| anchor.gen_time < from).map_or(0, |anchor| anchor.size);
+    let before = all.iter().position(|anchor| anchor.size >= last_before).unwrap_or(0);
+    let after = all.iter().position(|anchor| anchor.gen_time > to).map_or(all.len(), |first| first + 16);
+    Ok(all.get(before..after.min(all.len())).unwrap_or_default().iter().map(|anchor| anchor.index).collect())
+}
+
 /// Slots of one source that are looked at; the newest count.
 const MOST_UNRECORDED: usize = 10_000;
 
@@ -257,6 +278,13 @@ impl Source for Shelf<'_> {
 
     fn document(&self, index: u64) -> Result<Vec<u8>, SourceError> {
         Ok(self.reader.document(index)?.ok_or_else(|| format!("entry {index} has no document"))?)
+    }
+
+    fn anchor(&self, index: u64) -> Result<(Vec<u8>, Vec<u8>), SourceError> {
+        let anchor = store::Anchor::of(index, &self.reader.entry(index)?.entry)
+            .ok_or_else(|| format!("entry {index} is no anchor"))?;
+        let files = self.reader.anchor_files(&anchor)?;
+        Ok((files.checkpoint, files.response))
     }
 
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, SourceError> {

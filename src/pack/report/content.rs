@@ -34,7 +34,7 @@ pub(crate) fn report(facts: &Facts<'_>) -> Document {
     blocks.extend(coverage(facts));
     blocks.extend(populations(facts));
     blocks.extend(scope(facts));
-    blocks.extend(limits());
+    blocks.extend(limits(facts));
     Document {
         title: format!("Evidence report: {}", plan.organisation),
         subtitle: format!(
@@ -474,6 +474,9 @@ fn scope(facts: &Facts<'_>) -> Vec<Block> {
     blocks
 }
 
-fn limits() -> Vec<Block> {
-    vec![heading(2, "What is not proven"), Block::List(readme::NOT_PROVEN.iter().map(|words| plain(*words)).collect())]
+fn limits(facts: &Facts<'_>) -> Vec<Block> {
+    vec![
+        heading(2, "What is not proven"),
+        Block::List(readme::not_proven(facts.summary).iter().map(|words| plain(*words)).collect()),
+    ]
 }

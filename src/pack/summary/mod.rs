@@ -20,6 +20,7 @@ pub(crate) use index::{EvidenceRow, index_csv, index_json, index_xlsx, literal};
 pub(crate) use requests::requests_csv;
 pub(crate) use scope::scope_json;
 
+use crate::anchors::Waiting;
 use crate::reperform::Bindings;
 use model::{Digest, Evaluation, InputRef, Manifest, Outcome, SnapshotStatus, Timestamp, Verdict, VerdictCounts};
 use serde::Serialize;
@@ -111,6 +112,8 @@ pub(crate) struct Summary {
     pub(crate) evaluations: Vec<EvaluationNote>,
     pub(crate) findings: Findings,
     pub(crate) other: u64,
+    /// How the log's timestamp tokens stand.
+    pub(crate) waiting: Waiting,
     /// Of the last evaluation of every check: who fails, who is unknown, and on what it rests.
     pub(crate) details: BTreeMap<String, Detail>,
     /// Of the last snapshot of every source that is worth a statement: what its population is.

@@ -106,6 +106,10 @@ impl Source for Log {
         Ok(self.documents.get(&index).ok_or("no such document")?.clone())
     }
 
+    fn anchor(&self, index: u64) -> Result<(Vec<u8>, Vec<u8>), SourceError> {
+        Err(format!("entry {index} is no anchor").into())
+    }
+
     fn blob(&self, digest: &Digest) -> Result<Vec<u8>, SourceError> {
         if let Some(left) = self.fuse.get() {
             self.fuse.set(Some(left.checked_sub(1).ok_or("the store went away")?));
@@ -278,6 +282,8 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
         rotations: Vec::new(),
         checkpoint: log.checkpoint(&key()),
         items: vec![map, finding, hr, aws, sample, evaluated],
+        anchors: vec![],
+        authorities: vec![],
         checks: vec![CheckFile {
             name: "leaver_still_active".into(),
             title: "Leaver still has an active account".into(),
