@@ -24,11 +24,11 @@ fn rotated(folder: &Path, handover: impl FnOnce(&Log, u64) -> Option<String>) ->
 }
 
 /// The checkpoint right after the entry, signed by both.
-fn both(log: &Log, entry: u64) -> Option<String> {
+fn both(log: &Log, entry: u64) -> String {
     let text = log.checkpoint_at(usize::try_from(entry).unwrap() + 1, &new_key());
     let mut checkpoint = SignedCheckpoint::open(text, new_key().verifier()).unwrap();
     checkpoint.sign_also(&key()).unwrap();
-    Some(checkpoint.text())
+    checkpoint.text()
 }
 
 fn verified(folder: &Path, expected: &VerifierKey, pinned: Option<String>) -> VerifyReport {
@@ -43,7 +43,7 @@ fn a_pack_after_a_change_verifies_from_either_key_and_from_a_checkpoint_of_the_f
     let mut pinned = None;
     rotated(folder.path(), |log, entry| {
         pinned = Some(log.checkpoint_at(4, &key()));
-        both(log, entry)
+        Some(both(log, entry))
     });
     for expected in [key(), new_key()] {
         let report = verified(folder.path(), expected.verifier(), pinned.clone());
