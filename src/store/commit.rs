@@ -54,6 +54,8 @@ pub(crate) struct Prepared {
     pub(crate) openings: Vec<(Digest, Vec<u8>)>,
     /// What the transaction adds of them, once they are ready for it.
     pub(crate) shelved: Shelved,
+    /// What an erasure among the entries has to remove.
+    pub(crate) doomed: Vec<Digest>,
 }
 
 /// Who writes, and when.

@@ -206,7 +206,6 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
     }
 }
 
-#[expect(dead_code, reason = "erasure lands next")]
 /// The rows that `entry` stands for when its document was erased: what the entry itself says, and nothing else.
 pub(crate) fn project_erased(index: u64, entry: &Entry) -> Result<Vec<Change>, String> {
     match &entry.body {

@@ -190,6 +190,7 @@ impl Reader {
     /// The opening that the entry at `index` commits to; none when it commits to no document.
     pub fn opening(&self, index: u64) -> Result<Option<Opening>, StoreError> {
         let Some(commit) = self.stored(index)?.opening else { return Ok(None) };
+        self.refuse_erased(index)?;
         let text = self.opening_text(&commit)?;
         self.parse_opening(&commit, &text).map(Some)
     }
@@ -277,6 +278,7 @@ impl Reader {
         let checkpoint = self.checkpoint()?;
         let entry = self.stored(index)?;
         let commit = entry.opening.ok_or_else(|| self.absent(format!("a document of entry {index}")))?;
+        self.refuse_erased(index)?;
         let opening = self.opening_text(&commit)?;
         let document = self.content(&self.parse_opening(&commit, &opening)?.sha256())?;
         let inclusion = self.inclusion_in(index, checkpoint.size())?;
@@ -426,6 +428,14 @@ impl Reader {
             tables::first_not_of(connection, anchors::SERIES, index)
         })?;
         found.map(|entry| self.decode(entry)).transpose()
+    }
+
+    /// What was erased on purpose is absent, which is something else than damaged.
+    fn refuse_erased(&self, index: u64) -> Result<(), StoreError> {
+        match self.read("look up an erasure", |connection| tables::erased(connection, index))? {
+            None => Ok(()),
+            Some(by) => Err(self.absent(format!("the document of entry {index}, which entry {by} erased,"))),
+        }
     }
 
     fn stored(&self, index: u64) -> Result<StoredEntry, StoreError> {

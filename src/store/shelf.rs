@@ -29,6 +29,11 @@ const SMALL_DELTA: usize = 64 << 10;
 /// has at most 31 links.
 const STRIDE: u64 = 16;
 
+/// Whether a frame of this size lies in the database.
+pub(crate) const fn is_small(frame: usize) -> bool {
+    frame <= SMALL
+}
+
 /// Which earlier content a new one probably resembles.
 pub(crate) type Hints = BTreeMap<Digest, Digest>;
 

@@ -18,7 +18,7 @@ use crate::signed::{self, SignedLock};
 use crate::start::{self, with_nodes};
 use crate::tables;
 use crate::writer_lock::WriterLock;
-use crate::{blob_rows, closing, durable, marker, publish};
+use crate::{blob_rows, closing, durable, erase, marker, publish};
 use jiff::Timestamp;
 use ledger::timestamp::Timestamped;
 use ledger::{
@@ -49,6 +49,8 @@ pub struct Store {
     /// The last checkpoint signed; none before the first.
     pub(crate) signed: Option<SignedCheckpoint>,
     reader: Reader,
+    /// What the erasure about to be sealed has to remove.
+    doomed: Vec<Digest>,
     poison: Option<String>,
     _lock: WriterLock,
 }
@@ -147,6 +149,8 @@ impl Store {
         let size = store.frontier.size();
         tracing::debug!(entries = size, signed = store.signed_size(), "store.opened");
         store.publish()?;
+        // an erasure that a kill cut short: its entry is in the log
+        store.finish_erasing()?;
         Ok(store)
     }
 
@@ -234,6 +238,7 @@ impl Store {
             databases: Some(Databases { evidence, lock: signed_lock }),
             frontier,
             signed,
+            doomed: Vec::new(),
             poison: None,
             _lock: lock,
         })
@@ -252,6 +257,28 @@ impl Store {
     /// Seals `drafts` in their order, all or none. They are durable and published when this returns.
     pub fn append(&mut self, now: Timestamp, drafts: Vec<Draft>) -> Result<Vec<LogEntry>, StoreError> {
         self.append_with::<Vec<u8>>(now, drafts, &[], &[], Hints::new())
+    }
+
+    /// Seals an erasure together with what it has to remove.
+    pub(crate) fn append_erasure(
+        &mut self,
+        now: Timestamp,
+        draft: Draft,
+        doomed: Vec<Digest>,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        self.doomed = doomed;
+        let appended = self.append(now, vec![draft]);
+        // not with the next entry, where this one was refused
+        self.doomed.clear();
+        appended
+    }
+
+    pub(crate) const fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    pub(crate) fn evidence_database(&self) -> Result<&Connection, StoreError> {
+        Ok(&self.databases()?.evidence)
     }
 
     /// Notes where a scrub goes on, and that it came to the end.
@@ -371,6 +398,7 @@ impl Store {
         self.guard(checkpointed)?;
         let prepared = self.prepare(now, drafts);
         let mut prepared = self.guard(prepared)?;
+        prepared.doomed = std::mem::take(&mut self.doomed);
         let stored = self.store_documents(&mut prepared, blobs, relied_on, hints);
         self.guard(stored)?;
         let acknowledged = self.acknowledge(&prepared);
@@ -659,7 +687,7 @@ impl Store {
     }
 
     /// Stops all further writing when the outcome of this one is unknown.
-    fn guard<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn guard<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &outcome
             && error.is_fail_stop()
         {
@@ -803,6 +831,7 @@ fn write_rows(
     for row in &prepared.shelved.rows {
         blob_rows::insert(&transaction, row).map_err(failed)?;
     }
+    erase::doom(&transaction, &prepared.doomed).map_err(failed)?;
     for change in &prepared.changes {
         tables::apply(&transaction, change).map_err(failed)?;
     }

@@ -564,7 +564,6 @@ pub(crate) fn all_erased(connection: &Connection) -> Result<Vec<ErasedRow>> {
         .collect()
 }
 
-#[expect(dead_code, reason = "erasure lands next")]
 /// Whether the document of the entry at `index` was erased, and by which entry.
 pub(crate) fn erased(connection: &Connection, index: u64) -> Result<Option<u64>> {
     if !is_second(connection)? {

@@ -20,6 +20,7 @@ mod log_commands;
 mod packs;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod retention;
 mod rows;
 mod storage;
 mod strangers;

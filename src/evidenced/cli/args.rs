@@ -167,6 +167,12 @@ pub(crate) enum Command {
         #[arg(long)]
         derive: bool,
     },
+    /// What may be erased, what keeps it, and erasing it with a sealed entry that says so
+    #[command(after_help = "Example: evidenced retention plan")]
+    Retention {
+        #[command(subcommand)]
+        command: RetentionCommand,
+    },
     /// Hash everything stored, at full speed: finds damage, names it, and what rests on it
     #[command(after_help = "Example: evidenced scrub --rate '50 MiB/s'")]
     Scrub {
@@ -241,6 +247,72 @@ pub(crate) enum SnapshotCommand {
     Confirm {
         /// Its id
         id: String,
+        /// Who says so
+        #[arg(long)]
+        by: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Verbs of `retention`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// What `run` would erase and why, and what is kept and by what
+    Plan,
+    /// Erase what is due and kept by nothing
+    Run {
+        /// Who does it
+        #[arg(long)]
+        by: String,
+        /// Why; the rule itself is always noted
+        #[arg(long, default_value = "retention")]
+        reason: String,
+    },
+    /// Erase one snapshot on purpose
+    Erase {
+        /// Its id
+        snapshot: String,
+        /// Who does it
+        #[arg(long)]
+        by: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Legal holds: what they name is not erased
+    Hold {
+        #[command(subcommand)]
+        command: HoldCommand,
+    },
+}
+
+/// Verbs of `retention hold`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// Hold every snapshot of a source, or one snapshot
+    #[command(group = clap::ArgGroup::new("what").required(true).args(["source", "snapshot"]))]
+    Add {
+        /// Every snapshot of this source
+        #[arg(long)]
+        source: Option<String>,
+        /// This snapshot
+        #[arg(long)]
+        snapshot: Option<String>,
+        /// Who says so
+        #[arg(long)]
+        by: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// All of them, released ones too
+    List,
+    /// End a hold
+    Release {
+        /// Its id
+        hold: String,
         /// Who says so
         #[arg(long)]
         by: String,

@@ -11,6 +11,7 @@ mod pack;
 mod print;
 mod progress;
 mod query;
+mod retention;
 mod run;
 mod scrub;
 mod snapshots;
@@ -82,6 +83,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             pack::verify(&path, checkpoint.as_deref(), key.as_deref(), policy.as_deref(), global)
         }
         Command::Log { command } => log::log(load(global)?, command, global).await,
+        Command::Retention { command } => retention::retention(load(global)?, command, global),
         Command::Scrub { rate } => scrub::scrub(load(global)?, rate.as_deref(), global),
         Command::Fsck { derive } => store::fsck(&load(global)?, derive, global).await,
         Command::Schema { what: args::SchemaKind::Config } => {

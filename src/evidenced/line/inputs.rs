@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 use evaluate::{Inputs, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
 use jiff::SignedDuration;
-use ledger::Sealed;
+use ledger::{Body, Sealed};
 use model::time::duration_text;
 use model::{Manifest, SnapshotStatus, Table, Timestamp};
 use std::collections::BTreeMap;
@@ -16,9 +16,19 @@ pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> 
     let mut snapshots = Vec::new();
     let mut slots = Vec::new();
     let damaged = damaged(reader)?;
+    let erased = erased(reader)?;
     for source in &settings.sources {
         let Some(collector) = collectors::find(&source.collector) else { continue };
-        let snapshot = latest(reader, &damaged, &source.name, as_of)?;
+        let mut snapshot = latest(reader, &damaged, &source.name, as_of)?;
+        // no earlier snapshot stands in for one that was erased
+        let newer = |gone: &Gone| {
+            gone.source == source.name
+                && gone.at <= as_of
+                && snapshot.as_ref().is_none_or(|snapshot| gone.at > snapshot.finished_at)
+        };
+        if erased.iter().any(newer) {
+            snapshot = None;
+        }
         sources.push(SourceInput {
             name: source.name.clone(),
             collector: source.collector.clone(),
@@ -73,6 +83,25 @@ pub(super) fn damaged(reader: &Reader) -> Result<BTreeMap<String, String>, Failu
     Ok(rows
         .map(|row| (row.snapshot, format!("the stored evidence is damaged: {}: {}", row.path, row.problem)))
         .collect())
+}
+
+/// A snapshot that was erased.
+struct Gone {
+    source: String,
+    /// When it was sealed.
+    at: Timestamp,
+}
+
+/// Every snapshot that was erased.
+fn erased(reader: &Reader) -> Result<Vec<Gone>, Failure> {
+    let mut gone = Vec::new();
+    for row in reader.erased()? {
+        let stored = reader.entry(row.log_index)?;
+        if let Body::Snapshot { source, .. } = &stored.entry.body {
+            gone.push(Gone { source: source.clone(), at: stored.entry.at });
+        }
+    }
+    Ok(gone)
 }
 
 /// The latest snapshot of `source`. One whose stored bytes are not what was sealed counts as failed: nothing is read from what is left

@@ -12,6 +12,7 @@ mod inputs;
 mod keep;
 pub(crate) mod overview;
 mod packing;
+mod retention;
 mod scrub;
 mod witness;
 
@@ -21,6 +22,7 @@ pub(crate) use derive::rederive;
 pub(crate) use inputs::inputs;
 pub(crate) use keep::{KeptLine, jobs};
 pub(crate) use packing::PackRequest;
+pub(crate) use retention::{Due, Erased, plan};
 pub(crate) use scrub::{Scrubbing, Standing, standing};
 pub(crate) use witness::Outcome;
 

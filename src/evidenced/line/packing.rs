@@ -11,7 +11,7 @@ use model::{Digest, Evaluation, Timestamp};
 use pack::{CheckFile, Control, Database, Form, Framework, Plan, Slot, Source, SourceError};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use store::{Draft, Reader, SnapshotFilter};
+use store::{Document, Draft, Reader, SnapshotFilter};
 
 /// What an auditor asks for.
 #[derive(Debug)]
@@ -129,7 +129,18 @@ impl Line {
             .map_err(|error| unwritten(&error))?;
         // the entry first: no pack leaves under its name without one, also when the program is killed between the two
         let manifest = prepared.written().manifest_sha256;
-        let draft = Draft { body: Body::Export { pack: manifest }, series: "export".to_owned(), document: None };
+        // what the pack refers to is never erased
+        let document = model::canonical_json(&serde_json::json!({
+            "schema": "evidenced/export/v1", "manifest_sha256": manifest, "from": from, "to": to, "items": plan.items,
+        }))?;
+        let draft = Draft {
+            body: Body::Export { pack: manifest },
+            series: "export".to_owned(),
+            document: Some(Document {
+                bytes: document,
+                media_type: "application/vnd.evidenced.export+json".to_owned(),
+            }),
+        };
         let appended = self.store().append(now(), vec![draft])?;
         let written = prepared.publish().map_err(|error| unwritten(&error))?;
         let log_index = appended.first().map(|entry| entry.index).unwrap_or_default();
@@ -167,6 +178,7 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
         }
     }
     let size = reader.checkpoint()?.size();
+    let erased: BTreeSet<u64> = reader.erased()?.iter().map(|row| row.log_index).collect();
     let last_evaluation = items.last().copied().unwrap_or_default();
     for stored in reader.entries(0..size)? {
         let entry: &Entry = &stored.entry;
@@ -175,7 +187,7 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
             Body::FindingEvent { .. } | Body::Confirmation { .. } => within(entry.at) || stored.index > last_evaluation,
             _ => false,
         };
-        if wanted {
+        if wanted && !erased.contains(&stored.index) {
             items.insert(stored.index);
         }
     }

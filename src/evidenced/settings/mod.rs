@@ -50,7 +50,6 @@ pub(crate) struct Settings {
     pub(crate) organisation: Organisation,
     /// Where it is kept.
     pub(crate) store: StoreSettings,
-    #[expect(dead_code, reason = "erasure lands next")]
     /// How long it is kept.
     pub(crate) retention: Retention,
     /// The log over it.

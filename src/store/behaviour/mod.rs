@@ -2,6 +2,7 @@
 
 mod crash;
 mod daily;
+mod erasure;
 mod forks;
 mod fsck;
 mod full_disk;

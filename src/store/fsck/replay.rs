@@ -61,6 +61,7 @@ pub(super) fn replay(
         database,
         path: path.clone(),
         evidence,
+        erased: erased(evidence).map_err(failed)?,
         frontier: Frontier::new(),
         covered: checkpoints.published.as_ref().map_or(0, SignedCheckpoint::size),
         series: BTreeMap::new(),
@@ -113,12 +114,28 @@ pub(super) fn replay(
     Ok(Replayed { database: pass.database, size, root, anchors: pass.anchors, referenced: pass.referenced })
 }
 
+/// What the erasures in the log name, wherever in it they stand. The entries themselves are verified with all the others.
+fn erased(evidence: &Connection) -> rusqlite::Result<HashSet<u64>> {
+    let mut named = HashSet::new();
+    let mut statement = evidence.prepare("SELECT bytes FROM entry WHERE kind = 'erasure'")?;
+    for bytes in statement.query_map([], |row| row.get::<_, Vec<u8>>(0))? {
+        if let Ok(entry) = Entry::decode(&bytes?)
+            && let Body::Erasure { entries } = &entry.body
+        {
+            named.extend(entries);
+        }
+    }
+    Ok(named)
+}
+
 struct Pass<'a> {
     scene: &'a Scene<'a>,
     report: &'a mut FsckReport,
     database: Connection,
     path: PathBuf,
     evidence: &'a Connection,
+    /// Entries that an erasure in the log names: their documents are not missed.
+    erased: HashSet<u64>,
     frontier: Frontier,
     /// Entries under the published checkpoint.
     covered: u64,
@@ -154,8 +171,10 @@ impl Pass<'_> {
         if let Err(error) = tables::insert_entry(&self.database, index, &entry) {
             self.report.problem(&self.path, format!("entry {index} contradicts an earlier one: {error}"));
         }
+        let erased = self.erased.contains(&index);
         let document = match entry.commit {
             None => None,
+            Some(_) if erased => None,
             Some(commit) => {
                 self.referenced.openings.insert(commit);
                 let Some(document) = self.document(index, &commit) else {
@@ -168,7 +187,12 @@ impl Pass<'_> {
         if let (Body::Snapshot { snapshot, .. }, Some(document)) = (&entry.body, &document) {
             self.manifest(snapshot, document);
         }
-        match project::project(index, &entry, document.as_deref()) {
+        let projected = if erased {
+            project::project_erased(index, &entry)
+        } else {
+            project::project(index, &entry, document.as_deref())
+        };
+        match projected {
             Ok(changes) => {
                 for change in &changes {
                     if let Err(error) = tables::apply(&self.database, change) {
