@@ -9,9 +9,9 @@ const ROSTER: &str = "[sources.hr]\ncollector = \"hr_file\"\npath = \"hr.csv\"\n
 
 const BY: [&str; 4] = ["--by", "Pat", "--reason", "asked for"];
 
-/// A check over the roster alone: everybody has a start date.
+/// A check over the roster alone, and its cases.
 const CHECK: &str = r#"/*---
-title = "Everybody on the roster has a start date"
+title = "Somebody began after 2024"
 severity = "minor"
 controls = ["iso27001:2022/A.6.1"]
 subject = "person"
@@ -19,25 +19,56 @@ population = "every person on the roster"
 max_age = "24h"
 
 [inputs]
-person = { monotone = false }
 employment = { monotone = false }
 
 [finding]
-criteria = "The roster says since when somebody has been employed."
-impact = "Nobody can tell whether access came before the contract."
-action = "Complete the roster."
+criteria = "Nobody begins after 2024."
+impact = "It is a test."
+action = "Mend the roster."
 ---*/
 SELECT person_key AS subject,
-       CASE WHEN start_date IS NULL THEN 'fail' ELSE 'pass' END AS verdict,
-       'start date' AS reason
+       CASE WHEN start_date IS NULL THEN 'unknown' WHEN start_date > '2024-12-31' THEN 'fail' ELSE 'pass' END AS verdict,
+       'begins ' || coalesce(start_date, 'some time') AS reason,
+       source
 FROM employment
 "#;
+const CASES: &str = r#"as_of = "2026-03-10T12:00:00Z"
+
+[sources.hr]
+collector = "hr_file"
+
+[[case]]
+name = "each verdict, and the last day that passes"
+covers = ["pass", "fail", "unknown", "boundary"]
+outcome = "fail"
+tables.person = [
+    { person_key = "hr:1", source = "hr" },
+    { person_key = "hr:2", source = "hr" },
+    { person_key = "hr:3", source = "hr" },
+]
+tables.employment = [
+    { person_key = "hr:1", source = "hr", spell = 1, start_date = "2024-12-31" },
+    { person_key = "hr:2", source = "hr", spell = 1, start_date = "2025-01-01" },
+    { person_key = "hr:3", source = "hr", spell = 1 },
+]
+expect = [
+    { subject = "hr:1", verdict = "pass" },
+    { subject = "hr:2", verdict = "fail" },
+    { subject = "hr:3", verdict = "unknown" },
+]
+"#;
+
+/// Adds the check to an audit.
+pub(crate) fn with_own_check(audit: &Audit) {
+    fs::create_dir(audit.path("own")).unwrap();
+    audit.write("own/started_late.sql", CHECK);
+    audit.write("own/started_late.cases.toml", CASES);
+    audit.add("[checks]\npaths = [\"own\"]\n");
+}
 
 fn audit() -> Audit {
     let audit = Audit::with(ROSTER);
-    fs::create_dir(audit.path("own")).unwrap();
-    audit.write("own/start_date_missing.sql", CHECK);
-    audit.add("[checks]\npaths = [\"own\"]\n");
+    with_own_check(&audit);
     audit
 }
 
@@ -117,16 +148,16 @@ fn a_hold_keeps_until_it_is_released() {
 #[test]
 fn a_finding_that_is_not_over_keeps_what_it_rests_on() {
     let audit = audit();
-    let failing = collect(&audit, "Alpha", "");
-    assert_eq!(audit.run(&["check", "start_date_missing"]).code, 1);
-    let between = collect(&audit, "Beta", "");
-    let latest = collect(&audit, "Gamma", "");
+    let failing = collect(&audit, "Alpha", "2025-05-01");
+    assert_eq!(audit.run(&["check", "started_late"]).code, 1);
+    let between = collect(&audit, "Beta", "2025-05-01");
+    let latest = collect(&audit, "Gamma", "2025-05-01");
     assert!(erase(&audit, 1, &failing).contains("which is not over"));
     // nobody concluded anything from this one
     erase(&audit, 0, &between);
     // the failure is gone, and with it what kept its evidence, once the check looked again
     let mended = collect(&audit, "Delta", "2020-01-01");
-    assert_eq!(audit.run(&["check", "start_date_missing"]).code, 0);
+    assert_eq!(audit.run(&["check", "started_late"]).code, 0);
     erase(&audit, 0, &failing);
     erase(&audit, 0, &latest);
     assert_eq!(ids(&audit), [mended]);
@@ -143,12 +174,12 @@ fn an_erased_snapshot_is_never_a_pass() {
     std::thread::sleep(std::time::Duration::from_millis(2100));
     let as_of = audit.json(0, &["snapshots", "list"])["snapshots"][0]["finished_at"].as_str().unwrap().to_owned();
     let judged = |code: i32| -> Value {
-        audit.json(code, &["check", "start_date_missing", "--as-of", &as_of])["evaluations"][0].clone()
+        audit.json(code, &["check", "started_late", "--as-of", &as_of])["evaluations"][0].clone()
     };
     assert_eq!(judged(0)["outcome"], "pass");
     collect(&audit, "Gamma", "2020-01-01");
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    assert_eq!(audit.run(&["check", "start_date_missing"]).code, 0);
+    assert_eq!(audit.run(&["check", "started_late"]).code, 0);
     erase(&audit, 0, &second);
     // the first one is there still, and does not stand in for it
     assert!(ids(&audit).contains(&first));

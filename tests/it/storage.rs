@@ -1,5 +1,6 @@
 //! What a snapshot costs on disk, and what becomes of stored bytes that change by themselves.
 
+use crate::retention::with_own_check;
 use crate::support::{Audit, files};
 use serde_json::Value;
 use std::fs;
@@ -9,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const ROSTER: &str = "[sources.hr]\ncollector = \"hr_file\"\npath = \"hr.csv\"\nschedule = \"manual\"\n\
-    columns = { employee_id = \"ID\", name = \"Name\", email = \"Mail\", start_date = \"Start\" }\n";
+    columns = { employee_id = \"ID\", name = \"Name\", work_email = \"Mail\", start_date = \"Start\" }\n";
 
 /// A roster of `rows` people; every twentieth of them from `changed` on has moved.
 fn roster(audit: &Audit, rows: u32, changed: u32) {
@@ -66,46 +67,16 @@ fn stored(audit: &Audit) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A check of the audit's own, over the roster alone.
-const CHECK: &str = r#"/*---
-title = "Everybody on the roster has a start date"
-severity = "minor"
-controls = ["iso27001:2022/A.6.1"]
-subject = "person"
-population = "every person on the roster"
-max_age = "24h"
-
-[inputs]
-person = { monotone = false }
-employment = { monotone = false }
-
-[finding]
-criteria = "The roster says since when somebody has been employed."
-impact = "Nobody can tell whether access came before the contract."
-action = "Complete the roster."
----*/
-SELECT person_key AS subject,
-       CASE WHEN start_date IS NULL THEN 'fail' ELSE 'pass' END AS verdict,
-       'start date' AS reason
-FROM employment
-"#;
-
-fn with_check(audit: &Audit) {
-    fs::create_dir(audit.path("own")).unwrap();
-    audit.write("own/start_date_missing.sql", CHECK);
-    audit.add("[checks]\npaths = [\"own\"]\n");
-}
-
 /// The outcome of the audit's own check, from an evaluation that is sealed.
 fn judged(audit: &Audit, code: i32) -> Value {
-    let answer = audit.json(code, &["check", "start_date_missing"]);
+    let answer = audit.json(code, &["check", "started_late"]);
     answer["evaluations"][0].clone()
 }
 
 #[test]
 fn a_flipped_bit_in_any_blob_is_found_named_and_makes_its_check_inconclusive() {
     let audit = Audit::with(ROSTER);
-    with_check(&audit);
+    with_own_check(&audit);
     roster(&audit, 3000, 0);
     collect(&audit);
     let sound = judged(&audit, 0);

@@ -200,7 +200,10 @@ fn of_version_one(scene: &Scene) {
         fs::write(path, bytes).unwrap();
     }
     drop(reader);
-    connection.execute_batch("DROP TABLE blob; PRAGMA user_version = 1;").unwrap();
+    for table in ["blob", "damage", "hold", "erased", "erasing", "scrub"] {
+        connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);
     fs::remove_file(scene.paths.closed()).unwrap();
 }
