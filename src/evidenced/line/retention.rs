@@ -339,7 +339,9 @@ impl Log {
         for (index, items) in &self.exports {
             if let Some(items) = items {
                 let why = format!("the pack exported as entry {index}");
-                items.iter().for_each(|item| kept.keep(*item, &why));
+                for item in items {
+                    kept.keep(*item, &why);
+                }
             } else {
                 let why = format!("the pack exported as entry {index}, which does not say what it refers to");
                 (0..*index).for_each(|item| kept.keep(item, &why));
@@ -350,7 +352,9 @@ impl Log {
     fn by_findings(&self, kept: &mut Kept) {
         for (finding, events) in &self.open {
             let why = format!("finding {}, which is not over", finding.id);
-            events.iter().for_each(|(index, _)| kept.keep(*index, &why));
+            for (index, _) in events {
+                kept.keep(*index, &why);
+            }
             let rests = finding.items.iter().flat_map(|item| item.failed_on.iter().chain(&item.resolved_on));
             rests.filter_map(|id| self.entry_of(id)).for_each(|index| kept.keep(index, &why));
             let since = |row: &&EvaluationRow| row.check == finding.check && row.as_of >= finding.raised_at;

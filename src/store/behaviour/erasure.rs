@@ -6,7 +6,6 @@ use crate::blobs::{Blobs, Form};
 use crate::{Document, Draft, Reader, Store, StoreError};
 use ledger::{Body, Proof};
 use model::{Digest, SnapshotStatus};
-use std::fs;
 
 fn why() -> Document {
     json(&serde_json::json!({"schema": "evidenced/erasure/v1", "by": "somebody", "reason": "asked for"}))
