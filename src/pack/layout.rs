@@ -24,6 +24,10 @@ pub(crate) const ENTRIES: &str = "log/entries.jsonl";
 pub(crate) const LOG_KEY: &str = "log/log-key.vkey";
 pub(crate) const LOG_KEY_PEM: &str = "log/log-key.pem";
 
+/// Sealed lines of a table, and lines with fields hidden.
+pub(crate) const LINES_SUFFIX: &str = ".jsonl";
+pub(crate) const REDACTED_SUFFIX: &str = ".redacted.jsonl";
+
 pub(crate) fn opening(index: u64) -> String {
     format!("log/openings/{index}.txt")
 }

@@ -25,6 +25,8 @@ mod plan;
 #[cfg(feature = "write")]
 mod readme;
 #[cfg(feature = "write")]
+mod redact;
+#[cfg(feature = "write")]
 mod reperform;
 #[cfg(feature = "write")]
 mod report;
@@ -42,12 +44,14 @@ mod tests;
 #[cfg(feature = "write")]
 pub use error::PackError;
 pub use error::VerifyError;
-pub use manifest::{FileRecord, ItemRecord, PackManifest};
+pub use manifest::{FileRecord, ItemRecord, PackManifest, RedactionRecord};
 #[cfg(feature = "write")]
 pub use plan::{
     Applicability, Authority, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot,
     Source, SourceError,
 };
+#[cfg(feature = "write")]
+pub use redact::{Opened, open as open_redacted};
 pub use verify::{Policy, Problem, TimestampRule, VerifyOptions, VerifyReport, WitnessRule, verify};
 #[cfg(feature = "write")]
 pub use write::{Prepared, Written, prepare};

@@ -23,7 +23,7 @@ pub(crate) const SUMS: &str = "SHA256SUMS";
 /// digest list, which is made from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackManifest {
-    /// `evidenced/pack/v1`.
+    /// `evidenced/pack/v1`, or `evidenced/pack/v2` when something is redacted.
     pub schema: String,
     /// Whose evidence it is.
     pub organisation: String,
@@ -49,6 +49,23 @@ pub struct PackManifest {
     /// Every other file, sorted by path.
     #[serde(deserialize_with = "bounded")]
     pub files: Vec<FileRecord>,
+    /// What was hidden; only in a pack of [`PackManifest::REDACTED`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<RedactionRecord>,
+}
+
+/// What a redacted pack hides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedactionRecord {
+    /// `table.column`, sorted. In their tables each field is `{"redacted": SHA-256(salt, value)}`.
+    #[serde(deserialize_with = "bounded")]
+    pub columns: Vec<String>,
+    /// Log positions of the snapshots that hold such a table, ascending: their answers are withheld.
+    #[serde(deserialize_with = "bounded")]
+    pub snapshots: Vec<u64>,
+    /// Log positions of other documents that name a hidden value: they are withheld whole, with their openings.
+    #[serde(deserialize_with = "bounded")]
+    pub documents: Vec<u64>,
 }
 
 /// A sealed document and where it is.
@@ -76,6 +93,8 @@ pub struct FileRecord {
 impl PackManifest {
     /// The schema this version writes.
     pub const SCHEMA: &'static str = "evidenced/pack/v1";
+    /// The schema of a redacted pack, which a program that knows nothing of redaction must not call damaged.
+    pub const REDACTED: &'static str = "evidenced/pack/v2";
 }
 
 /// A list no longer than any pack's: a short text must not become a long list in memory.

@@ -60,6 +60,8 @@ pub struct Plan {
     pub slots: Vec<Slot>,
     /// What is left out on purpose, and why.
     pub exclusions: Vec<Exclusion>,
+    /// Columns to hide, as table and column.
+    pub redact: Vec<(String, String)>,
     /// The database of all tables; none when there is none to ship.
     pub database: Option<Database>,
     /// When the pack is made.

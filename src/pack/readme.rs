@@ -455,6 +455,20 @@ fn how_to_read(facts: &Facts<'_>) -> Vec<Block> {
                 .to_owned(),
         ),
     ];
+    if !facts.plan.redact.is_empty() {
+        blocks.push(Block::Heading("What is redacted".to_owned()));
+        blocks.push(Block::List(facts.plan.redact.iter().map(|(table, column)| format!("{table}.{column}")).collect()));
+        blocks.push(Block::Text(
+            "Each field of these columns stands as a salted commitment, {\"redacted\": SHA-256 of salt and value}, in \
+             tables/*.redacted.jsonl. The answers of the snapshots concerned are withheld, and so is every other document that \
+             names a hidden value, and evidence.sqlite; MANIFEST.json lists them. So these tables cannot be proven to be the \
+             sealed ones from this pack: their sealed digests cover the hidden fields. Ask the organisation to open single \
+             fields (evidenced pack reveal), which must give the commitments here, or to show the whole table, whose digest \
+             must be the one in manifest.json. Values shorter than three characters are not looked for in other documents; and \
+             whoever can guess a whole table can confirm the guess by its digest."
+                .to_owned(),
+        ));
+    }
     if !facts.plan.exclusions.is_empty() {
         blocks.push(Block::Heading("What is left out".to_owned()));
         blocks.push(Block::List(

@@ -224,6 +224,9 @@ if [ "$tokens" = 0 ]; then not 'when things happened: no timestamp authority cou
 elif [ -z "$roots" ]; then not "when things happened: $tokens timestamp tokens are here; give the roots you trust with --tsa-roots"
 else good "$trusted of $tokens timestamp tokens verify with your roots"
 fi
+if [[ $(< MANIFEST.json) == *'"redaction":{'* ]]; then
+    not 'that redacted tables (*.redacted.jsonl) are the sealed ones, and anything about what is withheld: see 00_README.txt'
+fi
 not 'that the answers and tables are those the manifests name, and that the checks give these verdicts: 00_README.txt says how to see it'
 not 'that no second history was prepared beside this one: compare log/checkpoint with one you kept'
 

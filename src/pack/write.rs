@@ -5,10 +5,11 @@
 use crate::entries::{self, Entries, Lines};
 use crate::error::PackError;
 use crate::layout;
-use crate::manifest::{self, ItemRecord, MANIFEST, PackManifest, SIGNATURE, SUMS};
+use crate::manifest::{self, ItemRecord, MANIFEST, PackManifest, RedactionRecord, SIGNATURE, SUMS};
 use crate::names::Taken;
 use crate::plan::{Form, Plan, Progress, Source};
 use crate::readme::{self, Facts};
+use crate::redact::Redaction;
 use crate::reperform;
 use crate::report;
 use crate::sink::Sink;
@@ -84,6 +85,10 @@ pub fn prepare(
         )));
     }
     let mut entries = Entries::load(source, &checkpoint)?;
+    if plan.database.is_some() && !plan.redact.is_empty() {
+        return Err(PackError::Plan("a redacted pack holds no database: it would show what is hidden".to_owned()));
+    }
+    let redaction = Redaction::gather(plan, source, &items)?;
     let sink = Sink::create(target, form).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => PackError::Exists(target.to_owned()),
         _ => PackError::Write { path: target.display().to_string(), source: error },
@@ -97,6 +102,9 @@ pub fn prepare(
         sink,
         items: Vec::new(),
         folders: Taken::default(),
+        signer,
+        redaction,
+        hidden: RedactionRecord::default(),
     };
     writer.log()?;
     writer.anchors()?;
@@ -120,6 +128,9 @@ pub(crate) struct Writer<'a> {
     items: Vec<ItemRecord>,
     folders: Taken,
     summary: Summary,
+    signer: &'a SigningKey,
+    redaction: Redaction,
+    hidden: RedactionRecord,
 }
 
 impl Writer<'_> {
@@ -152,6 +163,9 @@ impl Writer<'_> {
         let sealed =
             Sealed::prove(&entry, &inclusion, &self.checkpoint, &opening, &document, |_| Ok::<(), Infallible>(()))
                 .map_err(|error| unproven(index, &error))?;
+        if self.redaction.named_in(&document) {
+            return self.withhold(index, sealed.entry(), &document);
+        }
         let path = match &sealed.entry().body {
             Body::Snapshot { .. } => self.snapshot(index, sealed.entry(), &document)?,
             Body::Evaluation { .. } => self.evaluation(index, sealed.entry(), &document)?,
@@ -172,25 +186,72 @@ impl Writer<'_> {
         Ok(path)
     }
 
+    /// Leaves a document that names a hidden value out, opening and all, and says that it exists.
+    fn withhold(&mut self, index: u64, entry: &Entry, document: &[u8]) -> Result<String, PackError> {
+        match &entry.body {
+            Body::Snapshot { snapshot, .. } => {
+                return Err(PackError::Plan(format!(
+                    "the sealed manifest of snapshot `{snapshot}` itself names a value of a redacted column, for example in a \
+                     request; leave that column unredacted, or pack a period or framework without this snapshot"
+                )));
+            }
+            Body::Evaluation { .. } => {
+                let mut evaluation: Evaluation =
+                    serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
+                evaluation.members.clear();
+                evaluation.why.retain(|why| !self.redaction.named_in(why.as_bytes()));
+                evaluation.why.push("the evaluation is withheld: it names a redacted value".to_owned());
+                self.summary.evaluation(evaluation, MANIFEST, index);
+            }
+            _ => self.summary.other += 1,
+        }
+        self.hidden.documents.push(index);
+        let mut row = EvidenceRow::of_entry(entry, index, "", Digest::of(document));
+        row.sha256 = String::new();
+        row.redactions = "withheld whole: it names a redacted value".to_owned();
+        self.summary.rows.push(row);
+        Ok(format!("entry {index}, withheld"))
+    }
+
     fn snapshot(&mut self, index: u64, entry: &Entry, document: &[u8]) -> Result<String, PackError> {
         let manifest: Manifest = serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
         let folder = self.folders.unique(&layout::snapshot(&manifest.source, manifest.started_at, &manifest.id));
         let path = format!("{folder}/manifest.json");
         let sha256 = self.add(&path, document)?;
-        for exchange in &manifest.exchanges {
+        let touched = self.redaction.touches(&manifest);
+        if touched {
+            self.hidden.snapshots.push(index);
+        }
+        // an answer holds the values in whatever way the source spells them: it is withheld whole
+        for exchange in manifest.exchanges.iter().filter(|_| !touched) {
             let body = self.blob(&exchange.sha256, || format!("exchange {} of {}", exchange.seq, manifest.id))?;
             self.add(&format!("{folder}/exchanges/{}", layout::exchange(exchange, &body)), &body)?;
         }
         for table in &manifest.tables {
             let lines = self.blob(&table.sha256, || format!("table `{}` of {}", table.name, manifest.id))?;
             let name = crate::names::segment(&table.name);
+            let hidden = self.redaction.of_table(&table.name).next().is_some();
+            let (lines, suffix) = if hidden {
+                let lines = self.redaction.lines(&table.name, table.sha256, &lines, self.signer)?;
+                (lines, layout::REDACTED_SUFFIX)
+            } else {
+                (lines, layout::LINES_SUFFIX)
+            };
             let mut sheet = Vec::new();
             write_csv(&table.spec, &lines[..], &mut sheet).map_err(|error| unproven(index, &error))?;
-            self.add(&format!("{folder}/tables/{name}.jsonl"), &lines)?;
+            self.add(&format!("{folder}/tables/{name}{suffix}"), &lines)?;
             drop(lines);
             self.add(&format!("{folder}/tables/{name}.csv"), &sheet)?;
         }
-        self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256).with_manifest(&manifest));
+        let mut row = EvidenceRow::of_entry(entry, index, &path, sha256).with_manifest(&manifest);
+        if touched {
+            let tables = manifest.tables.iter();
+            let columns: Vec<String> = tables
+                .flat_map(|table| self.redaction.of_table(&table.name).map(|column| format!("{}.{column}", table.name)))
+                .collect();
+            row.redactions = format!("{} (answers withheld)", columns.join("; "));
+        }
+        self.summary.rows.push(row);
         self.summary.snapshot(manifest, &path, index);
         Ok(path)
     }
@@ -293,8 +354,9 @@ impl Writer<'_> {
     }
 
     fn seal(mut self, signer: &SigningKey, target: &Path) -> Result<Prepared, PackError> {
+        let redacted = !self.redaction.is_empty();
         let manifest = PackManifest {
-            schema: PackManifest::SCHEMA.to_owned(),
+            schema: if redacted { PackManifest::REDACTED } else { PackManifest::SCHEMA }.to_owned(),
             organisation: self.plan.organisation.clone(),
             from: self.plan.from,
             to: self.plan.to,
@@ -306,6 +368,8 @@ impl Writer<'_> {
             log_root: self.checkpoint.root(),
             items: std::mem::take(&mut self.items),
             files: self.sink.files(),
+            redaction: redacted
+                .then(|| RedactionRecord { columns: self.redaction.names(), ..std::mem::take(&mut self.hidden) }),
         };
         let bytes = canonical_json(&manifest)?;
         let signature = manifest::sign(&bytes, signer).map_err(|error| PackError::Plan(error.to_string()))?;

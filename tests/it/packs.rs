@@ -145,6 +145,44 @@ fn what_an_auditor_opens_is_there_and_inert() {
 }
 
 #[test]
+fn a_hidden_column_is_nowhere_in_the_pack_and_each_field_opens_by_itself() {
+    let audit = audit();
+    let outcome = audit.run(&["pack", "create", "--redact", "hr_person.name", "-o", "q1.zip"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let verified = audit.json(0, &["verify", "q1.zip"]);
+    assert!(verified["not_proven"].to_string().contains("hr_person.name"), "{verified}");
+    let folder = unpacked(&audit, "q1.zip");
+    for path in files(&folder) {
+        let bytes = std::fs::read(folder.join(&path)).unwrap();
+        for name in ["Łukasz", "李 小龙", "محمد"] {
+            let found = bytes.windows(name.len()).any(|window| window == name.as_bytes());
+            assert!(!found, "{name} in {}", path.display());
+        }
+    }
+    assert!(!folder.join("evidence.sqlite").exists());
+    let output = Command::new("bash").arg("verify.sh").current_dir(&folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("redacted tables"), "{said}");
+
+    let table = files(&folder).into_iter().find(|path| path.ends_with("tables/hr_person.redacted.jsonl")).unwrap();
+    let lines = std::fs::read_to_string(folder.join(&table)).unwrap();
+    let second: serde_json::Value = serde_json::from_str(lines.lines().nth(1).unwrap()).unwrap();
+    let id = audit.json(0, &["snapshots", "list"])["snapshots"][0]["id"].as_str().unwrap().to_owned();
+    let opened = audit.json(0, &["pack", "reveal", &id, "hr_person.name", "2"]);
+    assert_eq!(opened["value"], "\"李 小龙\"");
+    assert_eq!(opened["commitment"], second["name"]["redacted"]);
+    // as a stranger computes it: the salt's bytes, then the value
+    let salt = opened["salt"].as_str().unwrap();
+    let escaped: String =
+        salt.as_bytes().chunks(2).map(|pair| format!("\\x{}", std::str::from_utf8(pair).unwrap())).collect();
+    let script = format!("{{ printf '{escaped}'; printf '%s' '\"李 小龙\"'; }} | sha256sum | cut -c-64");
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), opened["commitment"].as_str().unwrap());
+    assert_eq!(audit.run(&["pack", "reveal", &id, "hr_person.name", "9"]).code, 2);
+    assert_eq!(audit.run(&["pack", "create", "--redact", "name", "-o", "q2.zip"]).code, 2);
+}
+
+#[test]
 fn an_export_that_fails_is_not_in_the_log() {
     let audit = audit();
     // the hidden name it is written under has no room in a folder

@@ -337,10 +337,23 @@ pub(crate) enum PackCommand {
         /// Only checks and controls of this framework
         #[arg(long)]
         framework: Option<String>,
+        /// Hide a column of a table behind salted commitments; answers, and documents that name its values, are withheld
+        #[arg(long, value_name = "TABLE.COLUMN", num_args = 1..)]
+        redact: Vec<String>,
         /// File to write; a name without .zip makes a folder
         #[arg(short, long, default_value = "evidence-pack.zip")]
         output: PathBuf,
     },
     /// Packs this store has exported
     List,
+    /// Open one field that a pack hides: its salt and value, which give the commitment in the pack
+    #[command(after_help = "Example: evidenced pack reveal 20260101T000005Z-hr-3f2a1b0c hr_person.name 12")]
+    Reveal {
+        /// The snapshot's id
+        snapshot: String,
+        /// The hidden column, as TABLE.COLUMN
+        column: String,
+        /// Row of the table, from 1
+        row: u64,
+    },
 }

@@ -14,7 +14,8 @@ use std::path::Path;
 
 pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) -> Result<Exit, Failure> {
     match command {
-        PackCommand::Create { from, to, framework, output } => {
+        PackCommand::Create { from, to, framework, redact, output } => {
+            let redact = redact.iter().map(|name| column(name)).collect::<Result<Vec<_>, _>>()?;
             let from = from.map(|text| first_instant(&text, &settings)).transpose()?;
             let to = to.map(|text| super::evaluate::instant(&text, &settings)).transpose()?;
             if let (Some(from), Some(to)) = (from, to)
@@ -32,7 +33,7 @@ pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) ->
             let line = super::open(settings)?;
             let target = if global.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
             let bar = ProgressBar::with_draw_target(None, target);
-            let request = PackRequest { from, to, framework, output: output.clone() };
+            let request = PackRequest { from, to, framework, redact, output: output.clone() };
             let packed = line.pack(&checks, &request, &mut |progress| {
                 bar.set_length(progress.total);
                 bar.set_position(progress.done);
@@ -56,7 +57,32 @@ pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) ->
             Ok(Exit::Done)
         }
         PackCommand::List => list(&settings, global),
+        PackCommand::Reveal { snapshot, column: name, row } => {
+            let (table, column) = column(&name)?;
+            let opened = line::reveal(&settings, &snapshot, &table, &column, row)?;
+            match global.format {
+                Format::Json => print::json(&json!({
+                    "schema": "evidenced/revealed/v1", "snapshot": snapshot, "table": table, "column": column, "row": row,
+                    "salt": opened.salt, "value": opened.value, "commitment": opened.commitment,
+                }))?,
+                Format::Table => print::text_line(&format!(
+                    "value       {}\nsalt        {}\ncommitment  {}\nSHA-256 over the 32 bytes of the salt and the bytes of the \
+                     value gives the commitment, which the pack shows in row {row} of {table}",
+                    print::safe(&opened.value),
+                    opened.salt,
+                    opened.commitment
+                ))?,
+            }
+            Ok(Exit::Done)
+        }
     }
+}
+
+/// `TABLE.COLUMN` in its two parts.
+fn column(name: &str) -> Result<(String, String), Failure> {
+    name.split_once('.')
+        .map(|(table, column)| (table.to_owned(), column.to_owned()))
+        .ok_or_else(|| Failure::usage(format!("`{name}` is not a column of a table"), "write it like `hr_person.name`"))
 }
 
 /// The exports the log knows of.

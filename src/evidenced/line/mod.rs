@@ -21,7 +21,7 @@ pub(crate) use collect::{Trigger, capture};
 pub(crate) use derive::rederive;
 pub(crate) use inputs::inputs;
 pub(crate) use keep::{KeptLine, jobs};
-pub(crate) use packing::PackRequest;
+pub(crate) use packing::{PackRequest, reveal};
 pub(crate) use retention::{Due, Erased, plan};
 pub(crate) use scrub::{Scrubbing, Standing, standing};
 pub(crate) use witness::Outcome;

@@ -22,6 +22,8 @@ pub(crate) struct PackRequest {
     pub(crate) to: Option<Timestamp>,
     /// Only checks of this framework.
     pub(crate) framework: Option<String>,
+    /// Columns to hide, as table and column.
+    pub(crate) redact: Vec<(String, String)>,
     /// File or folder to write.
     pub(crate) output: PathBuf,
 }
@@ -115,7 +117,9 @@ impl Line {
             requests: settings.handover.requests.iter().map(Into::into).collect(),
             slots: slots(&settings, &store_reader, from, to)?,
             exclusions: settings.handover.exclusions.iter().map(Into::into).collect(),
-            database: Some(Database { path: database, as_of: checked.as_of }),
+            redact: request.redact.clone(),
+            // it holds the hidden values in whatever columns the mappings give them
+            database: request.redact.is_empty().then(|| Database { path: database, as_of: checked.as_of }),
             created_at: now(),
             tool: TOOL.to_owned(),
         };
@@ -146,6 +150,34 @@ impl Line {
         let log_index = appended.first().map(|entry| entry.index).unwrap_or_default();
         Ok(Packed { files: written.files, manifest_sha256: written.manifest_sha256, log_index })
     }
+}
+
+/// Opens one field that a redacted pack hides.
+pub(crate) fn reveal(
+    settings: &Settings,
+    snapshot: &str,
+    table: &str,
+    column: &str,
+    row: u64,
+) -> Result<pack::Opened, Failure> {
+    let reader = super::reader(settings)?;
+    let absent =
+        |what: String| Failure::usage(what, "the pack's manifest.json of the snapshot lists tables and columns");
+    let sealed = reader.snapshot(snapshot)?.ok_or_else(|| absent(format!("there is no snapshot `{snapshot}`")))?;
+    let record = sealed
+        .value()
+        .tables
+        .iter()
+        .find(|record| record.name == table)
+        .ok_or_else(|| absent(format!("snapshot `{snapshot}` has no table `{table}`")))?;
+    let lines = reader.blob(&record.sha256)?;
+    let line = usize::try_from(row)
+        .ok()
+        .and_then(|row| lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).nth(row.checked_sub(1)?))
+        .ok_or_else(|| absent(format!("`{table}` has no row {row}: they count from 1 to {}", record.rows)))?;
+    let fields: model::Row = serde_json::from_slice(line).map_err(Failure::store)?;
+    let value = fields.get(column).ok_or_else(|| absent(format!("row {row} of `{table}` has no `{column}`")))?;
+    pack::open_redacted(&signing_key(settings)?, record.sha256, row, column, value).map_err(Failure::store)
 }
 
 fn unwritten(error: &pack::PackError) -> Failure {

@@ -90,12 +90,13 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
         "Do not take this report's word for anything. It is a summary of sealed documents that lie beside it; each can be \
          proven to be in the organisation's log with the tools below, and each check can be performed again.",
     ));
-    blocks.push(Block::Code(
-        "evidenced verify PACK.zip --key 'KEY FROM ANOTHER CHANNEL'      # with the program, offline\n\
-         bash verify.sh                                                  # without it: bash, openssl, coreutils\n\
-         sqlite3 -readonly evidence.sqlite < checks/NAME.sql             # performs a check again"
-            .to_owned(),
-    ));
+    let mut commands = "evidenced verify PACK.zip --key 'KEY FROM ANOTHER CHANNEL'      # with the program, offline\n\
+         bash verify.sh                                                  # without it: bash, openssl, coreutils"
+        .to_owned();
+    if plan.database.is_some() {
+        commands.push_str("\nsqlite3 -readonly evidence.sqlite < checks/NAME.sql             # performs a check again");
+    }
+    blocks.push(Block::Code(commands));
     blocks.push(Block::Text(vec![
         text("Get the key from the organisation by another channel and compare it with the one above. "),
         link(layout::README_HTML, layout::README_HTML),
@@ -453,6 +454,17 @@ fn populations(facts: &Facts<'_>) -> Vec<Block> {
 
 fn scope(facts: &Facts<'_>) -> Vec<Block> {
     let mut blocks = vec![heading(2, "What is left out")];
+    if !facts.plan.redact.is_empty() {
+        let names: Vec<String> = facts.plan.redact.iter().map(|(table, column)| format!("{table}.{column}")).collect();
+        blocks.push(Block::Notice(vec![
+            strong("Redacted. "),
+            text(format!(
+                "The columns {} stand as salted commitments; the answers they were read from, and documents that name their \
+                 values, are withheld. Those tables cannot be proven to be the sealed ones from this pack.",
+                names.join(", ")
+            )),
+        ]));
+    }
     if facts.plan.exclusions.is_empty() {
         blocks.push(paragraph(
             "The configuration records no exclusion. Systems that are not listed above are not covered.",

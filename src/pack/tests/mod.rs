@@ -5,6 +5,7 @@ mod fixture;
 mod hostile;
 mod mutated;
 mod rotation;
+mod redaction;
 mod shell;
 mod streaming;
 mod tamper;

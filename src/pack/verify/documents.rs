@@ -3,7 +3,7 @@
 use super::Examination;
 use super::log::Log;
 use crate::layout;
-use crate::manifest::{ItemRecord, MANIFEST, PackManifest};
+use crate::manifest::{ItemRecord, MANIFEST, PackManifest, RedactionRecord};
 use crate::names::segment;
 use crate::tables::{TableCsv, TableCsvError};
 use ledger::{Body, Entry, Proof, SealError, Sealed, SignedCheckpoint};
@@ -77,11 +77,21 @@ struct Tally {
     elsewhere: u64,
     /// Evaluations made with another version of their check than the one shipped, or one that is not.
     other_checks: u64,
+    /// What the pack says it hides.
+    redaction: RedactionRecord,
+    /// Answers that are withheld, and tables of which fields are hidden.
+    withheld_answers: u64,
+    redacted_tables: u64,
     /// Folders of snapshots that are not proven, so that nothing says what belongs into them.
     unproven: Vec<String>,
 }
 
 impl Tally {
+    /// Whether fields of `table` are hidden.
+    fn hides(&self, table: &str) -> bool {
+        self.redaction.columns.iter().any(|column| column.rsplit_once('.').is_some_and(|(of, _)| of == table))
+    }
+
     /// Notes that a sealed document names this file, and says whether another one did before.
     fn expect(&mut self, number: Option<usize>) -> bool {
         match number.and_then(|number| self.expected.get_mut(number)) {
@@ -94,7 +104,11 @@ impl Tally {
 impl Examination {
     pub(super) fn documents(&mut self, manifest: &PackManifest, log: &Log) {
         let Some(checkpoint) = &log.checkpoint else { return };
-        let mut tally = Tally { expected: vec![false; self.container.len()], ..Tally::default() };
+        let mut tally = Tally {
+            expected: vec![false; self.container.len()],
+            redaction: manifest.redaction.clone().unwrap_or_default(),
+            ..Tally::default()
+        };
         let mut last = None;
         for item in &manifest.items {
             if last.replace(item.log_index).is_some_and(|last| last >= item.log_index) {
@@ -128,6 +142,7 @@ impl Examination {
             "the {} answers in exchanges/ and the {} tables are the bytes the snapshots' manifests name, and every CSV table shows those rows",
             tally.exchanges, tally.tables
         ));
+        self.describe_redaction(tally);
         let shipped = tally.kinds.get("snapshot").copied().unwrap_or(0);
         if shipped < log.snapshots {
             self.findings.doubt(format!(
@@ -155,6 +170,27 @@ impl Examination {
             self.findings.doubt(
                 "that the checks' SQL gives these verdicts: perform it again with sqlite3 (00_README.txt says how)",
             );
+        }
+    }
+
+    fn describe_redaction(&mut self, tally: &Tally) {
+        if tally.redaction == RedactionRecord::default() {
+            return;
+        }
+        let columns = tally.redaction.columns.iter().take(MAX_KINDS).cloned().collect::<Vec<_>>().join(", ");
+        self.findings.doubt(format!(
+            "that the {} redacted tables ({columns}) are the sealed ones: their sealed digests cover the hidden fields. Each hidden field stands as a salted commitment under the log's signature, which the organisation can open one by one; whoever sees the whole table compares its digest with the manifest",
+            tally.redacted_tables
+        ));
+        self.findings.doubt(format!(
+            "anything about the {} answers that are withheld because of the redaction: their digests are in the proven manifests",
+            tally.withheld_answers
+        ));
+        if !tally.redaction.documents.is_empty() {
+            self.findings.doubt(format!(
+                "anything about the content of {} documents that are withheld because they name redacted values: their entries are in the log",
+                tally.redaction.documents.len()
+            ));
         }
     }
 
@@ -215,7 +251,8 @@ impl Examination {
                 match serde_json::from_slice::<SnapshotClaims>(document) {
                     Ok(claims) if (&claims.id, &claims.source, claims.status) == (snapshot, source, *status) => {
                         tally.snapshots.insert(Digest::of(claims.id.as_bytes()), sha256);
-                        self.snapshot(&item.path, &claims, tally);
+                        let redacted = tally.redaction.snapshots.binary_search(&item.log_index).is_ok();
+                        self.snapshot(&item.path, &claims, redacted, tally);
                     }
                     Ok(_) => self.problem(&item.path, "it describes another snapshot than its log entry"),
                     Err(error) => {
@@ -236,11 +273,14 @@ impl Examination {
         }
     }
 
-    fn snapshot(&mut self, path: &str, claims: &SnapshotClaims, tally: &mut Tally) {
+    fn snapshot(&mut self, path: &str, claims: &SnapshotClaims, redacted: bool, tally: &mut Tally) {
         let Some(folder) = path.strip_suffix("manifest.json") else {
             return self.problem(path, "a snapshot's document is not called manifest.json");
         };
-        for exchange in &claims.exchanges {
+        if redacted {
+            tally.withheld_answers += claims.exchanges.len() as u64;
+        }
+        for exchange in claims.exchanges.iter().filter(|_| !redacted) {
             let prefix = format!("{folder}exchanges/{}", layout::exchange_prefix(exchange.seq));
             let mut below = self.container.below(&prefix).map(|(number, name, seen)| (number, name.to_owned(), seen));
             let (found, second) = (below.next(), below.next());
@@ -269,13 +309,20 @@ impl Examination {
         }
         for table in &claims.tables {
             let name = segment(&table.name);
-            let (lines, sheet) = (format!("{folder}tables/{name}.jsonl"), format!("{folder}tables/{name}.csv"));
+            let hidden = redacted && tally.hides(&table.name);
+            let suffix = if hidden { layout::REDACTED_SUFFIX } else { layout::LINES_SUFFIX };
+            let (lines, sheet) = (format!("{folder}tables/{name}{suffix}"), format!("{folder}tables/{name}.csv"));
             let again = [&lines, &sheet].map(|path| tally.expect(self.container.number(path)));
             if again != [false, false] {
                 self.problem(path, format!("it lists the table `{name}` twice"));
                 return;
             }
             match self.container.seen(&lines).map(|seen| seen.sha256) {
+                // what is left of it cannot have the sealed digest; it has the sealed number of rows
+                Some(_) if hidden => {
+                    tally.redacted_tables += 1;
+                    self.table(&lines, &sheet, table);
+                }
                 Some(sha256) if sha256 == table.sha256 => {
                     tally.tables += 1;
                     self.table(&lines, &sheet, table);

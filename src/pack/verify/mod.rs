@@ -52,7 +52,10 @@ pub fn verify(path: &Path, options: &VerifyOptions) -> Result<VerifyReport, Veri
     }
     let mut examination = Examination { container, findings };
     let manifest = examination.manifest(options);
-    if let Some((manifest, _)) = manifest.as_ref().filter(|(manifest, _)| manifest.schema != PackManifest::SCHEMA) {
+    if let Some((manifest, _)) = manifest.as_ref().filter(|(manifest, _)| {
+        let schema = if manifest.redaction.is_some() { PackManifest::REDACTED } else { PackManifest::SCHEMA };
+        manifest.schema != schema
+    }) {
         return Err(VerifyError::Newer { path: path.to_owned(), schema: manifest.schema.chars().take(200).collect() });
     }
     if let Some((mut manifest, key)) = manifest {

@@ -63,7 +63,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
 
     say("\nPACK")?;
     let pack = dir.join(format!("evidence-pack-{}.zip", checked.as_of.strftime("%Y%m%dT%H%M%SZ")));
-    let request = PackRequest { from: None, to: None, framework: None, output: pack.clone() };
+    let request = PackRequest { from: None, to: None, framework: None, redact: Vec::new(), output: pack.clone() };
     let packed = line.pack(&checks, &request, &mut |_| {})?;
     let report = pack::verify(&pack, &pack::VerifyOptions::default()).map_err(Failure::store)?;
     say(&format!("{} ({} files)", pack.display(), packed.files))?;
