@@ -119,7 +119,7 @@ impl Line {
             exclusions: settings.handover.exclusions.iter().map(Into::into).collect(),
             redact: request.redact.clone(),
             // it holds the hidden values in whatever columns the mappings give them
-            database: request.redact.is_empty().then(|| Database { path: database, as_of: checked.as_of }),
+            database: request.redact.is_empty().then_some(Database { path: database, as_of: checked.as_of }),
             created_at: now(),
             tool: TOOL.to_owned(),
         };
