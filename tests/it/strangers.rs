@@ -64,15 +64,15 @@ fn go_and_a_third_partys_python_verify_a_real_log_and_the_proofs_of_a_pack() {
     assert!(log.size() > 256, "more than one tile");
     let pack = log.audit.path("pack");
     assert_eq!(log.audit.run(&["pack", "create", "--quiet", "-o", "pack"]).code, 0);
-    log.judged_by("Go's sumdb/note and sumdb/tlog", tlog::go, &pack);
+    println!("{}", log.judged_by("Go's sumdb/note and sumdb/tlog", tlog::go, &pack));
     match tlog::python() {
-        Some(judge) => log.judged_by("aics-tlog", judge, &pack),
+        Some(judge) => println!("{}", log.judged_by("aics-tlog", judge, &pack)),
         None => println!("NOT RUN: there is no Python 3.12 or newer for aics-tlog"),
     }
 }
 
 impl Log {
-    fn judged_by(&self, name: &str, judge: Judge, pack: &Path) {
+    fn judged_by(&self, name: &str, judge: Judge, pack: &Path) -> String {
         let (key, folder, size) = (self.key(), self.folder(), self.size());
         let old: Vec<&str> = self.old.iter().map(|path| text(path)).collect();
         let ask = |folder: &Path| judge(&[&[key.as_str(), text(folder)][..], &old].concat());
@@ -107,7 +107,7 @@ impl Log {
             fs::write(&file, &good).unwrap();
         }
         assert!(ask(&folder).is_ok());
-        println!("{name}: {size} entries, {} old checkpoints, {} proofs of a pack", old.len(), paths.len());
+        format!("{name}: {size} entries, {} old checkpoints, {} proofs of a pack", old.len(), paths.len())
     }
 }
 
