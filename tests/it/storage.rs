@@ -79,10 +79,11 @@ fn a_flipped_bit_in_any_blob_is_found_named_and_makes_its_check_inconclusive() {
     with_own_check(&audit);
     roster(&audit, 3000, 0);
     collect(&audit);
+    // those of the snapshot; evaluations are stored too
+    let blobs = stored(&audit);
     let sound = judged(&audit, 0);
     assert_eq!(sound["outcome"], "pass", "{sound}");
     assert_eq!(audit.json(0, &["scrub"])["damage"], serde_json::json!([]));
-    let blobs = stored(&audit);
     assert!(blobs.len() >= 2, "{blobs:?}");
     for blob in &blobs {
         let before = fs::read(blob).unwrap();

@@ -23,7 +23,7 @@ pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> 
         // no earlier snapshot stands in for one that was erased
         let newer = |gone: &Gone| {
             gone.source == source.name
-                && gone.at <= as_of
+                && gone.at.duration_since(as_of) <= SEALED_WITHIN
                 && snapshot.as_ref().is_none_or(|snapshot| gone.at > snapshot.finished_at)
         };
         if erased.iter().any(newer) {
@@ -84,6 +84,9 @@ pub(super) fn damaged(reader: &Reader) -> Result<BTreeMap<String, String>, Failu
         .map(|row| (row.snapshot, format!("the stored evidence is damaged: {}: {}", row.path, row.problem)))
         .collect())
 }
+
+/// A snapshot is sealed after it finished; of one that was erased only that later instant is known.
+const SEALED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// A snapshot that was erased.
 struct Gone {
