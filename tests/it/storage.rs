@@ -159,7 +159,7 @@ fn the_daemon_finds_damage_by_itself_and_goes_on_where_it_was() {
     fs::write(&blob, bytes).unwrap();
     let mut daemon = audit.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let known = |audit: &Audit| audit.json(0, &["sources"])["sources"][0]["evidence"] == "damaged";
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while !known(&audit) {
         assert!(Instant::now() < until, "the daemon did not find it");
         std::thread::sleep(Duration::from_millis(200));
