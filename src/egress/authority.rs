@@ -1,13 +1,10 @@
 //! Asking a timestamping authority: one request, one small answer (RFC 3161 §3.4).
 //!
-//! Nothing here is evidence of a source, so nothing is recorded; what the answer is worth, `ledger::timestamp` judges.
-//! It never follows a redirect, never tries again, and reads no further than the answer may be long.
+//! What the answer is worth, `ledger::timestamp` judges.
 
-use crate::live::{causes, client};
-use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
+use crate::outbound::{Post, PostError, post};
+use bytes::Bytes;
 use std::time::Duration;
-use tokio::time::Instant;
 use url::Url;
 
 /// What is posted, and what has to come back.
@@ -27,21 +24,12 @@ pub struct Question {
     pub deadline: Duration,
 }
 
-/// Why there is no answer.
+/// Why there is no answer that could hold a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
-    /// The HTTP client could not be set up.
-    #[error("the http client cannot be set up: {0}")]
-    Client(String),
-    /// No connection.
-    #[error("it cannot be reached: {0}")]
-    Unreachable(String),
-    /// Other trouble on the way.
-    #[error("the connection failed: {0}")]
-    Transport(String),
-    /// Not all of it came in time.
-    #[error("it did not answer within {0} s")]
-    Late(u64),
+    /// None at all.
+    #[error(transparent)]
+    NoAnswer(#[from] PostError),
     /// It points elsewhere.
     #[error("it answered with a redirect ({0}), and none is followed")]
     Redirect(u16),
@@ -56,23 +44,20 @@ pub enum AskError {
         /// What came.
         found: String,
     },
-    /// More than an answer has.
-    #[error("its answer is longer than {0} bytes")]
-    TooLarge(usize),
 }
 
 impl AskError {
     /// How to mend it.
     pub const fn help(&self) -> &'static str {
         match self {
-            Self::Client(_) => "look at the host's certificate store",
-            Self::Unreachable(_) | Self::Transport(_) | Self::Late(_) => {
+            Self::NoAnswer(PostError::Client(_)) => "look at the host's certificate store",
+            Self::NoAnswer(PostError::Unreachable(_) | PostError::Transport(_) | PostError::Late(_)) => {
                 "look whether the authority is up and this host may reach it; it is asked again at the next cadence"
             }
             Self::Redirect(_) => {
                 "write the address it redirects to into the configuration, if it is still the authority's"
             }
-            Self::Status(_) | Self::MediaType { .. } | Self::TooLarge(_) => {
+            Self::Status(_) | Self::MediaType { .. } | Self::NoAnswer(PostError::TooLarge(_)) => {
                 "look whether `url` is the authority's RFC 3161 address"
             }
         }
@@ -81,48 +66,22 @@ impl AskError {
 
 /// Posts `question` and returns the answer's body, whole.
 pub async fn ask(question: &Question) -> Result<Bytes, AskError> {
-    let limit = Instant::now() + question.deadline;
-    let late = || AskError::Late(question.deadline.as_secs());
-    tokio::time::timeout_at(limit, receive(question)).await.map_err(|_| late())?
-}
-
-async fn receive(question: &Question) -> Result<Bytes, AskError> {
-    let client = client(question.deadline).map_err(|error| AskError::Client(causes(&error)))?;
-    let request = client
-        .post(question.url.clone())
-        .header(CONTENT_TYPE, HeaderValue::from_static(question.media_type))
-        .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"))
-        .body(question.body.clone());
-    let mut response = request.send().await.map_err(transport)?;
-    let status = response.status();
-    if status.is_redirection() {
-        return Err(AskError::Redirect(status.as_u16()));
-    }
-    if status != http::StatusCode::OK {
-        return Err(AskError::Status(status.as_u16()));
-    }
-    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing");
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(question.answer_media_type) {
-        let found = media_type.chars().take(80).collect();
-        return Err(AskError::MediaType { expected: question.answer_media_type, found });
-    }
-    let too_large = AskError::TooLarge(question.max_answer_bytes);
-    if response.content_length().is_some_and(|length| length > question.max_answer_bytes as u64) {
-        return Err(too_large);
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(transport)? {
-        if body.len() + chunk.len() > question.max_answer_bytes {
-            return Err(too_large);
+    let reply = post(Post {
+        url: question.url.clone(),
+        media_type: question.media_type,
+        body: question.body.clone(),
+        max_answer_bytes: question.max_answer_bytes,
+        deadline: question.deadline,
+    })
+    .await?;
+    match reply.status {
+        200 if reply.media_type.eq_ignore_ascii_case(question.answer_media_type) => Ok(reply.body),
+        200 => {
+            let found = if reply.media_type.is_empty() { "nothing".to_owned() } else { reply.media_type };
+            let found = found.chars().take(80).collect();
+            Err(AskError::MediaType { expected: question.answer_media_type, found })
         }
-        body.extend_from_slice(&chunk);
+        status @ 300..=399 => Err(AskError::Redirect(status)),
+        status => Err(AskError::Status(status)),
     }
-    Ok(body.freeze())
-}
-
-fn transport(error: reqwest::Error) -> AskError {
-    let unreachable = error.is_connect();
-    let text = causes(&error.without_url());
-    if unreachable { AskError::Unreachable(text) } else { AskError::Transport(text) }
 }

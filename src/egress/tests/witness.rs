@@ -1,10 +1,10 @@
 //! Asking a witness: whatever it answers is handed on as it is, and nothing it does keeps the asker.
 
 use super::server::{Reply, Server};
-use crate::{WitnessError, add_checkpoint};
+use crate::{PostError, add_checkpoint};
 use std::time::Duration;
 
-async fn ask(reply: Reply) -> (Result<crate::WitnessReply, WitnessError>, Server) {
+async fn ask(reply: Reply) -> (Result<crate::Reply, PostError>, Server) {
     let server = Server::start(vec![reply]).await;
     let outcome = add_checkpoint(&server.url("/prefix/"), "old 0\n\nlog\n".to_owned(), Duration::from_secs(2)).await;
     (outcome, server)
@@ -31,9 +31,9 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 #[tokio::test]
 async fn silence_a_reset_and_an_endless_answer_end() {
     let (reply, _server) = ask(Reply::Silence(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".to_vec())).await;
-    assert_eq!(reply.unwrap_err(), WitnessError::Late(2));
+    assert_eq!(reply.unwrap_err(), PostError::Late(2));
     let (reply, _server) = ask(Reply::Reset(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".to_vec())).await;
-    assert!(matches!(reply.unwrap_err(), WitnessError::Unreachable(_)));
+    assert!(matches!(reply.unwrap_err(), PostError::Transport(_)));
     let (reply, _server) = ask(Reply::ok(&"x".repeat(70_000))).await;
-    assert_eq!(reply.unwrap_err(), WitnessError::TooLarge);
+    assert_eq!(reply.unwrap_err(), PostError::TooLarge(64 * 1024));
 }

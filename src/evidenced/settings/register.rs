@@ -58,14 +58,14 @@ impl From<&ApprovedLink> for evaluate::ApprovedLink {
     }
 }
 
-/// The items of a `[[name]]` section.
+/// The items of a `[[name]]` section; the name may have dots.
 pub(super) fn items<'a>(reading: &'a Reading<'a>, value: Option<&'a Value>, name: &str) -> Vec<(usize, &'a Value)> {
     match value {
         None => Vec::new(),
         Some(Value::Array(items)) => items.iter().enumerate().collect(),
         Some(_) => {
             reading.problem(
-                reading.layers.key_place(&[name.to_owned()]),
+                reading.layers.key_place(&path_of(name)),
                 format!("`{name}` is not a list of sections"),
                 format!("write each entry under a line `[[{name}]]`"),
             );
@@ -74,6 +74,11 @@ pub(super) fn items<'a>(reading: &'a Reading<'a>, value: Option<&'a Value>, name
     }
 }
 
+fn path_of(name: &str) -> Vec<String> {
+    name.split('.').map(str::to_owned).collect()
+}
+
+/// Opens one of them; keys it does not have are problems.
 pub(super) fn open<'a>(
     reading: &'a Reading<'a>,
     name: &str,
@@ -81,7 +86,7 @@ pub(super) fn open<'a>(
     value: &'a Value,
     keys: &[super::keys::Key],
 ) -> Fields<'a> {
-    let path = vec![name.to_owned(), index.to_string()];
+    let path = [path_of(name).as_slice(), &[index.to_string()]].concat();
     let fields = Fields::open(reading, Some(value), path, format!("[[{name}]] entry {}", index + 1), keys.to_vec());
     fields.refuse_unknown(&[]);
     fields

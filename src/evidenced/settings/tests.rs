@@ -316,7 +316,7 @@ fn authorities_are_read_with_their_roots_and_checked() {
     }
     refused(
         &GOOD.replace("[sources", "timestamp = 3\n[sources"),
-        "evidenced.toml:10:1: `log.timestamp` is not a list of sections\n  help: write each authority under a line `[[log.timestamp]]`",
+        "evidenced.toml:10:1: `log.timestamp` is not a list of sections\n  help: write each entry under a line `[[log.timestamp]]`",
     );
 }
 

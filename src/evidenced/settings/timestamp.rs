@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Reading};
 use super::keys::TIMESTAMP;
+use super::register::{items, open};
 use ledger::timestamp::{Roots, is_authority_name};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -24,26 +25,11 @@ pub(crate) struct Authority {
 const LARGEST_PEM_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Reads every `[[log.timestamp]]`.
-pub(super) fn authorities(reading: &Reading<'_>, value: Option<&Value>) -> Vec<Authority> {
-    let path = ["log".to_owned(), "timestamp".to_owned()];
-    let items = match value {
-        None => return Vec::new(),
-        Some(Value::Array(items)) => items,
-        Some(_) => {
-            reading.problem(
-                reading.layers.key_place(&path),
-                "`log.timestamp` is not a list of sections",
-                "write each authority under a line `[[log.timestamp]]`",
-            );
-            return Vec::new();
-        }
-    };
+pub(super) fn authorities<'a>(reading: &'a Reading<'a>, value: Option<&'a Value>) -> Vec<Authority> {
+    const NAME: &str = "log.timestamp";
     let mut authorities: Vec<Authority> = Vec::new();
-    for (index, value) in items.iter().enumerate() {
-        let path = [path.as_slice(), &[index.to_string()]].concat();
-        let label = format!("[[log.timestamp]] entry {}", index + 1);
-        let fields = Fields::open(reading, Some(value), path, label, TIMESTAMP.to_vec());
-        fields.refuse_unknown(&[]);
+    for (index, value) in items(reading, value, NAME) {
+        let fields = open(reading, NAME, index, value, TIMESTAMP);
         let Some(authority) = authority(&fields) else { continue };
         if authorities.iter().any(|known| known.name == authority.name) {
             let key = if fields.has("name") { "name" } else { "url" };

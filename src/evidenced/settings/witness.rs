@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Reading};
 use super::keys::WITNESS;
+use super::register::{items, open};
 use ledger::{KeyKind, VerifierKey};
 use serde_json::Value;
 use url::Url;
@@ -23,26 +24,11 @@ impl Witness {
 }
 
 /// Reads every `[[log.witness]]`.
-pub(super) fn witnesses(reading: &Reading<'_>, value: Option<&Value>) -> Vec<Witness> {
-    let path = ["log".to_owned(), "witness".to_owned()];
-    let items = match value {
-        None => return Vec::new(),
-        Some(Value::Array(items)) => items,
-        Some(_) => {
-            reading.problem(
-                reading.layers.key_place(&path),
-                "`log.witness` is not a list of sections",
-                "write each witness under a line `[[log.witness]]`",
-            );
-            return Vec::new();
-        }
-    };
+pub(super) fn witnesses<'a>(reading: &'a Reading<'a>, value: Option<&'a Value>) -> Vec<Witness> {
+    const NAME: &str = "log.witness";
     let mut witnesses: Vec<Witness> = Vec::new();
-    for (index, value) in items.iter().enumerate() {
-        let path = [path.as_slice(), &[index.to_string()]].concat();
-        let label = format!("[[log.witness]] entry {}", index + 1);
-        let fields = Fields::open(reading, Some(value), path, label, WITNESS.to_vec());
-        fields.refuse_unknown(&[]);
+    for (index, value) in items(reading, value, NAME) {
+        let fields = open(reading, NAME, index, value, WITNESS);
         let Some(witness) = witness(&fields) else { continue };
         if witnesses.iter().any(|known| known.name() == witness.name()) {
             let name = witness.name();
