@@ -100,7 +100,7 @@ fn a_flipped_bit_in_any_blob_is_found_named_and_makes_its_check_inconclusive() {
         let found = judged(&audit, 3);
         assert_eq!(found["outcome"], "inconclusive", "{found}");
         assert!(found["why"].to_string().contains("damaged"), "{found}");
-        let doctor = audit.json(2, &["doctor", "--format", "json"]);
+        let doctor = audit.json(2, &["doctor"]);
         assert!(doctor["findings"].to_string().contains("damaged"), "{doctor}");
         let sources = audit.json(0, &["sources"]);
         assert_eq!(sources["sources"][0]["evidence"], "damaged", "{sources}");
@@ -149,7 +149,7 @@ fn a_disk_that_fails_is_told_apart_from_damage() {
 }
 
 #[test]
-fn the_daemon_finds_damage_by_itself_and_goes_on_where_it_was() {
+fn the_daemon_finds_damage_by_itself() {
     let audit = Audit::with(ROSTER);
     roster(&audit, 3000, 0);
     collect(&audit);
