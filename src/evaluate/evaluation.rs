@@ -40,8 +40,8 @@ pub enum EvaluateError {
     /// A query failed, in words.
     #[error("{0}")]
     Query(String),
-    /// The scratch database could not be written.
-    #[error("cannot write the database: {0}")]
+    /// The scratch database could not be written: the disk is to blame.
+    #[error("cannot write the scratch database: {0}")]
     Write(String),
 }
 
@@ -50,6 +50,7 @@ impl EvaluateError {
     pub fn help(&self) -> Option<&str> {
         match self {
             Self::Parameter(error) => Some(&error.help),
+            Self::Write(_) => Some("make room where temporary files lie, or name another folder in TMPDIR"),
             _ => None,
         }
     }

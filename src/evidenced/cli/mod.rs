@@ -129,6 +129,14 @@ fn open(settings: Settings) -> Result<Line, Failure> {
     Line::open(settings)
 }
 
+/// Opens the line, does the work and tells of it, and closes the store: a disk that fails as late as that is said.
+fn writing<T>(settings: Settings, work: impl FnOnce(&Line) -> Result<T, Failure>) -> Result<T, Failure> {
+    let line = open(settings)?;
+    let done = work(&line)?;
+    line.close()?;
+    Ok(done)
+}
+
 fn log_to_stderr(global: &Global) {
     let default = if global.quiet { "error" } else { "warn,evidenced=info,aws_config=error" };
     let filter = EnvFilter::try_from_env("EVIDENCED_LOG").unwrap_or_else(|_| EnvFilter::new(default));

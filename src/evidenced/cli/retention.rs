@@ -22,27 +22,25 @@ pub(super) fn retention(settings: Settings, command: RetentionCommand, global: &
             Ok(Exit::Done)
         }
         RetentionCommand::Run { by, reason } => {
-            let erased = super::open(settings)?.retention_run(&by, &reason)?;
-            told(&erased, global)
+            super::writing(settings, |line| told(&line.retention_run(&by, &reason)?, global))
         }
         RetentionCommand::Erase { snapshot, by, reason } => {
-            let erased = super::open(settings)?.erase_snapshot(&snapshot, &by, &reason)?;
-            told(&erased, global)
+            super::writing(settings, |line| told(&line.erase_snapshot(&snapshot, &by, &reason)?, global))
         }
         RetentionCommand::Hold { command } => hold(settings, command, global),
     }
 }
 
 fn hold(settings: Settings, command: HoldCommand, global: &Global) -> Result<Exit, Failure> {
-    let sealed = match command {
-        HoldCommand::Add { source, snapshot, by, reason } => {
-            let (id, index) = super::open(settings)?.hold(source, snapshot, &by, &reason)?;
-            (id, index, "holds")
-        }
-        HoldCommand::Release { hold, by, reason } => {
-            let index = super::open(settings)?.release(&hold, &by, &reason)?;
-            (hold, index, "released")
-        }
+    match command {
+        HoldCommand::Add { source, snapshot, by, reason } => super::writing(settings, |line| {
+            let (id, index) = line.hold(source, snapshot, &by, &reason)?;
+            noted(&id, index, "holds", global)
+        }),
+        HoldCommand::Release { hold, by, reason } => super::writing(settings, |line| {
+            let index = line.release(&hold, &by, &reason)?;
+            noted(&hold, index, "released", global)
+        }),
         HoldCommand::List => {
             let holds = line::reader(&settings)?.holds()?;
             match global.format {
@@ -73,13 +71,15 @@ fn hold(settings: Settings, command: HoldCommand, global: &Global) -> Result<Exi
                         .collect(),
                 )?,
             }
-            return Ok(Exit::Done);
+            Ok(Exit::Done)
         }
-    };
-    let (id, index, word) = sealed;
+    }
+}
+
+fn noted(id: &str, index: u64, word: &str, global: &Global) -> Result<Exit, Failure> {
     match global.format {
         Format::Json => print::json(&json!({"schema": "evidenced/hold/v1", "hold": id, "log_index": index}))?,
-        Format::Table => print::text_line(&format!("{} {word}, sealed as entry {index}", print::safe(&id)))?,
+        Format::Table => print::text_line(&format!("{} {word}, sealed as entry {index}", print::safe(id)))?,
     }
     Ok(Exit::Done)
 }

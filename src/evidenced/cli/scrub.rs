@@ -40,8 +40,8 @@ pub(super) fn scrub(settings: Settings, rate: Option<&str>, global: &Global) -> 
     let mut recorded = None;
     let mut unrecorded = None;
     if changed {
-        match super::open(settings) {
-            Ok(line) => recorded = line.note_damage(&scrubbed.damage)?,
+        match super::writing(settings, |line| line.note_damage(&scrubbed.damage)) {
+            Ok(index) => recorded = index,
             Err(failure) if failure.exit == Exit::Busy => {
                 unrecorded = Some("a daemon writes to the store: its own scrub will seal what is damaged");
             }

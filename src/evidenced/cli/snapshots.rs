@@ -18,10 +18,10 @@ pub(super) fn snapshots(
         SnapshotCommand::List { source } => list(&settings, source.as_deref(), global),
         SnapshotCommand::Show { id } => show(&settings, &id, global),
         SnapshotCommand::Confirm { id, by, reason } => {
-            let line = super::open(settings)?;
-            let index = line.confirm(&id, &by, &reason)?;
-            print::text_line(&format!("{id} confirmed by {} (entry {index})", print::safe(&by)))?;
-            line.close()?;
+            super::writing(settings, |line| {
+                let index = line.confirm(&id, &by, &reason)?;
+                print::text_line(&format!("{id} confirmed by {} (entry {index})", print::safe(&by)))
+            })?;
             Ok(Exit::Done)
         }
     }

@@ -207,7 +207,8 @@ pub(crate) fn worker() -> Result<Worker, Failure> {
 
 /// What stops an evaluation as a whole: a bad parameter, a bad query, a database that cannot be written.
 pub(crate) fn evaluation_failure(error: &EvaluateError) -> Failure {
-    Failure { exit: Exit::Usage, message: error.to_string(), help: error.help().map(str::to_owned) }
+    let exit = if matches!(error, EvaluateError::Write(_)) { Exit::Store } else { Exit::Usage };
+    Failure { exit, message: error.to_string(), help: error.help().map(str::to_owned) }
 }
 
 fn select<'a>(checks: &'a CheckSet, names: &[String]) -> Result<Vec<&'a Check>, Failure> {

@@ -96,6 +96,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
         })
         .await?;
     }
+    line.close()?;
     Ok(Exit::Done)
 }
 
