@@ -67,6 +67,10 @@ fn every_kind_survives_encoding() {
                 HeldElsewhere { by: "witness.example/w1".into(), size: 4, root: None },
             ],
         },
+        Body::Damage { damaged: 2, mended: 1 },
+        Body::Hold { hold: "h-1".into(), source: Some("okta".into()), snapshot: None },
+        Body::Release { hold: "h-1".into() },
+        Body::Erasure { entries: vec![1, 4] },
     ];
     let kinds: Vec<_> = bodies.iter().map(|body| body.kind().to_owned()).collect();
     assert_eq!(kinds, Body::KNOWN);
