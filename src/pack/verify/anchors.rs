@@ -63,6 +63,8 @@ impl Stamps {
         let rule = policy.and_then(|policy| policy.timestamps.as_ref());
         let (mut trusted, mut claimed): (BTreeMap<&str, Times>, Times) = (BTreeMap::new(), Times::new());
         let mut shipped = BTreeSet::new();
+        let recorded: BTreeSet<(u64, Timestamp, &str)> =
+            history.anchors.values().map(|noted| (noted.size, noted.gen_time, noted.authority.as_str())).collect();
         for (size, authorities) in &self.by_size {
             let path = format!("{}{size}/checkpoint", self.place);
             let checkpoint = match self.checkpoint(*size, chain, history, read) {
@@ -83,6 +85,10 @@ impl Stamps {
                     let digest = Digest::of(&bytes);
                     if history.anchors.get(&digest).is_some_and(|noted| (noted.size, noted.gen_time) != (*size, at)) {
                         return Err("its entry in the log says another size or time".to_owned());
+                    }
+                    // no signature covers every certificate that comes with a token; the digest in the log does
+                    if !history.anchors.contains_key(&digest) && recorded.contains(&(*size, at, authority)) {
+                        return Err("it is not the token whose digest the log holds".to_owned());
                     }
                     shipped.insert(digest);
                     match roots {

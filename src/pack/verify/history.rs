@@ -24,6 +24,7 @@ const MAX_ANCHORS: usize = 400_000;
 pub(super) struct Anchor {
     pub(super) size: u64,
     pub(super) gen_time: Timestamp,
+    pub(super) authority: String,
 }
 
 /// What the entries give.
@@ -109,8 +110,9 @@ impl History {
             }
             Body::Slot { outcome: SlotOutcome::Missed, .. } => self.missed += 1,
             Body::Slot { outcome: SlotOutcome::Skipped, .. } => self.skipped += 1,
-            Body::Anchor { size, token, gen_time, .. } if self.anchors.len() < MAX_ANCHORS => {
-                self.anchors.insert(*token, Anchor { size: *size, gen_time: *gen_time });
+            Body::Anchor { size, token, gen_time, authority, .. } if self.anchors.len() < MAX_ANCHORS => {
+                let (size, gen_time, authority) = (*size, *gen_time, authority.clone());
+                self.anchors.insert(*token, Anchor { size, gen_time, authority });
             }
             // kinds of newer programs count too: what they are called is settled
             other => {
