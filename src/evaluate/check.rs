@@ -9,14 +9,13 @@ use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::guard::{self, Rule};
 use crate::scratch::{ENGINE_TABLES, Scratch, create_source_table, table_names};
 use crate::set::CollectorTables;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use model::Digest;
-use model::time::{parse_duration, seconds_text, seconds_up};
+use model::time::parse_duration;
 use rusqlite::{Connection, Statement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use toml::Spanned;
 
 const OPENING: &str = "/*---\n";
@@ -167,29 +166,6 @@ impl Check {
             bound.insert(name.clone(), value);
         }
         Ok(bound)
-    }
-
-    /// The file with its parameters set in front, for the `sqlite3` shell against a scratch database written as a file.
-    pub fn shell_script(&self, parameters: &BTreeMap<String, Value>, as_of: Timestamp) -> String {
-        let mut script = String::from(".parameter init\n");
-        let mut set = |name: &str, value: &str| {
-            // the shell reads the value as a double-quoted word, then as an SQL literal
-            let word = value.replace('\\', "\\\\").replace('"', "\\\"");
-            let _ = writeln!(script, ".parameter set :{name} \"{word}\"");
-        };
-        set("as_of", &sql_literal(&json!(seconds_text(seconds_up(as_of)))));
-        for (name, value) in parameters {
-            set(name, &sql_literal(value));
-        }
-        script + &self.text
-    }
-}
-
-fn sql_literal(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-        Value::Bool(flag) => i64::from(*flag).to_string(),
-        other => other.to_string(),
     }
 }
 

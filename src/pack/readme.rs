@@ -3,6 +3,7 @@
 //! One list of blocks gives the text and the HTML, which holds no script and no link.
 
 use crate::plan::Plan;
+use crate::report::html::escape;
 use crate::summary::{Summary, instant};
 use model::{Outcome, SnapshotStatus};
 use std::fmt::Write as _;
@@ -495,21 +496,6 @@ fn wrap(text: &str, indent: &str) -> String {
         // foreign text may hold control characters that a terminal would obey
         out.extend(word.chars().filter(|c| !c.is_control()));
         width += length;
-    }
-    out
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
     }
     out
 }

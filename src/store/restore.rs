@@ -10,15 +10,12 @@ use crate::durable;
 use crate::elsewhere::{self, Held, Keeping, Rows};
 use crate::error::StoreError;
 use crate::keys;
-use crate::marker;
 use crate::mirror::Mirror;
-use crate::paths::{IDENTITY, StorePaths};
+use crate::paths::StorePaths;
 use crate::reader::Reader;
 use crate::shelf::Hints;
-use crate::signed::SignedLock;
-use crate::start;
+use crate::start::{self, Found};
 use crate::store::{Parts, Store};
-use crate::tables;
 use crate::writer_lock::WriterLock;
 use jiff::Timestamp;
 use ledger::{Body, HeldElsewhere, KeyChain, SignedCheckpoint};
@@ -50,17 +47,9 @@ impl Store {
         database::assert_sqlite()?;
         paths.require()?;
         let lock = WriterLock::take(&paths.dir, now)?;
-        let path = paths.database();
-        let evidence = database::open_writer(&path, IDENTITY)?;
-        let signed_lock = SignedLock::open(&paths.dir)?;
-        let own = keys::own_entries(&evidence, paths)?;
-        let chain = keys::chain(&own, paths)?;
-        keys::refuse_other_key(&chain, paths, keeping.key)?;
-        marker::check(paths, chain.genesis())?;
-        paths.require_openings()?;
-        let size = tables::size(&evidence).map_err(|error| StoreError::database("count entries", &path, error))?;
+        let Found { evidence, lock: signed_lock, own, chain, size } = start::find(paths, keeping)?;
         // no signature vouches for these rows: every one of them is hashed again
-        let frontier = start::frontier(&evidence, &path, 0, size)?;
+        let frontier = start::frontier(&evidence, &paths.database(), 0, size)?;
         let signed = signed_lock.load(&chain)?;
         let mirror = keeping.mirror.map(Mirror::open).transpose()?;
 

@@ -2,16 +2,46 @@
 //!
 //! It reads only. Whatever contradicts something else is left as it is: it may be all the evidence there is of a fork.
 
-use crate::elsewhere::{self, Rows};
+use crate::database;
+use crate::elsewhere::{self, Keeping, Rows};
 use crate::error::StoreError;
+use crate::keys;
+use crate::marker;
 use crate::mirror::Mirror;
+use crate::paths::{IDENTITY, StorePaths};
+use crate::signed::SignedLock;
 use crate::tables::{self, SqlNodes};
-use ledger::{Entry, Frontier, Node, Nodes as _, SignedCheckpoint};
+use ledger::{Entry, Frontier, KeyChain, Node, Nodes as _, SignedCheckpoint};
 use rusqlite::Connection;
 use std::path::Path;
 
 /// Entries read at once.
 const CHUNK: u64 = 512;
+
+/// A store whose databases are open, and whose log the given key signs.
+pub(crate) struct Found {
+    pub(crate) evidence: Connection,
+    pub(crate) lock: SignedLock,
+    /// The entries of the log about itself.
+    pub(crate) own: Vec<(u64, Entry)>,
+    pub(crate) chain: KeyChain,
+    /// Entries of the log.
+    pub(crate) size: u64,
+}
+
+/// Opens the databases of a store that the caller has locked, and makes sure whose log it is.
+pub(crate) fn find(paths: &StorePaths, keeping: &Keeping<'_>) -> Result<Found, StoreError> {
+    let path = paths.database();
+    let evidence = database::open_writer(&path, IDENTITY)?;
+    let lock = SignedLock::open(&paths.dir)?;
+    let own = keys::own_entries(&evidence, paths)?;
+    let chain = keys::chain(&own, paths)?;
+    keys::refuse_other_key(&chain, paths, keeping.key)?;
+    marker::check(paths, chain.genesis())?;
+    paths.require_openings()?;
+    let size = tables::size(&evidence).map_err(|error| StoreError::database("count entries", &path, error))?;
+    Ok(Found { evidence, lock, own, chain, size })
+}
 
 /// Computes something from the tree; a node that cannot be read and one that is not there are both failures.
 pub(crate) fn with_nodes<T>(

@@ -15,7 +15,7 @@ use crate::paths::{IDENTITY, SCHEMA, StorePaths, UPGRADES};
 use crate::reader::Reader;
 use crate::shelf::{Hints, Shelf};
 use crate::signed::{self, SignedLock};
-use crate::start::{self, with_nodes};
+use crate::start::{self, Found, with_nodes};
 use crate::tables;
 use crate::writer_lock::WriterLock;
 use crate::{blob_rows, closing, durable, erase, marker, publish};
@@ -162,15 +162,7 @@ impl Store {
         lock: WriterLock,
     ) -> Result<Self, StoreError> {
         let path = paths.database();
-        let evidence = database::open_writer(&path, IDENTITY)?;
-        let signed_lock = SignedLock::open(&paths.dir)?;
-
-        let own = keys::own_entries(&evidence, paths)?;
-        let chain = keys::chain(&own, paths)?;
-        keys::refuse_other_key(&chain, paths, keeping.key)?;
-        marker::check(paths, chain.genesis())?;
-        paths.require_openings()?;
-        let size = tables::size(&evidence).map_err(|error| StoreError::database("count entries", &path, error))?;
+        let Found { evidence, lock: signed_lock, own, chain, size } = start::find(paths, keeping)?;
         let signed = signed_lock.load(&chain)?;
         let mirror = keeping.mirror.map(Mirror::open).transpose()?;
         let rows = Rows { evidence: &evidence, paths, chain: &chain, size };

@@ -3,7 +3,7 @@
 use super::args::{Format, Global};
 use super::{ConsoleProgress, print};
 use crate::failure::{Exit, Failure};
-use crate::line::Trigger;
+use crate::line::{Line, Trigger};
 use crate::settings::{Settings, Source};
 use ledger::Sealed;
 use model::{Manifest, SnapshotStatus};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub(super) async fn collect(settings: Settings, names: &[String], global: &Global) -> Result<Exit, Failure> {
     let sources = select(&settings, names)?;
-    let line = super::open(settings)?;
+    let line = Line::open(settings)?;
     let mut sealed = Vec::new();
     for source in &sources {
         let progress = Arc::new(ConsoleProgress::start(&source.name, global));

@@ -18,24 +18,24 @@ pub(super) fn check(
 ) -> Result<Exit, Failure> {
     let checks = line::load_checks(Some(&settings))?;
     let as_of = as_of.map(|text| instant(text, &settings)).transpose()?;
-    let line = super::open(settings)?;
-    let checked = line.check(&checks, names, as_of)?;
-    match global.format {
-        Format::Json => print::json(&report(&checked))?,
-        Format::Table => {
-            print::text_line(&summary(&checked))?;
-            for event in &checked.events {
-                print::text_line(&format!(
-                    "finding {} {}: {}",
-                    event.finding.id,
-                    event.event.as_str(),
-                    event.finding.condition
-                ))?;
+    super::writing(settings, |line| {
+        let checked = line.check(&checks, names, as_of)?;
+        match global.format {
+            Format::Json => print::json(&report(&checked))?,
+            Format::Table => {
+                print::text_line(&summary(&checked))?;
+                for event in &checked.events {
+                    print::text_line(&format!(
+                        "finding {} {}: {}",
+                        event.finding.id,
+                        event.event.as_str(),
+                        event.finding.condition
+                    ))?;
+                }
             }
         }
-    }
-    line.close()?;
-    Ok(exit(&checked))
+        Ok(exit(&checked))
+    })
 }
 
 /// 1 when a check fails, else 3 when one is inconclusive, else 0.

@@ -124,14 +124,9 @@ fn loaded(settings: Result<Settings, Vec<settings::Problem>>) -> Result<Settings
     })
 }
 
-/// Opens the line for writing.
-fn open(settings: Settings) -> Result<Line, Failure> {
-    Line::open(settings)
-}
-
 /// Opens the line, does the work and tells of it, and closes the store: a disk that fails as late as that is said.
 fn writing<T>(settings: Settings, work: impl FnOnce(&Line) -> Result<T, Failure>) -> Result<T, Failure> {
-    let line = open(settings)?;
+    let line = Line::open(settings)?;
     let done = work(&line)?;
     line.close()?;
     Ok(done)

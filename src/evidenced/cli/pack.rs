@@ -30,31 +30,31 @@ pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) ->
                 ));
             }
             let checks = line::load_checks(Some(&settings))?;
-            let line = super::open(settings)?;
             let target = if global.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
             let bar = ProgressBar::with_draw_target(None, target);
             let request = PackRequest { from, to, framework, redact, output: output.clone() };
-            let packed = line.pack(&checks, &request, &mut |progress| {
-                bar.set_length(progress.total);
-                bar.set_position(progress.done);
-            });
-            bar.finish_and_clear();
-            let packed = packed?;
-            match global.format {
-                Format::Json => print::json(&json!({
-                    "schema": "evidenced/pack/v1", "pack": output, "files": packed.files,
-                    "manifest_sha256": packed.manifest_sha256, "log_index": packed.log_index,
-                }))?,
-                Format::Table => print::text_line(&format!(
-                    "{} ({} files), export sealed as entry {}\nverify it with\n  evidenced verify {}",
-                    output.display(),
-                    packed.files,
-                    packed.log_index,
-                    output.display()
-                ))?,
-            }
-            line.close()?;
-            Ok(Exit::Done)
+            super::writing(settings, |line| {
+                let packed = line.pack(&checks, &request, &mut |progress| {
+                    bar.set_length(progress.total);
+                    bar.set_position(progress.done);
+                });
+                bar.finish_and_clear();
+                let packed = packed?;
+                match global.format {
+                    Format::Json => print::json(&json!({
+                        "schema": "evidenced/pack/v1", "pack": output, "files": packed.files,
+                        "manifest_sha256": packed.manifest_sha256, "log_index": packed.log_index,
+                    }))?,
+                    Format::Table => print::text_line(&format!(
+                        "{} ({} files), export sealed as entry {}\nverify it with\n  evidenced verify {}",
+                        output.display(),
+                        packed.files,
+                        packed.log_index,
+                        output.display()
+                    ))?,
+                }
+                Ok(Exit::Done)
+            })
         }
         PackCommand::List => list(&settings, global),
         PackCommand::Reveal { snapshot, column: name, row } => {

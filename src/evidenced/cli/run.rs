@@ -2,7 +2,7 @@
 
 use crate::daemon::{self, WallClock};
 use crate::failure::{Exit, Failure};
-use crate::line::{self, KeptLine};
+use crate::line::{self, KeptLine, Line};
 use crate::settings::Settings;
 use crate::web;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     };
     let jobs = line::jobs(&settings);
     let file = settings.file.clone();
-    let line = super::open(settings)?;
+    let line = Line::open(settings)?;
     line.note_configuration()?;
     let page = listener.map(|listener| {
         let (stop, stopped) = oneshot::channel::<()>();

@@ -6,7 +6,7 @@ mod blocks;
 mod calendar;
 mod content;
 mod controls;
-mod html;
+pub(crate) mod html;
 mod pdf;
 mod populations;
 

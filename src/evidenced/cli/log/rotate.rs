@@ -1,9 +1,8 @@
 //! `evidenced log rotate`: a new key, named by an entry under the old one.
 
 use crate::cli::args::{Format, Global};
-use crate::cli::{init, print};
+use crate::cli::{init, print, writing};
 use crate::failure::{Exit, Failure};
-use crate::line::Line;
 use crate::settings::{SecretRef, Settings};
 use ledger::SigningKey;
 use serde_json::json;
@@ -11,29 +10,29 @@ use std::path::PathBuf;
 
 pub(super) fn rotate(settings: Settings, output: Option<PathBuf>, global: &Global) -> Result<Exit, Failure> {
     let (origin, old) = (settings.log.origin.clone(), settings.log.key.clone());
-    let line = Line::open(settings)?;
-    let key = init::new_key(&origin)?;
-    let file = match (output, &old) {
-        (Some(file), _) => file,
-        (None, SecretRef::File(path)) => {
-            let id = format!("{:08x}", u32::from_be_bytes(key.verifier().id()));
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!(".{id}"));
-            PathBuf::from(name)
-        }
-        (None, SecretRef::Env(_)) => {
-            return Err(Failure::usage(
-                "the present key is not in a file",
-                "say where the new one goes: `--output FILE`",
-            ));
-        }
-    };
-    // the key before the entry: one that is named and lost would end the log
-    init::write_key(&file, &key)?;
-    let entry = line.rotate(&key)?;
-    line.close()?;
-    said(&entry, &key, &file, &old, global)?;
-    Ok(Exit::Done)
+    writing(settings, |line| {
+        let key = init::new_key(&origin)?;
+        let file = match (output, &old) {
+            (Some(file), _) => file,
+            (None, SecretRef::File(path)) => {
+                let id = format!("{:08x}", u32::from_be_bytes(key.verifier().id()));
+                let mut name = path.as_os_str().to_owned();
+                name.push(format!(".{id}"));
+                PathBuf::from(name)
+            }
+            (None, SecretRef::Env(_)) => {
+                return Err(Failure::usage(
+                    "the present key is not in a file",
+                    "say where the new one goes: `--output FILE`",
+                ));
+            }
+        };
+        // the key before the entry: one that is named and lost would end the log
+        init::write_key(&file, &key)?;
+        let entry = line.rotate(&key)?;
+        said(&entry, &key, &file, &old, global)?;
+        Ok(Exit::Done)
+    })
 }
 
 fn said(

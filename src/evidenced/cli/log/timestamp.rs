@@ -1,8 +1,9 @@
 //! `evidenced log timestamp`: have the log stamped now.
 
-use super::super::args::{Format, Global};
-use super::super::{open, print};
+use crate::cli::args::{Format, Global};
+use crate::cli::print;
 use crate::failure::{Exit, Failure};
+use crate::line::Line;
 use crate::line::anchor::Asked;
 use crate::settings::{Settings, did_you_mean};
 use model::time::seconds_text;
@@ -21,9 +22,8 @@ pub(super) async fn timestamp(settings: Settings, authority: Option<&str>, globa
     {
         return Err(Failure::usage(format!("there is no authority `{name}`"), did_you_mean(name, known)));
     }
-    let line = open(settings)?;
+    let line = Line::open(settings)?;
     let asked = line.anchor(authority).await?;
-    line.close()?;
     match global.format {
         Format::Json => {
             let rows: Vec<Value> = asked.iter().map(row).collect();
@@ -36,6 +36,7 @@ pub(super) async fn timestamp(settings: Settings, authority: Option<&str>, globa
             }
         }
     }
+    line.close()?;
     Ok(if asked.iter().all(|asked| asked.outcome.is_ok()) { Exit::Done } else { Exit::Inconclusive })
 }
 
