@@ -207,7 +207,7 @@ impl StoreError {
             }
             Self::Exists { .. } => "use it as it is, or choose an empty directory".to_owned(),
             Self::Busy { .. } => {
-                "only one process writes: wait for it, or let the running daemon do the work; reading commands work beside it"
+                "only one process writes: wait until it ends; reading commands work beside it"
                     .to_owned()
             }
             Self::Newer { .. } => "run the version of evidenced that last opened this store, or a later one".to_owned(),

@@ -53,3 +53,4 @@ pub use rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow,
 pub use scrub::{Damage, Dependents, ScrubOptions, Scrubbed, scrub};
 pub use store::{Store, snapshot_series};
 pub use tables::SnapshotFilter;
+pub use writer_lock::DAEMON_SOCKET;

@@ -12,6 +12,9 @@ use std::path::Path;
 /// The file that is locked. It holds a note of the holder while locked, and is empty after a clean close.
 pub(crate) const FILE: &str = "writer.lock";
 
+/// The socket beside it, on which a daemon that holds the lock may lend the store to a command.
+pub const DAEMON_SOCKET: &str = "daemon.sock";
+
 /// The lock, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct WriterLock {

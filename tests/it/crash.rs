@@ -142,7 +142,12 @@ impl Case {
 
 /// Of many points some, evenly; in a long run all.
 fn chosen<T: Clone>(points: &[T], most: usize) -> Vec<T> {
-    let step = if long() { 1 } else { points.len().div_ceil(most).max(1) };
+    if long() { points.to_vec() } else { spread(points, most) }
+}
+
+/// Of many points some, evenly.
+fn spread<T: Clone>(points: &[T], most: usize) -> Vec<T> {
+    let step = points.len().div_ceil(most).max(1);
     points.iter().skip(step / 2).step_by(step).cloned().collect()
 }
 
@@ -176,6 +181,48 @@ fn a_kill_at_any_system_call_of_any_command_loses_nothing() {
             points.len()
         );
         assert!(killed * 10 >= tried.len() * 8, "{}: the kills must hit", case.name);
+    }
+}
+
+/// Runs that were killed, from whose stores the recovery is then killed everywhere.
+const KILLED_FIRST: usize = 3;
+
+#[test]
+fn a_second_kill_at_any_system_call_of_the_recovery_loses_nothing() {
+    if !traced::possible() {
+        return;
+    }
+    for case in cases() {
+        let arguments = &case.words()[..];
+        let points = traced::points(&traced::run(&case.template.copy(), arguments, None).calls);
+        let (mut covered, mut killed, mut of) = (0, 0, 0);
+        for first in spread(&points, KILLED_FIRST) {
+            let broken = case.template.copy();
+            let before = traced::run(&broken, arguments, Some(&Fault::kill(&first.name, first.nth)));
+            let recovery = traced::run(&broken.copy(), arguments, None);
+            assert!(
+                recovery.code.is_some_and(|code| case.again.contains(&code)),
+                "{}, after a kill at {first:?}: {:?} {}",
+                case.name,
+                recovery.code,
+                recovery.stderr
+            );
+            let points = traced::points(&recovery.calls);
+            of += points.len();
+            for Point { name, nth } in chosen(&points, 2) {
+                let audit = broken.copy();
+                let again = traced::run(&audit, arguments, Some(&Fault::kill(&name, nth)));
+                covered += 1;
+                killed += usize::from(again.code.is_none());
+                let name = format!("{}, killed at {first:?} and in the recovery at {name} number {nth}", case.name);
+                case.assert_recovers(&audit, &[&before.stdout, &again.stdout], &name);
+            }
+        }
+        println!(
+            "{}: the recovery from {KILLED_FIRST} kills, {covered} of {of} points covered, {killed} runs killed there",
+            case.name
+        );
+        assert!(killed * 10 >= covered * 8, "{}: the kills must hit", case.name);
     }
 }
 

@@ -3,8 +3,7 @@
 use crate::support::{Audit, files, long};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const SOURCES: &str = r#"
 [sources.hr]
@@ -176,28 +175,6 @@ fn one_flipped_bit_in_any_file_of_a_pack_or_of_the_store_is_found_and_named() {
     assert!(flips > 100);
     assert_eq!(audit.run(&["verify", "pack"]).code, 0);
     audit.assert_sound();
-}
-
-#[test]
-fn a_second_process_is_told_that_the_store_is_in_use() {
-    let audit = audit();
-    audit.add("[serve]\nlisten = \"127.0.0.1:0\"\n");
-    let mut daemon = audit.command(&["run"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
-    assert!(log.any(|line| line.unwrap().contains("keeping schedules")), "the daemon starts");
-    let busy = audit.run(&["collect", "hr"]);
-    // reading goes on beside the daemon
-    let listing = audit.json(0, &["snapshots", "list"]);
-    terminate(&mut daemon);
-    assert_eq!(busy.code, 75, "{busy:?}");
-    assert!(busy.stderr.contains("help:"), "{busy:?}");
-    assert!(listing["snapshots"].is_array());
-}
-
-fn terminate(child: &mut std::process::Child) {
-    let id = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod github_emulator;
 mod house;
 mod kill;
 mod leaver;
+mod lending;
 mod line;
 mod log_commands;
 mod packs;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub(super) async fn collect(settings: Settings, names: &[String], global: &Global) -> Result<Exit, Failure> {
     let sources = select(&settings, names)?;
-    let line = Line::open(settings)?;
+    let line = Line::borrow(settings)?;
     let mut sealed = Vec::new();
     for source in &sources {
         let progress = Arc::new(ConsoleProgress::start(&source.name, global));

@@ -126,7 +126,7 @@ fn loaded(settings: Result<Settings, Vec<settings::Problem>>) -> Result<Settings
 
 /// Opens the line, does the work and tells of it, and closes the store: a disk that fails as late as that is said.
 fn writing<T>(settings: Settings, work: impl FnOnce(&Line) -> Result<T, Failure>) -> Result<T, Failure> {
-    let line = Line::open(settings)?;
+    let line = Line::borrow(settings)?;
     let done = work(&line)?;
     line.close()?;
     Ok(done)

@@ -2,7 +2,7 @@
 
 use crate::daemon::{self, WallClock};
 use crate::failure::{Exit, Failure};
-use crate::line::{self, KeptLine, Line};
+use crate::line::{self, KeptLine, Lending, Line};
 use crate::settings::Settings;
 use crate::web;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let file = settings.file.clone();
     let line = Line::open(settings)?;
     line.note_configuration()?;
+    let lending = Lending::begin(&line);
     let page = listener.map(|listener| {
         let (stop, stopped) = oneshot::channel::<()>();
         let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
@@ -37,8 +38,12 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
         error = daemon::witness(kept.as_ref(), &WallClock) => Err(error),
         // the store cannot be relied on any more: what runs cannot be sealed either
         failure = kept.keep_anchored(&WallClock) => Err(failure.into()),
+        failure = async { match &lending {
+            Some(lending) => lending.keep(Arc::clone(&kept)).await,
+            None => std::future::pending().await,
+        }} => Err(failure.into()),
     };
-    drop(scrubbing);
+    drop((scrubbing, lending));
     if let Some((stop, serving)) = page {
         drop(stop);
         // a page that ended badly must not hide how the daemon ended

@@ -124,7 +124,9 @@ impl Line {
             }
         };
         let stamp = Stamp { authority: &authority.name, response: &response, nonce, roots: &authority.roots };
-        let sealed = tokio::task::block_in_place(|| self.store().seal_anchor(now(), checkpoint, &stamp));
+        let mut store = self.store()?;
+        let sealed = tokio::task::block_in_place(|| store.seal_anchor(now(), checkpoint, &stamp));
+        drop(store);
         match sealed {
             Ok((entry, proven)) => Ok(Ok(Stamped { index: entry.index, proven })),
             Err(AnchorError::Timestamp(error)) => {

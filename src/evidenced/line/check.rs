@@ -91,7 +91,7 @@ impl Line {
                 }),
             });
         }
-        let appended = self.store().append(at, drafts)?;
+        let appended = self.store()?.append(at, drafts)?;
         let evaluations: Vec<(u64, Evaluation)> =
             appended.iter().skip(maps).map(|entry| entry.index).zip(evaluated.evaluations).collect();
 
@@ -125,7 +125,7 @@ impl Line {
             })
             .collect::<Result<Vec<_>, Failure>>()?;
         if !drafts.is_empty() {
-            self.store().append(now(), drafts)?;
+            self.store()?.append(now(), drafts)?;
         }
         Ok(events)
     }

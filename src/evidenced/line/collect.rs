@@ -53,7 +53,7 @@ impl Line {
             last_counted,
         };
         let (manifest, blobs) = describe(capture, &run)?;
-        tokio::task::block_in_place(|| Ok(self.store().seal_snapshot(now(), &manifest, &blobs)?))
+        tokio::task::block_in_place(|| Ok(self.store()?.seal_snapshot(now(), &manifest, &blobs)?))
     }
 
     /// Seals a person's word that a suspect snapshot is right.
@@ -79,7 +79,7 @@ impl Line {
                 media_type: "application/vnd.evidenced.confirmation+json".to_owned(),
             }),
         };
-        let appended = self.store().append(at, vec![draft])?;
+        let appended = self.store()?.append(at, vec![draft])?;
         appended.first().map(|entry| entry.index).ok_or_else(|| Failure::store("the log returned no entry"))
     }
 }

@@ -138,7 +138,7 @@ impl daemon::Line for KeptLine {
             series: format!("slot/{source}"),
             document: Some(Document { bytes: document, media_type: "application/vnd.evidenced.slot+json".to_owned() }),
         };
-        self.line.store().append(now(), vec![draft])?;
+        self.line.store()?.append(now(), vec![draft])?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod derive;
 mod describe;
 mod inputs;
 mod keep;
+mod lend;
 pub(crate) mod overview;
 mod packing;
 mod retention;
@@ -21,6 +22,7 @@ pub(crate) use collect::{Trigger, capture};
 pub(crate) use derive::rederive;
 pub(crate) use inputs::inputs;
 pub(crate) use keep::{KeptLine, jobs};
+pub(crate) use lend::Lending;
 pub(crate) use packing::{PackRequest, reveal};
 pub(crate) use retention::{Due, Erased, plan};
 pub(crate) use scrub::{Scrubbing, Standing, standing};
@@ -31,8 +33,10 @@ use crate::settings::{SecretRef, Settings};
 use ledger::Body;
 use model::{Digest, Timestamp};
 use secrecy::ExposeSecret;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use store::{Draft, Keeping, LogEntry, Reader, Restoration, Store, StoreError, StorePaths};
+use tokio::runtime::Handle;
 
 /// What is written into every entry: `evidenced/0.1.0`.
 pub(crate) const TOOL: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
@@ -40,7 +44,27 @@ pub(crate) const TOOL: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
 /// The line over one configuration and one open store.
 pub(crate) struct Line {
     settings: RwLock<Arc<Settings>>,
-    store: Mutex<Store>,
+    /// None while it is lent, and for good when it could not be opened again.
+    store: Mutex<Option<Store>>,
+    /// Whose store it is, if it is a daemon's; after `store`, which is closed before it goes back.
+    loan: Option<lend::Loan>,
+}
+
+/// The one writer, held.
+struct Held<'a>(MutexGuard<'a, Option<Store>>);
+
+impl Deref for Held<'_> {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        self.0.as_ref().expect("looked at when it was taken")
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Store {
+        self.0.as_mut().expect("looked at when it was taken")
+    }
 }
 
 /// The present instant, cut to milliseconds: the only clock of the line.
@@ -51,8 +75,20 @@ pub(crate) fn now() -> Timestamp {
 impl Line {
     /// Opens the store for writing. It must exist: only `init` and `demo` make one.
     pub(crate) fn open(settings: Settings) -> Result<Self, Failure> {
-        let store = kept(&settings, |keeping| Store::open_with(&paths(&settings), keeping, now(), TOOL))?;
+        let store = open(&settings)?;
         Ok(Self::over(settings, store))
+    }
+
+    /// The same for a command: a daemon that has the store open lends it.
+    pub(crate) fn borrow(settings: Settings) -> Result<Self, Failure> {
+        let (store, loan) = match open(&settings) {
+            Err(failure) if failure.exit == Exit::Busy => {
+                let Some(loan) = lend::borrow(&settings)? else { return Err(failure) };
+                (lend::insist(&settings, lend::PATIENCE)?, Some(loan))
+            }
+            outcome => (outcome?, None),
+        };
+        Ok(Self { loan, ..Self::over(settings, store) })
     }
 
     /// Takes up a store again that others hold a newer checkpoint of. Returns the entry that says so.
@@ -64,7 +100,7 @@ impl Line {
 
     /// Changes the log's key to `new`.
     pub(crate) fn rotate(&self, new: &ledger::SigningKey) -> Result<LogEntry, Failure> {
-        Ok(self.store().rotate(now(), new)?)
+        Ok(self.store()?.rotate(now(), new)?)
     }
 
     /// Makes an empty store for `settings`.
@@ -74,7 +110,7 @@ impl Line {
     }
 
     fn over(settings: Settings, store: Store) -> Self {
-        Self { settings: RwLock::new(Arc::new(settings)), store: Mutex::new(store) }
+        Self { settings: RwLock::new(Arc::new(settings)), store: Mutex::new(Some(store)), loan: None }
     }
 
     /// The configuration as it stands.
@@ -104,18 +140,28 @@ impl Line {
             return Ok(());
         }
         let draft = Draft { body: Body::Configuration { digest }, series: "configuration".to_owned(), document: None };
-        self.store().append(now(), vec![draft])?;
+        self.store()?.append(now(), vec![draft])?;
         Ok(())
     }
 
-    /// The one writer. A panic while it was held leaves the store as its last transaction left it.
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The one writer, after waiting for whoever has it. A panic while it was held leaves the store as its last transaction left it.
+    fn store(&self) -> Result<Held<'_>, Failure> {
+        let wait = || self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        // a loan may last: the runtime gets another thread meanwhile
+        let held = if Handle::try_current().is_ok() { tokio::task::block_in_place(wait) } else { wait() };
+        if held.is_none() {
+            return Err(Failure::store("the store was lent to a command and could not be opened again"));
+        }
+        Ok(Held(held))
     }
 
-    /// Closes the store. Nothing sealed is lost if that fails, but the disk is failing and the command must say so.
+    /// Closes the store, and gives it back if it was lent. Nothing sealed is lost if that fails, but the disk is failing and the
+    /// command must say so.
     pub(crate) fn close(self) -> Result<(), Failure> {
-        Ok(self.store.into_inner().unwrap_or_else(PoisonError::into_inner).close()?)
+        let Self { store, loan, .. } = self;
+        let closed = store.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Store::close);
+        drop(loan);
+        Ok(closed?)
     }
 
     /// A reader over the same store.
@@ -138,6 +184,11 @@ pub(crate) fn reader(settings: &Settings) -> Result<Reader, Failure> {
         );
     }
     Ok(reader)
+}
+
+/// Opens the store of `settings` for writing.
+fn open(settings: &Settings) -> Result<Store, Failure> {
+    kept(settings, |keeping| Store::open_with(&paths(settings), keeping, now(), TOOL))
 }
 
 /// Hands what keeps the log of `settings` to `work`.

@@ -145,7 +145,7 @@ impl Line {
                 media_type: "application/vnd.evidenced.export+json".to_owned(),
             }),
         };
-        let appended = self.store().append(now(), vec![draft])?;
+        let appended = self.store()?.append(now(), vec![draft])?;
         let written = prepared.publish().map_err(|error| unwritten(&error))?;
         let log_index = appended.first().map(|entry| entry.index).unwrap_or_default();
         Ok(Packed { files: written.files, manifest_sha256: written.manifest_sha256, log_index })

@@ -175,7 +175,7 @@ impl Line {
                 "schema": "evidenced/erasure/v1", "by": by, "reason": reason, "erased": what,
             }))?;
             let document = Document { bytes, media_type: "application/vnd.evidenced.erasure+json".to_owned() };
-            sealed.extend(self.store().erase(now(), &entries, document)?.map(|entry| entry.index));
+            sealed.extend(self.store()?.erase(now(), &entries, document)?.map(|entry| entry.index));
         }
         Ok(Erased { sealed, things, held })
     }
@@ -237,7 +237,7 @@ impl Line {
             series: "hold".to_owned(),
             document: Some(Document { bytes, media_type: "application/vnd.evidenced.hold+json".to_owned() }),
         };
-        let appended = self.store().append(at, vec![draft])?;
+        let appended = self.store()?.append(at, vec![draft])?;
         appended.first().map(|entry| entry.index).ok_or_else(|| Failure::store("the log returned no entry"))
     }
 }

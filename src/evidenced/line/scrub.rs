@@ -89,7 +89,7 @@ impl Line {
             series: "damage".to_owned(),
             document: Some(Document { bytes, media_type: "application/vnd.evidenced.damage+json".to_owned() }),
         };
-        let appended = self.store().append(now(), vec![draft])?;
+        let appended = self.store()?.append(now(), vec![draft])?;
         Ok(appended.first().map(|entry| entry.index))
     }
 
@@ -111,7 +111,7 @@ impl Line {
             self.note_damage(&scrubbed.damage)?;
         }
         let finished = scrubbed.next.is_none().then(now);
-        self.store().note_scrub(scrubbed.next.unwrap_or_default(), finished)?;
+        self.store()?.note_scrub(scrubbed.next.unwrap_or_default(), finished)?;
         Ok(scrubbed.next.is_some())
     }
 }

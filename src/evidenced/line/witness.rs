@@ -141,7 +141,7 @@ impl Line {
         let reader = self.reader()?;
         let checkpoint = reader.checkpoint()?;
         let answers = ask(&settings, &reader, &checkpoint, PATIENCE).await;
-        self.store().witnessed(&asked(&answers))?;
+        self.store()?.witnessed(&asked(&answers))?;
         Ok(answers)
     }
 
@@ -153,7 +153,7 @@ impl Line {
         }
         let reader = self.reader()?;
         let asked = consult(&settings, &reader, &reader.checkpoint()?);
-        Ok(self.store().witnessed(&asked)?)
+        Ok(self.store()?.witnessed(&asked)?)
     }
 
     /// Whether a witness has not seen all there is.

@@ -258,7 +258,13 @@ fn tile_problem(scene: &Scene<'_>, replayed: &Connection, tile: &Tile, path: &Pa
 pub(super) fn top(scene: &Scene<'_>, report: &mut FsckReport) {
     let dir = &scene.paths.dir;
     let own = ["evidence.sqlite", signed::FILE, writer_lock::FILE, "databases.sha256", "openings", "log", "anchors"];
-    let running = ["evidence.sqlite-wal", "evidence.sqlite-shm", "evidence.sqlite-journal", "lock.sqlite-journal"];
+    let running = [
+        "evidence.sqlite-wal",
+        "evidence.sqlite-shm",
+        "evidence.sqlite-journal",
+        "lock.sqlite-journal",
+        writer_lock::DAEMON_SOCKET,
+    ];
     let Ok(listing) = fs::read_dir(dir) else { return };
     let mut names: Vec<_> = listing.flatten().map(|item| item.file_name().to_string_lossy().into_owned()).collect();
     names.sort();

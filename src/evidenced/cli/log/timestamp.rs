@@ -22,7 +22,7 @@ pub(super) async fn timestamp(settings: Settings, authority: Option<&str>, globa
     {
         return Err(Failure::usage(format!("there is no authority `{name}`"), did_you_mean(name, known)));
     }
-    let line = Line::open(settings)?;
+    let line = Line::borrow(settings)?;
     let asked = line.anchor(authority).await?;
     match global.format {
         Format::Json => {

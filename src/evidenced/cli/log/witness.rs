@@ -12,7 +12,7 @@ pub(super) async fn witness(settings: Settings, global: &Global) -> Result<Exit,
     if settings.log.witnesses.is_empty() {
         return Err(Failure::usage("no witness is configured", "add a `[[log.witness]]` section"));
     }
-    let line = Line::open(settings)?;
+    let line = Line::borrow(settings)?;
     let settings = line.settings();
     let answers = line.witness().await?;
     let mut all = true;
