@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Cut,
     /// No answer, or no whole one, in time.
     Timeout,
+    /// A certificate that proves nothing.
+    Untrusted,
     /// No connection.
     Unreachable,
     /// Other trouble on the way.
@@ -47,6 +49,7 @@ const WORDS: &[(Kind, &str)] = &[
     (Kind::Changed, "changed"),
     (Kind::Cut, "cut"),
     (Kind::Timeout, "timeout"),
+    (Kind::Untrusted, "untrusted"),
     (Kind::Unreachable, "unreachable"),
     (Kind::Transport, "transport"),
     (Kind::Abandoned, "abandoned"),
@@ -88,6 +91,15 @@ impl Failure {
                 help:
                     "look at the source's settings: a collector talks only to the hosts, files and operations they name"
                         .to_owned(),
+            },
+            Kind::Untrusted => CollectError::Misconfigured {
+                message: format!(
+                    "{operation} did not leave, because nothing proves whose server it is: {}",
+                    self.detail
+                ),
+                help: "look at the address in the source's settings; if the server's authority is your own, add it to \
+                       this machine's trusted certificates, or name its file in SSL_CERT_FILE"
+                    .to_owned(),
             },
             Kind::Redirect | Kind::TooLarge | Kind::Encoded | Kind::Unframed => {
                 CollectError::Malformed { operation, message: self.to_string() }

@@ -9,6 +9,7 @@
 //! Egress never follows a redirect, never talks to a host outside the run's [`Policy`], never records a credential,
 //! and never hands on a body whose end did not arrive.
 
+mod address;
 mod authority;
 pub mod aws;
 mod collector;

@@ -1,6 +1,7 @@
 //! The network side: one HTTP client, the retries, the caps. Never follows a redirect, never uses a proxy of the
 //! environment, never asks for compressed bytes.
 
+use crate::address::Resolver;
 use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::failure::{Failure, Kind};
 use crate::file::Reading;
@@ -277,21 +278,26 @@ pub(crate) fn client(limit: Duration) -> Result<reqwest::Client, reqwest::Error>
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
+        .dns_resolver(Arc::new(Resolver))
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT.min(limit))
         .build()
 }
 
 fn transport(error: reqwest::Error) -> Failure {
-    let kind = if error.is_connect() {
+    let (is_connect, is_timeout) = (error.is_connect(), error.is_timeout());
+    // the address is in the record already, without its credentials
+    let text = causes(&error.without_url());
+    let kind = if is_connect && text.contains("invalid peer certificate") {
+        Kind::Untrusted
+    } else if is_connect {
         Kind::Unreachable
-    } else if error.is_timeout() {
+    } else if is_timeout {
         Kind::Timeout
     } else {
         Kind::Transport
     };
-    // the address is in the record already, without its credentials
-    Failure::new(kind, causes(&error.without_url()))
+    Failure::new(kind, text)
 }
 
 /// An error and what caused it, in one line.

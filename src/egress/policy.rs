@@ -1,5 +1,6 @@
 //! What one run may talk to and how much it may take. Decided before the run, from its settings alone.
 
+use crate::address;
 use crate::failure::{Failure, Kind};
 use model::CollectError;
 use std::path::PathBuf;
@@ -64,6 +65,9 @@ pub enum EgressError {
     /// An origin that is not a web address.
     #[error("`{0}` is not an http or https origin without user, query and fragment")]
     Origin(Url),
+    /// An origin where no source is.
+    #[error("`{0}` is {1}")]
+    Address(Url, &'static str),
     /// The HTTP client could not be set up.
     #[error("the http client cannot be set up: {0}")]
     Client(String),
@@ -73,6 +77,7 @@ impl From<EgressError> for CollectError {
     fn from(error: EgressError) -> Self {
         let help = match error {
             EgressError::Origin(_) => "write the address as `https://host/base-path`",
+            EgressError::Address(..) => "write the address of the source itself",
             EgressError::Client(_) => "look at the host's certificate store",
         };
         Self::Misconfigured { message: error.to_string(), help: help.to_owned() }
@@ -89,10 +94,11 @@ impl Policy {
                 && url.query().is_none()
                 && url.fragment().is_none()
         };
-        match self.origins.iter().find(|url| !plain(url)) {
-            None => Ok(()),
-            Some(url) => Err(EgressError::Origin(url.clone())),
+        if let Some(url) = self.origins.iter().find(|url| !plain(url)) {
+            return Err(EgressError::Origin(url.clone()));
         }
+        let forbidden = |url: &Url| Some(EgressError::Address(url.clone(), address::forbidden_origin(url)?));
+        self.origins.iter().find_map(forbidden).map_or(Ok(()), Err)
     }
 
     /// Whether `operation` may be asked of `url`.

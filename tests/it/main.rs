@@ -26,6 +26,7 @@ mod rows;
 mod storage;
 mod strangers;
 mod support;
+mod tls;
 mod traced;
 mod trusted_time;
 mod verifier;

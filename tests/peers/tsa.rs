@@ -27,7 +27,8 @@ pub(crate) struct Certificate<'a> {
     pub(crate) valid: (&'a str, &'a str),
 }
 
-const LONG: (&str, &str) = ("20200101000000Z", "21200101000000Z");
+/// Longer than anybody looks.
+pub(crate) const LONG: (&str, &str) = ("20200101000000Z", "21200101000000Z");
 
 const EXTENSIONS: &str = "
 [req]
@@ -55,6 +56,10 @@ keyUsage=critical,digitalSignature
 extendedKeyUsage=critical,timeStamping
 subjectKeyIdentifier=hash
 authorityKeyIdentifier=keyid
+[here]
+subjectAltName=DNS:localhost
+[elsewhere]
+subjectAltName=DNS:elsewhere.example
 [code]
 extendedKeyUsage=critical,codeSigning
 ";
