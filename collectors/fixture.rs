@@ -147,7 +147,7 @@ impl Fixture {
                 "{name}: tables declared and tables derived"
             );
             for table in &observation.tables {
-                let lines = String::from_utf8(table.to_lines().unwrap()).unwrap();
+                let lines = String::from_utf8(table.to_lines()).unwrap();
                 expected.push((format!("{}.jsonl", table.spec().name), lines));
             }
         }

@@ -118,12 +118,7 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
             declared: Some(roster.records),
             declared_by: Some("records of the file".to_owned()),
         },
-        Count {
-            table: "hr_person".to_owned(),
-            counted: persons.rows().len() as u64,
-            declared: None,
-            declared_by: None,
-        },
+        Count { table: "hr_person".to_owned(), counted: persons.len() as u64, declared: None, declared_by: None },
     ];
     let mut observation = Observation {
         tables: vec![persons, spells],

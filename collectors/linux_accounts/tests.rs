@@ -72,8 +72,8 @@ async fn nothing_secret_is_recorded_and_the_recording_gives_the_same_tables() {
     assert_eq!(replaced.iter().filter(|field| field.contains("password hash")).count(), 2, "{replaced:?}");
     assert!(replaced.contains(&"line 1 (not a key)"), "{replaced:?}");
 
-    let accounts: BTreeMap<&str, &model::Row> =
-        observation.tables[0].rows().iter().map(|row| (row["name"].as_str().unwrap(), row)).collect();
+    let accounts: BTreeMap<String, model::Row> =
+        observation.tables[0].rows().map(|row| (row["name"].as_str().unwrap().to_owned(), row)).collect();
     assert_eq!(accounts["ada"]["authorized_keys"], json!(1));
     assert_eq!(accounts["ada"]["password_algorithm"], json!("y"));
     assert_eq!(accounts["grace"]["authorized_keys"], json!(0));

@@ -4,7 +4,7 @@
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
-use model::{Digest, Row, SnapshotStatus, Table, TableSpec};
+use model::{Digest, SnapshotStatus, Table, TableSpec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// Everything an evaluation depends on beside the checks. The same inputs give the same bytes.
@@ -185,22 +185,28 @@ mod zone {
 
 /// Tables travel with their specification and are checked against it again on arrival.
 mod tables {
-    use super::{Deserialize, Deserializer, Row, Serialize, Serializer, Table, TableSpec, de};
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Table, TableSpec, de, ser};
+    use serde_json::value::RawValue;
 
     #[derive(Serialize)]
     struct Sent<'a> {
         spec: &'a TableSpec,
-        rows: &'a [Row],
+        rows: Vec<&'a RawValue>,
     }
 
     #[derive(Deserialize)]
-    struct Received {
+    struct Received<'a> {
         spec: TableSpec,
-        rows: Vec<Row>,
+        #[serde(borrow)]
+        rows: Vec<&'a RawValue>,
     }
 
     pub(super) fn serialize<S: Serializer>(tables: &[Table], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(tables.iter().map(|table| Sent { spec: table.spec(), rows: table.rows() }))
+        let sent = |table| -> Result<Sent<'_>, S::Error> {
+            let rows = Table::lines(table).map(serde_json::from_str).collect::<Result<_, _>>();
+            Ok(Sent { spec: table.spec(), rows: rows.map_err(ser::Error::custom)? })
+        };
+        serializer.collect_seq(tables.iter().map(sent).collect::<Result<Vec<_>, _>>()?)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Table>, D::Error> {
@@ -208,8 +214,8 @@ mod tables {
             .into_iter()
             .map(|received| {
                 let mut table = Table::new(received.spec);
-                for row in received.rows {
-                    table.push(row).map_err(de::Error::custom)?;
+                for (index, row) in received.rows.iter().enumerate() {
+                    table.push_line(index + 1, row.get()).map_err(de::Error::custom)?;
                 }
                 Ok(table)
             })

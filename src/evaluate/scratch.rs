@@ -286,7 +286,7 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<Row>, Vec
         let cells = map.links.spec().columns.iter().map(|column| row.get(&column.name).map_or(Sql::Null, to_sql));
         insert.execute(params_from_iter(cells))?;
     }
-    Ok((map.links.rows().to_vec(), map.orphans))
+    Ok((map.links.rows().collect(), map.orphans))
 }
 
 fn programme(connection: &Connection, inputs: &Inputs) -> Result<(), ScratchError> {

@@ -124,17 +124,24 @@ pub enum TableError {
     },
 }
 
-/// A table under construction or read back.
+/// A table under construction or read back. It holds its rows as they are stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     spec: TableSpec,
-    rows: Vec<Row>,
+    lines: Vec<Line>,
+}
+
+/// A row as it is stored, and where it belongs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    key: Box<[u8]>,
+    json: Box<str>,
 }
 
 impl Table {
     /// An empty table.
     pub const fn new(spec: TableSpec) -> Self {
-        Self { spec, rows: Vec::new() }
+        Self { spec, lines: Vec::new() }
     }
 
     /// The specification.
@@ -142,15 +149,41 @@ impl Table {
         &self.spec
     }
 
+    /// How many rows it has.
+    pub const fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether it has none.
+    pub const fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// The rows; sorted by key only after [`Table::settle`].
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = Row> + '_ {
+        self.lines().map(|line| serde_json::from_str(line).expect("a row was written from a row"))
+    }
+
+    /// The rows as they are stored, each without its newline.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.lines.iter().map(|line| &*line.json)
     }
 
     /// Adds a row after checking every value against its column. Null values are dropped: absent is *not reported*.
     pub fn push(&mut self, mut row: Row) -> Result<(), TableError> {
         row.retain(|_, value| !value.is_null());
-        for (name, value) in &row {
+        let key = self.key_of(&row)?.into();
+        let json = crate::canonical_json(&row)
+            .map_err(|error| error.to_string())
+            .and_then(|json| String::from_utf8(json).map_err(|error| error.to_string()))
+            .map_err(|problem| self.unreadable(self.lines.len() + 1, problem))?;
+        self.lines.push(Line { key, json: json.into() });
+        Ok(())
+    }
+
+    /// Checks every value of `row` against its column; what it is sorted by.
+    fn key_of(&self, row: &Row) -> Result<Vec<u8>, TableError> {
+        for (name, value) in row {
             let Some(column) = self.spec.columns.iter().find(|column| &column.name == name) else {
                 return Err(TableError::UnknownColumn { table: self.spec.name.clone(), column: name.clone() });
             };
@@ -163,63 +196,84 @@ impl Table {
                 });
             }
         }
-        if let Some(column) = self.spec.key.iter().find(|column| !row.contains_key(*column)) {
-            return Err(TableError::NoKey { table: self.spec.name.clone(), column: column.clone() });
+        let mut key = Vec::new();
+        for column in &self.spec.key {
+            let Some(value) = row.get(column) else {
+                return Err(TableError::NoKey { table: self.spec.name.clone(), column: column.clone() });
+            };
+            add_sorted(&mut key, &sort_text(value));
         }
-        self.rows.push(row);
-        Ok(())
+        Ok(key)
+    }
+
+    fn unreadable(&self, line: usize, problem: String) -> TableError {
+        TableError::Line { table: self.spec.name.clone(), line, problem }
     }
 
     /// Sorts by key, merges identical duplicates, and returns the keys whose duplicates differ
     /// (the snapshot is then incomplete; all differing rows are kept).
     pub fn settle(&mut self) -> Vec<String> {
-        let key_columns = self.spec.key.clone();
-        let key = |row: &Row| -> Vec<String> {
-            key_columns.iter().map(|column| row.get(column).map(sort_text).unwrap_or_default()).collect()
-        };
-        self.rows.sort_by_cached_key(|row| (key(row), serde_json::to_string(row).unwrap_or_default()));
-        self.rows.dedup();
+        self.lines.sort_unstable();
+        self.lines.dedup();
         let mut differing: Vec<String> = self
-            .rows
+            .lines
             .windows(2)
-            .filter(|pair| key(&pair[0]) == key(&pair[1]))
-            .map(|pair| key(&pair[0]).join("/"))
+            .filter(|pair| pair[0].key == pair[1].key)
+            .map(|pair| self.shown_key(&pair[0]))
             .collect();
         differing.dedup();
         differing
     }
 
+    fn shown_key(&self, line: &Line) -> String {
+        let row: Row = serde_json::from_str(&line.json).unwrap_or_default();
+        let parts: Vec<String> = self.spec.key.iter().filter_map(|column| row.get(column)).map(sort_text).collect();
+        parts.join("/")
+    }
+
     /// The stored form: one canonical JSON object a line, every line ended by a newline.
-    pub fn to_lines(&self) -> Result<Vec<u8>, crate::CanonicalError> {
-        let mut lines = Vec::new();
-        for row in &self.rows {
-            lines.extend(crate::canonical_json(row)?);
+    pub fn to_lines(&self) -> Vec<u8> {
+        let mut lines = Vec::with_capacity(self.lines().map(|line| line.len() + 1).sum());
+        for line in self.lines() {
+            lines.extend(line.as_bytes());
             lines.push(b'\n');
         }
-        Ok(lines)
+        lines
     }
 
     /// Reads the stored form back, checking every row against `spec`.
     pub fn from_lines(spec: TableSpec, lines: &[u8]) -> Result<Self, TableError> {
         let mut table = Self::new(spec);
-        for (index, line) in lines.split(|byte| *byte == b'\n').enumerate() {
-            if line.is_empty() {
-                continue;
-            }
-            let row: Row = serde_json::from_slice(line).map_err(|error| TableError::Line {
-                table: table.spec.name.clone(),
-                line: index + 1,
-                problem: error.to_string(),
-            })?;
-            table.push(row)?;
+        for (index, line) in lines.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+            let line = std::str::from_utf8(line).map_err(|error| table.unreadable(index + 1, error.to_string()))?;
+            table.push_line(index + 1, line)?;
         }
         Ok(table)
     }
 
-    /// The digest of the stored form.
-    pub fn digest(&self) -> Result<Digest, crate::CanonicalError> {
-        Ok(Digest::of(&self.to_lines()?))
+    /// Adds a stored row as it stands, after checking it; `number` is told in the error.
+    pub fn push_line(&mut self, number: usize, line: &str) -> Result<(), TableError> {
+        let row = serde_json::from_str(line).map_err(|error| self.unreadable(number, error.to_string()))?;
+        let key = self.key_of(&row)?.into();
+        self.lines.push(Line { key, json: line.into() });
+        Ok(())
     }
+
+    /// The digest of the stored form.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_lines())
+    }
+}
+
+/// Appends `part` so that keys compare as bytes as their parts compare one by one.
+fn add_sorted(key: &mut Vec<u8>, part: &str) {
+    for byte in part.bytes() {
+        key.push(byte);
+        if byte == 0 {
+            key.push(u8::MAX);
+        }
+    }
+    key.extend([0, 0]);
 }
 
 fn sort_text(value: &Value) -> String {
@@ -244,5 +298,77 @@ fn fits(kind: ColumnKind, value: &Value) -> bool {
             value.as_str().is_some_and(|text| text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok())
         }
         ColumnKind::Json => value.is_array() || value.is_object(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec() -> TableSpec {
+        let column = |name: &str, kind| Column { name: name.to_owned(), kind, description: String::new() };
+        TableSpec {
+            name: "t".to_owned(),
+            description: String::new(),
+            key: vec!["a".to_owned(), "b".to_owned()],
+            columns: vec![
+                column("a", ColumnKind::Text),
+                column("b", ColumnKind::Integer),
+                column("c", ColumnKind::Text),
+            ],
+        }
+    }
+
+    fn row(value: Value) -> Row {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn keys(table: &Table) -> Vec<(String, i64)> {
+        table.rows().map(|row| (row["a"].as_str().unwrap().to_owned(), row["b"].as_i64().unwrap())).collect()
+    }
+
+    #[test]
+    fn rows_are_sorted_by_the_parts_of_their_key_one_by_one() {
+        let mut table = Table::new(spec());
+        let mut expected = Vec::new();
+        for a in ["", "\0", "\0\0", "\0a", "a", "a\0", "a\0b", "ab", "a b", "b", "é"] {
+            for b in [10, 9, 0] {
+                table.push(row(json!({ "a": a, "b": b, "c": null }))).unwrap();
+                expected.push((a.to_owned(), b));
+            }
+        }
+        expected.sort();
+        assert!(table.settle().is_empty());
+        assert_eq!(keys(&table), expected);
+        let read = Table::from_lines(spec(), &table.to_lines()).unwrap();
+        assert_eq!(read, table);
+        assert_eq!(read.len(), 33);
+    }
+
+    #[test]
+    fn duplicates_merge_when_they_are_the_same_and_are_told_when_they_differ() {
+        let mut table = Table::new(spec());
+        for c in ["x", "x", "y"] {
+            table.push(row(json!({ "a": "k", "b": 7, "c": c }))).unwrap();
+        }
+        table.push(row(json!({ "a": "l", "b": 7 }))).unwrap();
+        assert_eq!(table.settle(), ["k/00000000000000000007"]);
+        assert_eq!(table.len(), 3, "what differs is kept");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_pushed_or_read() {
+        let refused = |value: Value| {
+            let pushed = Table::new(spec()).push(row(value.clone())).unwrap_err().to_string();
+            let read = Table::from_lines(spec(), value.to_string().as_bytes()).unwrap_err().to_string();
+            assert_eq!(pushed, read);
+            pushed
+        };
+        assert!(refused(json!({ "a": "k", "b": 1, "d": 1 })).contains("no column `d`"));
+        assert!(refused(json!({ "a": "k", "b": "1" })).contains("expected Integer"));
+        assert!(refused(json!({ "a": "k" })).contains("key column `b`"));
+        let cut = Table::from_lines(spec(), b"{\"a\":\"k\",\"b\":1}\n{\"a\":").unwrap_err();
+        assert!(cut.to_string().contains("line 2"), "{cut}");
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::faults::{Fault, Injection, Proxy, Request, Response, request_of};
 use crate::peers::moto::{ACCOUNT, Moto};
-use crate::support::{PROGRAM, long};
+use crate::support::{long, program};
 use collectors::recording;
 use egress::{Collector, Context, Egress, NoProgress, Policy};
 use evaluate::{Catalogues, CheckSet, CollectorTables, Inputs, SnapshotInput, SourceInput, Worker};
@@ -15,7 +15,6 @@ use model::{Completeness, Digest, Evaluation, Exchange, Observation, Outcome, Sn
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -417,7 +416,7 @@ impl Judges {
         let specs = collectors::all().iter().map(|collector| collector.spec());
         let tables = specs.map(|spec| CollectorTables { id: spec.id.clone(), tables: spec.tables.clone() });
         let checks = CheckSet::builtin(&Catalogues::builtin().unwrap(), &tables.collect::<Vec<_>>()).unwrap();
-        Self { checks, worker: Worker::new(PathBuf::from(PROGRAM), vec!["worker".to_owned()]) }
+        Self { checks, worker: Worker::new(program(), vec!["worker".to_owned()]) }
     }
 
     /// What the checks that read this source say of a run, beside a roster that is whole.

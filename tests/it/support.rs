@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The program under test.
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_evidenced");
+/// The program under test: the one built with the tests, or another build of it that `EVIDENCED_PROGRAM` names.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("EVIDENCED_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_evidenced").into(), PathBuf::from)
+}
 
 /// A folder made by `evidenced init`.
 pub(crate) struct Audit {
@@ -85,7 +87,7 @@ impl Audit {
 
     /// The program in the folder, with a clean environment and credentials no real service knows.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command
             .current_dir(self.folder.path())
             .args(arguments)

@@ -72,7 +72,7 @@ impl Line {
         };
         let mut drafts = Vec::with_capacity(evaluated.evaluations.len() + 1);
         // a map is sealed when it changed; none was made when the inputs could not be mapped at all
-        let links = evaluated.identity_map.as_ref().map(model::Table::to_lines).transpose()?;
+        let links = evaluated.identity_map.as_ref().map(model::Table::to_lines);
         if let Some(links) = links.filter(|links| sealed_map != Some(model::Digest::of(links))) {
             drafts.push(Draft {
                 body: ledger::Body::IdentityMap,

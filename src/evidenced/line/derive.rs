@@ -40,7 +40,7 @@ pub(crate) async fn rederive(reader: &Reader, snapshot: &Sealed<Manifest>) -> Re
     let mut differences = Vec::new();
     for record in &manifest.tables {
         let derived = observation.tables.iter().find(|table| table.spec().name == record.name);
-        match derived.map(model::Table::digest).transpose()? {
+        match derived.map(model::Table::digest) {
             Some(sha256) if sha256 == record.sha256 => {}
             Some(sha256) => {
                 differences.push(format!("table {} derives to {sha256}, sealed {}", record.name, record.sha256));

@@ -43,11 +43,11 @@ pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec
         }
         Ok(observation) => {
             for table in &observation.tables {
-                let lines = table.to_lines()?;
+                let lines = table.to_lines();
                 let sha256 = Digest::of(&lines);
                 tables.push(TableRecord {
                     name: table.spec().name.clone(),
-                    rows: table.rows().len() as u64,
+                    rows: table.len() as u64,
                     sha256,
                     spec: table.spec().clone(),
                 });

@@ -170,7 +170,7 @@ fn snapshot(log: &mut Log, source: &str, id: &str, status: SnapshotStatus) -> (u
     ] {
         table.push(serde_json::from_value(row).unwrap()).unwrap();
     }
-    let lines = table.to_lines().unwrap();
+    let lines = table.to_lines();
     let sha256 = log.blob(&lines);
     let complete = status == SnapshotStatus::Complete;
     let manifest = Manifest {
