@@ -3,9 +3,9 @@
 use crate::anchors::Waiting;
 use crate::error::PackError;
 use crate::plan::Source;
-use ledger::tree::{consistency_proof, inclusion_proof, leaf_hash};
+use ledger::tree::{self, consistency_proof, inclusion_proof, leaf_hash};
 use ledger::{Body, Consistency, Entry, Inclusion, KeyChain, MemoryNodes, SignedCheckpoint};
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use std::io::{self, Read};
 
 /// Every entry under a checkpoint, shown to be the ones it signs.
@@ -19,6 +19,8 @@ pub(crate) struct Entries {
     pub(crate) waiting: Waiting,
     /// Log position, time and digest of every configuration that was in force.
     pub(crate) configurations: Vec<(u64, Timestamp, String)>,
+    /// The last export: its position, its time and the digest of its pack's manifest.
+    pub(crate) exported: Option<(u64, Timestamp, Digest)>,
 }
 
 impl Entries {
@@ -30,6 +32,7 @@ impl Entries {
             chain: KeyChain::of(checkpoint.key().clone()),
             waiting: Waiting::default(),
             configurations: Vec::new(),
+            exported: None,
         };
         for index in 0..checkpoint.size() {
             let entry = read(source, index)?;
@@ -41,6 +44,9 @@ impl Entries {
             let decoded = Entry::decode(&entry).map_err(|error| unproven(error.to_string()))?;
             if let Body::Configuration { digest } = &decoded.body {
                 entries.configurations.push((index, decoded.at, digest.to_string()));
+            }
+            if let Body::Export { pack } = &decoded.body {
+                entries.exported = Some((index, decoded.at, *pack));
             }
             entries.waiting.follow(index, &decoded);
             let known = match &decoded.body {
@@ -70,6 +76,14 @@ impl Entries {
 }
 
 impl Entries {
+    /// The root of the tree over the first `size` entries.
+    pub(crate) fn root(&self, size: u64) -> Result<Digest, PackError> {
+        tree::root(&self.nodes, size).map_err(|error| PackError::Unproven {
+            what: format!("the root of the first {size} entries"),
+            problem: error.to_string(),
+        })
+    }
+
     /// The proof that the log grew from its first `old_size` entries to all of them.
     pub(crate) fn growth(&self, old_size: u64) -> Result<Consistency, PackError> {
         consistency_proof(&self.nodes, old_size, self.nodes.size()).map_err(|error| PackError::Unproven {

@@ -13,6 +13,7 @@ mod error;
 mod layout;
 mod manifest;
 mod names;
+mod previous;
 mod tables;
 mod verify;
 
@@ -50,6 +51,8 @@ pub use plan::{
     Applicability, Authority, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot,
     Source, SourceError,
 };
+#[cfg(feature = "write")]
+pub use previous::ExportRecord;
 #[cfg(feature = "write")]
 pub use redact::{Opened, open as open_redacted};
 pub use verify::{Policy, Problem, TimestampRule, VerifyOptions, VerifyReport, WitnessRule, verify};

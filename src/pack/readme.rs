@@ -139,6 +139,7 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
         ("evidence.sqlite", "all tables in one database, for performing the checks again"),
         ("log/", "the whole log: entries, signed checkpoint, a proof for every document shipped, public key"),
         ("log/anchors/", "timestamp tokens, each with the checkpoint it is over and the growth of the log from there"),
+        ("log/previous/", "if a pack was exported before: which, and the proof that the log only grew since"),
         ("verify.sh", "verifies the pack with bash, openssl and coreutils alone"),
         ("SHA256SUMS", "the digest of every file"),
         ("MANIFEST.json, .sig", "the same, signed with the key of the log"),
@@ -367,6 +368,14 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
                 .to_owned(),
         ));
     }
+    blocks.push(Block::Text(
+        "If the log records that a pack was exported before this one, log/previous/pack.json says which (the digest of its \
+         MANIFEST.json, and the log_size and log_root in it), and log/previous/consistency proves that the log only grew from \
+         there (C2SP tlog-witness; RFC 9162, section 2.1.4). The Python lines above show the same over the first log_size \
+         lines of the entries, and verify.sh checks both. If you kept that pack, give its log/checkpoint to \
+         verify.sh --checkpoint."
+            .to_owned(),
+    ));
     if facts.plan.database.is_some() && !facts.plan.checks.is_empty() {
         blocks.push(Block::Heading("How to perform a check again".to_owned()));
         let as_of = facts.plan.database.as_ref().map(|database| database.as_of);

@@ -38,6 +38,10 @@ pub struct Written {
     pub bytes: u64,
     /// Number of sealed documents.
     pub items: u64,
+    /// Entries of the log it ships.
+    pub log_size: u64,
+    /// The root of their tree.
+    pub log_root: Digest,
 }
 
 /// A pack that is whole and on disk, and has not got its name yet. Dropped, it leaves nothing behind.
@@ -108,6 +112,7 @@ pub fn prepare(
     };
     writer.log()?;
     writer.anchors()?;
+    writer.previous()?;
     let total = items.len() as u64;
     for (done, index) in (1..).zip(items) {
         let path = writer.item(index)?;
@@ -383,6 +388,8 @@ impl Writer<'_> {
             files: manifest.files.len() as u64 + 3,
             bytes: self.sink.bytes(),
             items: manifest.items.len() as u64,
+            log_size: manifest.log_size,
+            log_root: manifest.log_root,
         };
         self.sink.settle().map_err(|source| PackError::Write { path: target.display().to_string(), source })?;
         Ok(Prepared { sink: self.sink, written })

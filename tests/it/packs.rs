@@ -1,5 +1,6 @@
 //! Packs as the command line makes them: the same slice twice, kills, failures, and what an auditor opens.
 
+use crate::peers::tlog;
 use crate::support::{Audit, Outcome, files, long};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,19 +61,46 @@ fn the_same_slice_gives_the_same_files_but_for_the_log_and_what_signs_it() {
     assert_eq!(create(&audit, &to, "two.zip").code, 0);
     assert_eq!(entries(), 2);
     let (one, two) = (unpacked(&audit, "one.zip"), unpacked(&audit, "two.zip"));
-    assert_eq!(files(&one), files(&two), "no evaluation was sealed again, so no file is new");
-    let differ: Vec<String> = files(&one)
+    let apart_from_log =
+        |folder: &Path| -> Vec<_> { files(folder).into_iter().filter(|path| !path.starts_with("log")).collect() };
+    assert_eq!(apart_from_log(&one), apart_from_log(&two), "no evaluation was sealed again, so no file is new");
+    let differ: Vec<String> = apart_from_log(&one)
         .into_iter()
         .filter(|path| std::fs::read(one.join(path)).unwrap() != std::fs::read(two.join(path)).unwrap())
         .map(|path| path.to_str().unwrap().to_owned())
-        .filter(|path| !path.starts_with("log/"))
         .collect();
     assert_eq!(differ, ["MANIFEST.json", "MANIFEST.json.sig", "SHA256SUMS"]);
     let lines = |folder: &Path| std::fs::read_to_string(folder.join("log/entries.jsonl")).unwrap();
-    let (one, two) = (lines(&one), lines(&two));
-    let added = two.strip_prefix(&one).unwrap();
+    let (first, second) = (lines(&one), lines(&two));
+    let added = second.strip_prefix(&first).unwrap();
     assert_eq!(added.lines().count(), 1, "{added}");
     assert!(added.contains("\"kind\":\"export\""), "{added}");
+
+    // and the second shows that, without the first and without us
+    let new: Vec<_> = files(&two).into_iter().filter(|path| !one.join(path).exists()).collect();
+    assert_eq!(new, ["log/previous/consistency", "log/previous/pack.json"].map(std::path::PathBuf::from));
+    let json = |path: std::path::PathBuf| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    let (manifest, previous) = (json(one.join("MANIFEST.json")), json(two.join("log/previous/pack.json")));
+    for field in ["log_size", "log_root"] {
+        assert_eq!(previous[field], manifest[field], "{previous:#}");
+    }
+    assert_eq!(previous["manifest_sha256"], sha256_of_manifest(&audit, "one.zip"));
+    assert_eq!(previous["log_size_from"], "its export");
+    let verified = audit.json(0, &["verify", "two.zip"]);
+    assert!(verified["proven"].to_string().contains("only grew since the pack before this one"), "{verified:#}");
+    let (old, growth) = (one.join("log/checkpoint"), two.join("log/previous/consistency"));
+    let key = std::fs::read_to_string(two.join("log/log-key.vkey")).unwrap();
+    let arguments = [key.trim(), "--growth", old.to_str().unwrap(), growth.to_str().unwrap()];
+    for judge in [Some(tlog::go as tlog::Judge), tlog::python()].into_iter().flatten() {
+        assert_eq!(judge(&arguments), Ok("1 consistency files".to_owned()));
+    }
+    let verify = ["verify.sh", "--checkpoint", old.to_str().unwrap()];
+    let output = Command::new("bash").args(verify).current_dir(&two).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("of the checkpoint you kept, unchanged"), "{said}");
+    assert!(said.contains("the log only grew since the pack before this one"), "{said}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use jiff::SignedDuration;
 use ledger::Body;
 use model::{SnapshotStatus, Timestamp};
-use serde::Deserialize;
+use pack::ExportRecord;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Document, Draft, EvaluationRow, HoldRow, MOST_ERASED, Reader, SnapshotFilter, SnapshotRow, StoreError};
@@ -256,12 +256,6 @@ struct Log {
     exports: Vec<(u64, Option<Vec<u64>>)>,
 }
 
-/// What the document of an export says.
-#[derive(Deserialize)]
-struct ExportDocument {
-    items: Vec<u64>,
-}
-
 impl Log {
     fn read(reader: &Reader) -> Result<Self, Failure> {
         let evaluations = reader.evaluations(None, None)?;
@@ -287,7 +281,7 @@ impl Log {
                             Err(StoreError::Damaged { .. }) => None,
                             Err(other) => return Err(other.into()),
                         };
-                        let items = document.and_then(|bytes| serde_json::from_slice::<ExportDocument>(&bytes).ok());
+                        let items = document.and_then(|bytes| serde_json::from_slice::<ExportRecord>(&bytes).ok());
                         exports.push((stored.index, items.map(|export| export.items)));
                     }
                     _ => {}
