@@ -460,7 +460,9 @@ fn how_to_read(facts: &Facts<'_>) -> Vec<Block> {
         Block::Text(
             "In CSV files a cell that a spreadsheet would run as a formula begins with an apostrophe that is not part of the \
              value, and an empty cell means that the source did not report a value or reported an empty text; the exact values \
-             are in the JSON beside. Times are UTC. Raw answers other than JSON end in .txt or .bin, so that nothing \
+             are in the JSON beside. In 02_EVIDENCE_INDEX owner, reviewer and classification are the organisation's word, and \
+             empty where it said none; retain_until is the end of the time it set, or `hold` where a legal hold keeps the \
+             item until it is released. Times are UTC. Raw answers other than JSON end in .txt or .bin, so that nothing \
              opens them as more than text."
                 .to_owned(),
         ),

@@ -77,6 +77,7 @@ impl Line {
         let inputs = inputs(&settings, &store_reader, checked.as_of)?;
         evaluate::write_database(&inputs, &of_pack, &settings.checks.parameters, &database)
             .map_err(|error| evaluation_failure(&error))?;
+        let items = items(&store_reader, from, to, &checked.evaluations)?;
         let plan = Plan {
             organisation: settings.organisation.name.clone(),
             from,
@@ -84,7 +85,8 @@ impl Line {
             log_key: signing_key(&settings)?.verifier().clone(),
             rotations: store_reader.rotations()?,
             checkpoint: store_reader.checkpoint()?.text().clone(),
-            items: items(&store_reader, from, to, &checked.evaluations)?,
+            custody: super::custody::custody(&settings, &store_reader, &items)?,
+            items,
             anchors: anchors(&store_reader, from, to)?,
             authorities: settings
                 .log

@@ -104,6 +104,11 @@ pub(crate) fn plan(settings: &Settings, reader: &Reader, at: Timestamp) -> Resul
     Ok(due)
 }
 
+/// Whether a hold names a snapshot.
+pub(super) fn is_under(hold: &HoldRow, row: &SnapshotRow) -> bool {
+    hold.source.as_ref() == Some(&row.source) || hold.snapshot.as_ref() == Some(&row.id)
+}
+
 fn snapshot(row: &SnapshotRow, kept: &Kept, why: String) -> Due {
     Due {
         entries: vec![row.log_index],
@@ -313,9 +318,7 @@ impl Log {
     fn by_holds(&self, holds: &[HoldRow], kept: &mut Kept) {
         for hold in holds.iter().filter(|hold| hold.released.is_none()) {
             let why = format!("legal hold {}", hold.id);
-            let held = |row: &&SnapshotRow| {
-                hold.source.as_ref() == Some(&row.source) || hold.snapshot.as_ref() == Some(&row.id)
-            };
+            let held = |row: &&SnapshotRow| is_under(hold, row);
             let snapshots: BTreeSet<&str> = self.snapshots.iter().filter(held).map(|row| row.id.as_str()).collect();
             for row in self.snapshots.iter().filter(held) {
                 kept.keep(row.log_index, &why);

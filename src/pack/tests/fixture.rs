@@ -282,6 +282,7 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
         rotations: Vec::new(),
         checkpoint: log.checkpoint(&key()),
         items: vec![map, finding, hr, aws, sample, evaluated],
+        custody: BTreeMap::new(),
         anchors: vec![],
         authorities: vec![],
         checks: vec![CheckFile {
