@@ -400,13 +400,15 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// What a pack does not prove, however well it verifies; the report says it too.
-pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 6] {
+pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 7] {
     let when = if summary.waiting.last.is_some() { STAMPED } else { UNSTAMPED };
+    let witnesses = if summary.cosigned { COSIGNED } else { UNSEEN };
     [
         "That a source told the truth, or that the machine that collected was honest at that moment.",
         "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
              the checkpoint when your engagement starts, keep it, and compare later packs with it (evidenced verify \
-             --checkpoint KEPT). This log has no witness yet.",
+             --checkpoint KEPT).",
+        witnesses,
         when,
         "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
              with the one above.",
@@ -415,6 +417,12 @@ pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 6] {
         "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
     ]
 }
+
+const UNSEEN: &str = "That anybody but the organisation has seen this log: no witness cosigned its checkpoint.";
+
+const COSIGNED: &str = "That the signatures beside the log's own in log/checkpoint are those of witnesses you trust. A witness \
+    cosigns a log only as long as it grows, so that two histories cannot both be cosigned: get its key from whoever runs it, and \
+    name it in a policy (evidenced verify --policy).";
 
 const UNSTAMPED: &str = "When things happened, beyond the clock of the collecting machine and the dates the sources sent. \
     No timestamp authority countersigns this log yet. The order of the entries is proven.";

@@ -100,8 +100,12 @@ pub fn prepare(
     let mut writer = Writer {
         plan,
         source,
+        summary: Summary {
+            waiting: std::mem::take(&mut entries.waiting),
+            cosigned: checkpoint.signatures().iter().any(|line| line.name != plan.log_key.name()),
+            ..Summary::default()
+        },
         checkpoint,
-        summary: Summary { waiting: std::mem::take(&mut entries.waiting), ..Summary::default() },
         entries,
         sink,
         items: Vec::new(),

@@ -112,6 +112,8 @@ pub(crate) struct Summary {
     pub(crate) evaluations: Vec<EvaluationNote>,
     pub(crate) findings: Findings,
     pub(crate) other: u64,
+    /// Whether somebody else's signature stands beside the log's own on its checkpoint.
+    pub(crate) cosigned: bool,
     /// How the log's timestamp tokens stand.
     pub(crate) waiting: Waiting,
     /// Of the last evaluation of every check: who fails, who is unknown, and on what it rests.
