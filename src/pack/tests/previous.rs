@@ -83,6 +83,19 @@ fn a_second_pack_proves_that_the_log_only_grew_since_the_first() {
 }
 
 #[test]
+fn a_second_pack_of_an_earlier_program_verifies_for_ever() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/packs/v1/second.zip");
+    if std::env::var_os("UPDATE").is_some() && !golden.exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, plan, _) = log_with_export(folder.path(), (0, 2), |log| Some(record(log, log.entries.len())));
+        export(&plan, &log, &golden, Form::Archive).unwrap();
+    }
+    let report = verdict(&golden);
+    assert_eq!(report.problems, []);
+    assert!(report.proven.join("\n").contains("entry 9 records as exported"), "{:?}", report.proven);
+}
+
+#[test]
 fn a_first_pack_says_nothing_of_an_earlier_one() {
     let (_folder, path) = pack(Form::Folder);
     assert!(!path.join("log/previous").exists());
