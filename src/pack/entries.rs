@@ -1,8 +1,9 @@
 //! The log's entries as one file of lines, read through once for the tree and once for the bytes.
 
 use crate::anchors::Waiting;
+use crate::cadence::{Cadence, Gap};
 use crate::error::PackError;
-use crate::plan::Source;
+use crate::plan::{Plan, Source};
 use ledger::tree::{self, consistency_proof, inclusion_proof, leaf_hash};
 use ledger::{Body, Consistency, Entry, Inclusion, KeyChain, MemoryNodes, SignedCheckpoint};
 use model::{Digest, Timestamp};
@@ -17,6 +18,8 @@ pub(crate) struct Entries {
     pub(crate) chain: KeyChain,
     /// How long its entries waited for their timestamp tokens.
     pub(crate) waiting: Waiting,
+    /// Times that were too long without one.
+    pub(crate) gaps: Vec<Gap>,
     /// Log position, time and digest of every configuration that was in force.
     pub(crate) configurations: Vec<(u64, Timestamp, String)>,
     /// The last export: its position, its time and the digest of its pack's manifest.
@@ -25,12 +28,14 @@ pub(crate) struct Entries {
 
 impl Entries {
     /// Reads every entry and compares the root of their tree with the checkpoint's.
-    pub(crate) fn load(source: &dyn Source, checkpoint: &SignedCheckpoint) -> Result<Self, PackError> {
+    pub(crate) fn load(plan: &Plan, source: &dyn Source, checkpoint: &SignedCheckpoint) -> Result<Self, PackError> {
+        let mut cadence = Cadence::of(plan);
         let mut entries = Self {
             nodes: MemoryNodes::new(),
             bytes: 0,
             chain: KeyChain::of(checkpoint.key().clone()),
             waiting: Waiting::default(),
+            gaps: Vec::new(),
             configurations: Vec::new(),
             exported: None,
         };
@@ -49,6 +54,7 @@ impl Entries {
                 entries.exported = Some((index, decoded.at, *pack));
             }
             entries.waiting.follow(index, &decoded);
+            cadence.follow(index, &decoded);
             let known = match &decoded.body {
                 Body::Genesis { log_key, .. } => log_key
                     .parse()
@@ -65,6 +71,7 @@ impl Entries {
                 problem: "its entries do not give the root of its checkpoint".to_owned(),
             });
         }
+        entries.gaps = cadence.gaps();
         Ok(entries)
     }
 

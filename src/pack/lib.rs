@@ -20,6 +20,8 @@ mod verify;
 #[cfg(feature = "write")]
 mod anchors;
 #[cfg(feature = "write")]
+mod cadence;
+#[cfg(feature = "write")]
 mod entries;
 #[cfg(feature = "write")]
 mod plan;

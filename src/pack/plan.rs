@@ -2,6 +2,7 @@
 //!
 //! The pack knows nothing of stores or of how checks run; whoever has both fills these in.
 
+use jiff::SignedDuration;
 use ledger::VerifierKey;
 use model::{CollectorSpec, Digest, Timestamp};
 use std::collections::BTreeMap;
@@ -47,6 +48,8 @@ pub struct Plan {
     pub anchors: Vec<u64>,
     /// The authorities the organisation trusts.
     pub authorities: Vec<Authority>,
+    /// How long something new waits at most until they are asked.
+    pub timestamp_every: SignedDuration,
     /// The checks whose evaluations are shipped.
     pub checks: Vec<CheckFile>,
     /// The framework the pack is for; none: no one in particular.

@@ -120,7 +120,10 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
             "03_REQUESTS.csv",
             "the auditor's requests, our word and theirs in columns apart; empty when none is recorded",
         ),
-        ("04_COVERAGE.csv", "runs that were due against runs that took place, each gap with its reason"),
+        (
+            "04_COVERAGE.csv",
+            "runs that were due against runs that took place, each gap with its reason; so for timestamp tokens that were late",
+        ),
         ("05_EXCEPTIONS.csv", "approved decisions to tolerate failures; empty when there is none"),
         ("06_CHECK_CHANGES.csv", "when a check, its parameters or the configuration changed within the period"),
         ("report.html, report.pdf", "the report: outcomes, controls, findings, coverage, populations; read this first"),
@@ -214,7 +217,11 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
         ("Log".to_owned(), format!("{}, every entry of it in log/entries.jsonl", plan.log_key.name())),
         ("Key of the log".to_owned(), plan.log_key.to_string()),
     ];
-    pairs.push(("Trusted time".to_owned(), summary.waiting.text()));
+    let gaps = match summary.gaps.len() {
+        0 => String::new(),
+        count => format!("; gaps longer than the cadence allows: {count} (04_COVERAGE.csv)"),
+    };
+    pairs.push(("Trusted time".to_owned(), format!("{}{gaps}", summary.waiting.text())));
     if summary.other > 0 {
         pairs.push(("Other documents".to_owned(), format!("{} (02_EVIDENCE_INDEX.csv)", summary.other)));
     }

@@ -88,7 +88,7 @@ pub fn prepare(
             checkpoint.size()
         )));
     }
-    let mut entries = Entries::load(source, &checkpoint)?;
+    let mut entries = Entries::load(plan, source, &checkpoint)?;
     if plan.database.is_some() && !plan.redact.is_empty() {
         return Err(PackError::Plan("a redacted pack holds no database: it would show what is hidden".to_owned()));
     }
@@ -102,6 +102,7 @@ pub fn prepare(
         source,
         summary: Summary {
             waiting: std::mem::take(&mut entries.waiting),
+            gaps: std::mem::take(&mut entries.gaps),
             cosigned: checkpoint.signatures().iter().any(|line| line.name != plan.log_key.name()),
             ..Summary::default()
         },
@@ -339,7 +340,7 @@ impl Writer<'_> {
             (layout::INDEX_JSON.to_owned(), index_json(&rows)?),
             (layout::INDEX_XLSX.to_owned(), index_xlsx(&rows).map_err(csv::Error::from)?),
             (layout::REQUESTS.to_owned(), requests_csv(self.plan, &rows)?),
-            (layout::COVERAGE.to_owned(), coverage_csv(&self.plan.slots, &self.summary.snapshots)?),
+            (layout::COVERAGE.to_owned(), coverage_csv(&self.plan.slots, &self.summary)?),
             (layout::EXCEPTIONS.to_owned(), exceptions_csv(&self.summary)?),
             (layout::CHANGES.to_owned(), changes_csv(&changes)?),
         ];

@@ -286,7 +286,7 @@ fn the_golden_stores_are_there() {
     audit.add(&sources);
     let kept = tempfile::tempdir().unwrap();
     let keep = |name: &str| {
-        sh(kept.path(), "cp -a \"$1\" \"$2\"; rm -f \"$2\"/evidence/*-shm", &[&audit.path(""), Path::new(name)])
+        sh(kept.path(), "cp -a \"$1\" \"$2\"; rm -f \"$2\"/evidence/*-shm", &[&audit.path(""), Path::new(name)]);
     };
     // enough of what does not compress that answers and tables are files
     let people: String = (0..400_u64)

@@ -97,6 +97,7 @@ impl Line {
                     roots: authority.roots.pem().to_owned(),
                 })
                 .collect(),
+            timestamp_every: settings.log.timestamp_every,
             checks: checks
                 .checks()
                 .iter()

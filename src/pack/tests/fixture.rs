@@ -285,6 +285,7 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
         custody: BTreeMap::new(),
         anchors: vec![],
         authorities: vec![],
+        timestamp_every: jiff::SignedDuration::from_mins(10),
         checks: vec![CheckFile {
             name: "leaver_still_active".into(),
             title: "Leaver still has an active account".into(),
