@@ -1,11 +1,12 @@
 //! The log's entries as one file of lines, read through once for the tree and once for the bytes.
 
 use crate::anchors::Waiting;
+use crate::cadence::{Cadence, Gap};
 use crate::error::PackError;
-use crate::plan::Source;
-use ledger::tree::{consistency_proof, inclusion_proof, leaf_hash};
+use crate::plan::{Plan, Source};
+use ledger::tree::{self, consistency_proof, inclusion_proof, leaf_hash};
 use ledger::{Body, Consistency, Entry, Inclusion, KeyChain, MemoryNodes, SignedCheckpoint};
-use model::Timestamp;
+use model::{Digest, Timestamp};
 use std::io::{self, Read};
 
 /// Every entry under a checkpoint, shown to be the ones it signs.
@@ -17,19 +18,26 @@ pub(crate) struct Entries {
     pub(crate) chain: KeyChain,
     /// How long its entries waited for their timestamp tokens.
     pub(crate) waiting: Waiting,
+    /// Times that were too long without one.
+    pub(crate) gaps: Vec<Gap>,
     /// Log position, time and digest of every configuration that was in force.
     pub(crate) configurations: Vec<(u64, Timestamp, String)>,
+    /// The last export: its position, its time and the digest of its pack's manifest.
+    pub(crate) exported: Option<(u64, Timestamp, Digest)>,
 }
 
 impl Entries {
     /// Reads every entry and compares the root of their tree with the checkpoint's.
-    pub(crate) fn load(source: &dyn Source, checkpoint: &SignedCheckpoint) -> Result<Self, PackError> {
+    pub(crate) fn load(plan: &Plan, source: &dyn Source, checkpoint: &SignedCheckpoint) -> Result<Self, PackError> {
+        let mut cadence = Cadence::of(plan);
         let mut entries = Self {
             nodes: MemoryNodes::new(),
             bytes: 0,
             chain: KeyChain::of(checkpoint.key().clone()),
             waiting: Waiting::default(),
+            gaps: Vec::new(),
             configurations: Vec::new(),
+            exported: None,
         };
         for index in 0..checkpoint.size() {
             let entry = read(source, index)?;
@@ -42,7 +50,11 @@ impl Entries {
             if let Body::Configuration { digest } = &decoded.body {
                 entries.configurations.push((index, decoded.at, digest.to_string()));
             }
+            if let Body::Export { pack } = &decoded.body {
+                entries.exported = Some((index, decoded.at, *pack));
+            }
             entries.waiting.follow(index, &decoded);
+            cadence.follow(index, &decoded);
             let known = match &decoded.body {
                 Body::Genesis { log_key, .. } => log_key
                     .parse()
@@ -59,6 +71,7 @@ impl Entries {
                 problem: "its entries do not give the root of its checkpoint".to_owned(),
             });
         }
+        entries.gaps = cadence.gaps();
         Ok(entries)
     }
 
@@ -70,6 +83,14 @@ impl Entries {
 }
 
 impl Entries {
+    /// The root of the tree over the first `size` entries.
+    pub(crate) fn root(&self, size: u64) -> Result<Digest, PackError> {
+        tree::root(&self.nodes, size).map_err(|error| PackError::Unproven {
+            what: format!("the root of the first {size} entries"),
+            problem: error.to_string(),
+        })
+    }
+
     /// The proof that the log grew from its first `old_size` entries to all of them.
     pub(crate) fn growth(&self, old_size: u64) -> Result<Consistency, PackError> {
         consistency_proof(&self.nodes, old_size, self.nodes.size()).map_err(|error| PackError::Unproven {

@@ -21,6 +21,9 @@ pub(crate) const FINDINGS_CSV: &str = "findings/findings.csv";
 pub(crate) const FINDINGS_JSON: &str = "findings/findings.json";
 pub(crate) const CHECKPOINT: &str = "log/checkpoint";
 pub(crate) const ENTRIES: &str = "log/entries.jsonl";
+/// The pack exported before this one, and the growth of the log from there.
+pub(crate) const PREVIOUS: &str = "log/previous/pack.json";
+pub(crate) const PREVIOUS_GROWTH: &str = "log/previous/consistency";
 pub(crate) const LOG_KEY: &str = "log/log-key.vkey";
 pub(crate) const LOG_KEY_PEM: &str = "log/log-key.pem";
 

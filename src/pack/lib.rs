@@ -13,11 +13,14 @@ mod error;
 mod layout;
 mod manifest;
 mod names;
+mod previous;
 mod tables;
 mod verify;
 
 #[cfg(feature = "write")]
 mod anchors;
+#[cfg(feature = "write")]
+mod cadence;
 #[cfg(feature = "write")]
 mod entries;
 #[cfg(feature = "write")]
@@ -47,9 +50,11 @@ pub use error::VerifyError;
 pub use manifest::{FileRecord, ItemRecord, PackManifest, RedactionRecord};
 #[cfg(feature = "write")]
 pub use plan::{
-    Applicability, Authority, CheckFile, Control, Database, Exclusion, Form, Framework, Plan, Progress, Request, Slot,
-    Source, SourceError,
+    Applicability, Authority, CheckFile, Control, Custody, Database, Exclusion, Form, Framework, Plan, Progress,
+    Request, Slot, Source, SourceError,
 };
+#[cfg(feature = "write")]
+pub use previous::ExportRecord;
 #[cfg(feature = "write")]
 pub use redact::{Opened, open as open_redacted};
 pub use verify::{Policy, Problem, TimestampRule, VerifyOptions, VerifyReport, WitnessRule, verify};

@@ -2,8 +2,10 @@
 //!
 //! The pack knows nothing of stores or of how checks run; whoever has both fills these in.
 
+use jiff::SignedDuration;
 use ledger::VerifierKey;
 use model::{CollectorSpec, Digest, Timestamp};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Why a source could not hand something out.
@@ -40,10 +42,14 @@ pub struct Plan {
     pub checkpoint: String,
     /// Log positions of the sealed documents to ship: snapshots, evaluations, finding events, identity maps ... Any order.
     pub items: Vec<u64>,
+    /// What the organisation says of the documents beside what they show, by log position.
+    pub custody: BTreeMap<u64, Custody>,
     /// Log positions of the anchors whose timestamp tokens are shipped. Any order.
     pub anchors: Vec<u64>,
     /// The authorities the organisation trusts.
     pub authorities: Vec<Authority>,
+    /// How long something new waits at most until they are asked.
+    pub timestamp_every: SignedDuration,
     /// The checks whose evaluations are shipped.
     pub checks: Vec<CheckFile>,
     /// The framework the pack is for; none: no one in particular.
@@ -74,6 +80,34 @@ impl Plan {
     /// What the collector `id` says of itself.
     pub(crate) fn collector(&self, id: &str) -> Option<&CollectorSpec> {
         self.collectors.iter().find(|spec| spec.id == id)
+    }
+}
+
+/// Who answers for a document, how it may be shared, and how long it is kept; none: nobody said it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Custody {
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Who looks through it.
+    pub reviewer: Option<String>,
+    /// How it may be shared.
+    pub classification: Option<String>,
+    /// The end of the time it is kept for; none: no end is set.
+    pub retain_until: Option<Timestamp>,
+    /// The legal holds on it, which keep it longer.
+    pub holds: Vec<String>,
+}
+
+impl Custody {
+    /// Until when it is kept, in one cell.
+    pub(crate) fn kept(&self) -> String {
+        let until = self.retain_until.map(crate::summary::instant).unwrap_or_default();
+        match (self.holds.join(", "), until.as_str()) {
+            (holds, "") if holds.is_empty() => String::new(),
+            (holds, until) if holds.is_empty() => until.to_owned(),
+            (holds, "") => format!("hold ({holds})"),
+            (holds, until) => format!("hold ({holds}), and not before {until}"),
+        }
     }
 }
 

@@ -120,7 +120,10 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
             "03_REQUESTS.csv",
             "the auditor's requests, our word and theirs in columns apart; empty when none is recorded",
         ),
-        ("04_COVERAGE.csv", "runs that were due against runs that took place, each gap with its reason"),
+        (
+            "04_COVERAGE.csv",
+            "runs that were due against runs that took place, each gap with its reason; so for timestamp tokens that were late",
+        ),
         ("05_EXCEPTIONS.csv", "approved decisions to tolerate failures; empty when there is none"),
         ("06_CHECK_CHANGES.csv", "when a check, its parameters or the configuration changed within the period"),
         ("report.html, report.pdf", "the report: outcomes, controls, findings, coverage, populations; read this first"),
@@ -139,6 +142,7 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
         ("evidence.sqlite", "all tables in one database, for performing the checks again"),
         ("log/", "the whole log: entries, signed checkpoint, a proof for every document shipped, public key"),
         ("log/anchors/", "timestamp tokens, each with the checkpoint it is over and the growth of the log from there"),
+        ("log/previous/", "if a pack was exported before: which, and the proof that the log only grew since"),
         ("verify.sh", "verifies the pack with bash, openssl and coreutils alone"),
         ("SHA256SUMS", "the digest of every file"),
         ("MANIFEST.json, .sig", "the same, signed with the key of the log"),
@@ -213,7 +217,11 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
         ("Log".to_owned(), format!("{}, every entry of it in log/entries.jsonl", plan.log_key.name())),
         ("Key of the log".to_owned(), plan.log_key.to_string()),
     ];
-    pairs.push(("Trusted time".to_owned(), summary.waiting.text()));
+    let gaps = match summary.gaps.len() {
+        0 => String::new(),
+        count => format!("; gaps longer than the cadence allows: {count} (04_COVERAGE.csv)"),
+    };
+    pairs.push(("Trusted time".to_owned(), format!("{}{gaps}", summary.waiting.text())));
     if summary.other > 0 {
         pairs.push(("Other documents".to_owned(), format!("{} (02_EVIDENCE_INDEX.csv)", summary.other)));
     }
@@ -367,6 +375,14 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
                 .to_owned(),
         ));
     }
+    blocks.push(Block::Text(
+        "If the log records that a pack was exported before this one, log/previous/pack.json says which (the digest of its \
+         MANIFEST.json, and the log_size and log_root in it), and log/previous/consistency proves that the log only grew from \
+         there (C2SP tlog-witness; RFC 9162, section 2.1.4). The Python lines above show the same over the first log_size \
+         lines of the entries, and verify.sh checks both. If you kept that pack, give its log/checkpoint to \
+         verify.sh --checkpoint."
+            .to_owned(),
+    ));
     if facts.plan.database.is_some() && !facts.plan.checks.is_empty() {
         blocks.push(Block::Heading("How to perform a check again".to_owned()));
         let as_of = facts.plan.database.as_ref().map(|database| database.as_of);
@@ -391,13 +407,15 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
 }
 
 /// What a pack does not prove, however well it verifies; the report says it too.
-pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 6] {
+pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 7] {
     let when = if summary.waiting.last.is_some() { STAMPED } else { UNSTAMPED };
+    let witnesses = if summary.cosigned { COSIGNED } else { UNSEEN };
     [
         "That a source told the truth, or that the machine that collected was honest at that moment.",
         "That no second history was prepared beside this one. Only a checkpoint held by somebody else shows that: ask for \
              the checkpoint when your engagement starts, keep it, and compare later packs with it (evidenced verify \
-             --checkpoint KEPT). This log has no witness yet.",
+             --checkpoint KEPT).",
+        witnesses,
         when,
         "That the key belongs to the organisation. Get the key from the organisation by another channel and compare it \
              with the one above.",
@@ -406,6 +424,12 @@ pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 6] {
         "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
     ]
 }
+
+const UNSEEN: &str = "That anybody but the organisation has seen this log: no witness cosigned its checkpoint.";
+
+const COSIGNED: &str = "That the signatures beside the log's own in log/checkpoint are those of witnesses you trust. A witness \
+    cosigns a log only as long as it grows, so that two histories cannot both be cosigned: get its key from whoever runs it, and \
+    name it in a policy (evidenced verify --policy).";
 
 const UNSTAMPED: &str = "When things happened, beyond the clock of the collecting machine and the dates the sources sent. \
     No timestamp authority countersigns this log yet. The order of the entries is proven.";
@@ -451,7 +475,9 @@ fn how_to_read(facts: &Facts<'_>) -> Vec<Block> {
         Block::Text(
             "In CSV files a cell that a spreadsheet would run as a formula begins with an apostrophe that is not part of the \
              value, and an empty cell means that the source did not report a value or reported an empty text; the exact values \
-             are in the JSON beside. Times are UTC. Raw answers other than JSON end in .txt or .bin, so that nothing \
+             are in the JSON beside. In 02_EVIDENCE_INDEX owner, reviewer and classification are the organisation's word, and \
+             empty where it said none; retain_until is the end of the time it set, or `hold` where a legal hold keeps the \
+             item until it is released. Times are UTC. Raw answers other than JSON end in .txt or .bin, so that nothing \
              opens them as more than text."
                 .to_owned(),
         ),

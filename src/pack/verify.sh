@@ -3,6 +3,7 @@
 #
 #     bash verify.sh                              in the unpacked folder
 #     bash verify.sh --key 'NAME+ID+KEY'          the log's key, had from the organisation by another channel
+#     bash verify.sh --checkpoint KEPT            a checkpoint of this log that you kept, such as log/checkpoint of an earlier pack
 #     bash verify.sh --tsa-roots ROOTS.pem        roots of the timestamp authorities that you trust, from another channel
 #
 # Exit code 0: verified; 1: something is wrong, and named; 2: it could not be examined.
@@ -13,15 +14,17 @@ LC_ALL=C
 export LC_ALL
 shopt -s globstar dotglob nullglob
 
-key_given='' roots=''
+key_given='' kept='' roots=''
 while [ $# -gt 0 ]; do
     case "$1" in
         --key) key_given=${2:-}; shift 2 || exit 2 ;;
+        --checkpoint) kept=${2:-}; shift 2 || exit 2 ;;
         --tsa-roots) roots=${2:-}; shift 2 || exit 2 ;;
-        *) printf 'usage: bash verify.sh [--key KEY] [--tsa-roots FILE]\n' >&2; exit 2 ;;
+        *) printf 'usage: bash verify.sh [--key KEY] [--checkpoint FILE] [--tsa-roots FILE]\n' >&2; exit 2 ;;
     esac
 done
 [ -z "$roots" ] || roots=$(realpath -- "$roots") || exit 2
+[ -z "$kept" ] || kept=$(realpath -- "$kept") || exit 2
 here=${BASH_SOURCE[0]%/*}
 [ "$here" = "${BASH_SOURCE[0]}" ] && here=.
 cd -- "$here" || exit 2
@@ -118,6 +121,25 @@ if note log/checkpoint; then
 else
     bad 'log/checkpoint is not signed by the key'
 fi
+# where the root of the log as it was is wanted: at the checkpoint that was kept, and at that of the pack before this one
+declare -A root_at=()
+kept_size='' kept_root=''
+if [ -n "$kept" ]; then
+    if note "$kept"; then { read -r _; read -r kept_size; read -r kept_root; } < "$scratch/text"; root_at[$kept_size]=''
+    else bad "the checkpoint you gave is not signed by the key"
+    fi
+fi
+# the value of the field $1 of log/previous/pack.json, which looks like $2
+field() { hash=''; [[ $previous =~ \"$1\":\"?($2)[\",}] ]] && hash=${BASH_REMATCH[1]}; }
+previous='' previous_entry='' previous_pack='' previous_size='' previous_root=''
+if [ -f log/previous/pack.json ]; then
+    previous=$(< log/previous/pack.json)
+    field export_entry '[0-9]{1,15}'; previous_entry=$hash
+    field manifest_sha256 '[0-9a-f]{64}'; previous_pack=$hash
+    field log_size '[0-9]{1,15}'; previous_size=$hash
+    field log_root '[0-9a-f]{64}'; previous_root=$hash
+    [ -z "$previous_size" ] || root_at[$previous_size]=''
+fi
 
 # --- 5. the tree (RFC 6962, section 2.1): leaf SHA-256(00, entry), node SHA-256(01, left, right)
 hash=''
@@ -135,12 +157,21 @@ hex_of() {
 }
 hex_of "$log_root"; root=$hash
 
-entries=0
+# The root of the tree over the entries so far.
+fold() {
+    local at=$((${#stack[@]} - 1))
+    if [ "$at" -lt 0 ]; then read -r hash _ < <(sha256sum < /dev/null); return; fi
+    hash=${stack[at]}
+    while [ "$at" -gt 0 ]; do at=$((at - 1)); node "${stack[at]}" "$hash"; done
+}
+entries=0 exported='' exported_at=''
 declare -a stack=() heights=()
 declare -A entry
 while IFS= read -r line; do
     leaf "$line"
     [ -z "${item[$entries]+wanted}" ] || entry[$entries]="$hash $line"
+    if [[ $line == *'"kind":"export"'* ]]; then exported=$line exported_at=$entries; fi
+    if [ -n "${root_at[$entries]+wanted}" ]; then kept_leaf=$hash; fold; root_at[$entries]=$hash; hash=$kept_leaf; fi
     stack+=("$hash"); heights+=(0)
     while [ "${#stack[@]}" -ge 2 ] && [ "${heights[-1]}" = "${heights[-2]}" ]; do
         node "${stack[-2]}" "${stack[-1]}"
@@ -151,15 +182,65 @@ while IFS= read -r line; do
     entries=$((entries + 1))
     [ $((entries % 500)) != 0 ] || printf '%s entries hashed\r' "$entries" >&2
 done < log/entries.jsonl
-while [ "${#stack[@]}" -ge 2 ]; do
-    node "${stack[-2]}" "${stack[-1]}"
-    unset 'stack[-1]' 'stack[-1]'
-    stack+=("$hash")
-done
-if [ "$entries" = "$log_size" ] && [ "${stack[0]-}" = "$root" ] && [ -n "$root" ]; then
+fold
+[ -z "${root_at[$entries]+wanted}" ] || root_at[$entries]=$hash
+if [ "$entries" = "$log_size" ] && [ "$hash" = "$root" ] && [ -n "$root" ]; then
     good "log/entries.jsonl is the whole log: $entries entries give the root that was signed"
 else
     bad "log/entries.jsonl does not give the root that was signed"
+fi
+
+if [ -n "$kept_size" ]; then
+    hex_of "$kept_root"
+    if [ -n "$hash" ] && [ "${root_at[$kept_size]}" = "$hash" ]; then
+        good "the first $kept_size entries are those of the checkpoint you kept, unchanged"
+    else
+        bad "the log does not continue the checkpoint you kept, of $kept_size entries"
+    fi
+fi
+# the pack before this one (RFC 9162, 2.1.4.2)
+grown() {
+    local size=$1 old=$2 fn=$(($1 - 1)) sn=$((log_size - 1)) fr sr step
+    shift 2
+    [ "$fn" -ge 0 ] && [ "$fn" -lt "$sn" ] || return 1
+    [ $((size & fn)) != 0 ] || set -- "$old" "$@"
+    [ $# != 0 ] || return 1
+    while [ $((fn & 1)) = 1 ]; do fn=$((fn >> 1)); sn=$((sn >> 1)); done
+    fr=$1 sr=$1
+    shift
+    for step in "$@"; do
+        [ "$sn" != 0 ] || return 1
+        if [ $((fn & 1)) = 1 ] || [ "$fn" = "$sn" ]; then
+            node "$step" "$fr"; fr=$hash
+            node "$step" "$sr"; sr=$hash
+            while [ $((fn & 1)) = 0 ] && [ "$fn" != 0 ]; do fn=$((fn >> 1)); sn=$((sn >> 1)); done
+        else
+            node "$sr" "$step"; sr=$hash
+        fi
+        fn=$((fn >> 1)); sn=$((sn >> 1))
+    done
+    [ "$sn" = 0 ] && [ "$fr" = "$old" ] && [ "$sr" = "$root" ]
+}
+if [ -n "$previous" ] || [ -f log/previous/consistency ]; then
+    steps=() from='' over=''
+    if [ -f log/previous/consistency ]; then
+        {
+            read -r _ from
+            while IFS= read -r line && [ -n "$line" ]; do hex_of "$line"; steps+=("$hash"); done
+            IFS= read -r -d '' over
+        } < log/previous/consistency
+    fi
+    if [ -z "$previous_size" ] || [ -z "$previous_entry" ] || [ "$exported_at" != "$previous_entry" ] ||
+        [[ $exported != *"\"pack\":\"sha256:$previous_pack\""* ]]; then
+        bad 'log/previous/pack.json is not the pack that the log records as exported last'
+    elif [ "$previous_size" -gt "$previous_entry" ] || [ "${root_at[$previous_size]}" != "$previous_root" ]; then
+        bad "log/previous/pack.json: the first $previous_size entries have another root"
+    elif [ "$from" != "$previous_size" ] || [ "${over%$'\n'}" != "$(< log/checkpoint)" ] ||
+        ! grown "$previous_size" "$previous_root" ${steps[@]+"${steps[@]}"}; then
+        bad 'log/previous/consistency does not show that the log only grew since the pack before this one'
+    else
+        good "the log only grew since the pack before this one, of which entry $previous_entry holds the digest: its first $previous_size entries are unchanged"
+    fi
 fi
 
 # --- 6. each document: its digest is in the opening, the opening's is in the entry, the entry is in the tree (RFC 9162, 2.1.3.2)
@@ -228,7 +309,7 @@ if [[ $(< MANIFEST.json) == *'"redaction":{'* ]]; then
     not 'that redacted tables (*.redacted.jsonl) are the sealed ones, and anything about what is withheld: see 00_README.txt'
 fi
 not 'that the answers and tables are those the manifests name, and that the checks give these verdicts: 00_README.txt says how to see it'
-not 'that no second history was prepared beside this one: compare log/checkpoint with one you kept'
+[ -n "$kept_size" ] || not 'that no second history was prepared beside this one: give a checkpoint you kept with --checkpoint'
 
 if [ "$wrong" = 0 ]; then printf 'VERIFIED\n'; else printf 'NOT VERIFIED\n'; fi
 exit "$wrong"

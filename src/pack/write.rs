@@ -38,6 +38,10 @@ pub struct Written {
     pub bytes: u64,
     /// Number of sealed documents.
     pub items: u64,
+    /// Entries of the log it ships.
+    pub log_size: u64,
+    /// The root of their tree.
+    pub log_root: Digest,
 }
 
 /// A pack that is whole and on disk, and has not got its name yet. Dropped, it leaves nothing behind.
@@ -84,7 +88,7 @@ pub fn prepare(
             checkpoint.size()
         )));
     }
-    let mut entries = Entries::load(source, &checkpoint)?;
+    let mut entries = Entries::load(plan, source, &checkpoint)?;
     if plan.database.is_some() && !plan.redact.is_empty() {
         return Err(PackError::Plan("a redacted pack holds no database: it would show what is hidden".to_owned()));
     }
@@ -96,8 +100,13 @@ pub fn prepare(
     let mut writer = Writer {
         plan,
         source,
+        summary: Summary {
+            waiting: std::mem::take(&mut entries.waiting),
+            gaps: std::mem::take(&mut entries.gaps),
+            cosigned: checkpoint.signatures().iter().any(|line| line.name != plan.log_key.name()),
+            ..Summary::default()
+        },
         checkpoint,
-        summary: Summary { waiting: std::mem::take(&mut entries.waiting), ..Summary::default() },
         entries,
         sink,
         items: Vec::new(),
@@ -108,6 +117,7 @@ pub fn prepare(
     };
     writer.log()?;
     writer.anchors()?;
+    writer.previous()?;
     let total = items.len() as u64;
     for (done, index) in (1..).zip(items) {
         let path = writer.item(index)?;
@@ -330,7 +340,7 @@ impl Writer<'_> {
             (layout::INDEX_JSON.to_owned(), index_json(&rows)?),
             (layout::INDEX_XLSX.to_owned(), index_xlsx(&rows).map_err(csv::Error::from)?),
             (layout::REQUESTS.to_owned(), requests_csv(self.plan, &rows)?),
-            (layout::COVERAGE.to_owned(), coverage_csv(&self.plan.slots, &self.summary.snapshots)?),
+            (layout::COVERAGE.to_owned(), coverage_csv(&self.plan.slots, &self.summary)?),
             (layout::EXCEPTIONS.to_owned(), exceptions_csv(&self.summary)?),
             (layout::CHANGES.to_owned(), changes_csv(&changes)?),
         ];
@@ -383,6 +393,8 @@ impl Writer<'_> {
             files: manifest.files.len() as u64 + 3,
             bytes: self.sink.bytes(),
             items: manifest.items.len() as u64,
+            log_size: manifest.log_size,
+            log_root: manifest.log_root,
         };
         self.sink.settle().map_err(|source| PackError::Write { path: target.display().to_string(), source })?;
         Ok(Prepared { sink: self.sink, written })

@@ -4,8 +4,10 @@
 use crate::log_commands::{audit, log_key};
 use crate::peers::witness::{self, Witness};
 use crate::support::Audit;
+use crate::verifier::{has, said};
 use ledger::cosignature;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -84,6 +86,65 @@ fn a_real_witness_cosigns_what_others_verify_and_the_pack_carries_it() {
     let verified = audit.json(0, &["verify", "pack", "--policy", "policy.toml"]);
     assert!(verified["proven"].to_string().contains("cosigned this checkpoint"), "{verified}");
     audit.assert_sound();
+}
+
+/// Turns one bit in the cosignature of a checkpoint's file, and in nothing else.
+fn damage_the_cosignature(checkpoint: &Path) {
+    let text = fs::read_to_string(checkpoint).unwrap();
+    let line = text.lines().find(|line| line.starts_with(&format!("— {} ", witness::NAME))).unwrap();
+    // well within the signature: the last characters of Base64 hold bits that have to be zero
+    let mut damaged = line.as_bytes().to_vec();
+    let at = damaged.len() - 12;
+    damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
+    fs::write(checkpoint, text.replace(line, std::str::from_utf8(&damaged).unwrap())).unwrap();
+}
+
+#[test]
+fn the_small_verifier_takes_the_word_of_the_witness_that_the_auditor_names_and_of_no_other() {
+    let audit = audit();
+    let Some(witness) = witnessed(&audit) else { return };
+    audit.json(0, &["collect"]);
+    assert_eq!(audit.run(&["pack", "create", "-o", "pack"]).code, 0);
+    // the entry of the export as well
+    audit.json(0, &["log", "witness"]);
+    let (store, pack) = (audit.path("evidence"), audit.path("pack"));
+    // somebody else's key, under the same name
+    let other = "witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU";
+    assert_ne!(witness.vkey, other);
+    let policy = |name: &str, keys: &[&str], required: usize| {
+        audit.write(name, &format!("[witnesses]\nkeys = {keys:?}\nrequired = {required}\n"));
+        audit.path(name).to_str().unwrap().to_owned()
+    };
+    let named = policy("named.toml", &[&witness.vkey], 1);
+    let mistaken = policy("mistaken.toml", &[other], 1);
+    let either = policy("either.toml", &[other, &witness.vkey], 1);
+    let both = policy("both.toml", &[other, &witness.vkey], 2);
+    let cosigned = format!("the witness {} cosigned this checkpoint at ", witness::NAME);
+
+    for path in [&pack, &store] {
+        for policy in [&named, &either] {
+            let report = said(0, path, &["--policy", policy]);
+            assert!(has(&report, "proven", &cosigned), "{report:#}");
+            assert!(!has(&report, "not_proven", "second history"), "{report:#}");
+        }
+        for policy in [&mistaken, &both] {
+            let report = said(1, path, &["--policy", policy]);
+            assert!(has(&report, "problems", "not cosigned by `witness.example/w1`"), "{report:#}");
+            assert_eq!(report["proven"], serde_json::json!([]));
+        }
+        // without a policy it is somebody's signature
+        assert!(has(&said(0, path, &[]), "not_proven", "1 signatures beside the log's own"));
+    }
+    let readme = fs::read_to_string(pack.join("00_README.txt")).unwrap();
+    assert!(readme.contains("those of witnesses you trust") && !readme.contains("no witness"), "{readme}");
+    let shell = std::process::Command::new("bash").arg("verify.sh").current_dir(&pack).output().unwrap();
+    assert!(shell.status.success(), "{}", String::from_utf8_lossy(&shell.stdout));
+
+    for path in [&pack, &store] {
+        damage_the_cosignature(&path.join("log/checkpoint"));
+        let report = said(1, path, &["--policy", &named]);
+        assert!(has(&report, "problems", "your policy asks for 1 of your witnesses, 0 cosigned"), "{report:#}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod aws_emulator;
 mod crash;
+mod damage;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
 mod faults;

@@ -1,5 +1,6 @@
 //! Packs as the command line makes them: the same slice twice, kills, failures, and what an auditor opens.
 
+use crate::peers::tlog;
 use crate::support::{Audit, Outcome, files, long};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,19 +61,46 @@ fn the_same_slice_gives_the_same_files_but_for_the_log_and_what_signs_it() {
     assert_eq!(create(&audit, &to, "two.zip").code, 0);
     assert_eq!(entries(), 2);
     let (one, two) = (unpacked(&audit, "one.zip"), unpacked(&audit, "two.zip"));
-    assert_eq!(files(&one), files(&two), "no evaluation was sealed again, so no file is new");
-    let differ: Vec<String> = files(&one)
+    let apart_from_log =
+        |folder: &Path| -> Vec<_> { files(folder).into_iter().filter(|path| !path.starts_with("log")).collect() };
+    assert_eq!(apart_from_log(&one), apart_from_log(&two), "no evaluation was sealed again, so no file is new");
+    let differ: Vec<String> = apart_from_log(&one)
         .into_iter()
         .filter(|path| std::fs::read(one.join(path)).unwrap() != std::fs::read(two.join(path)).unwrap())
         .map(|path| path.to_str().unwrap().to_owned())
-        .filter(|path| !path.starts_with("log/"))
         .collect();
     assert_eq!(differ, ["MANIFEST.json", "MANIFEST.json.sig", "SHA256SUMS"]);
     let lines = |folder: &Path| std::fs::read_to_string(folder.join("log/entries.jsonl")).unwrap();
-    let (one, two) = (lines(&one), lines(&two));
-    let added = two.strip_prefix(&one).unwrap();
+    let (first, second) = (lines(&one), lines(&two));
+    let added = second.strip_prefix(&first).unwrap();
     assert_eq!(added.lines().count(), 1, "{added}");
     assert!(added.contains("\"kind\":\"export\""), "{added}");
+
+    // and the second shows that, without the first and without us
+    let new: Vec<_> = files(&two).into_iter().filter(|path| !one.join(path).exists()).collect();
+    assert_eq!(new, ["log/previous/consistency", "log/previous/pack.json"].map(std::path::PathBuf::from));
+    let json = |path: std::path::PathBuf| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    let (manifest, previous) = (json(one.join("MANIFEST.json")), json(two.join("log/previous/pack.json")));
+    for field in ["log_size", "log_root"] {
+        assert_eq!(previous[field], manifest[field], "{previous:#}");
+    }
+    assert_eq!(previous["manifest_sha256"], sha256_of_manifest(&audit, "one.zip"));
+    assert_eq!(previous["log_size_from"], "its export");
+    let verified = audit.json(0, &["verify", "two.zip"]);
+    assert!(verified["proven"].to_string().contains("only grew since the pack before this one"), "{verified:#}");
+    let (old, growth) = (one.join("log/checkpoint"), two.join("log/previous/consistency"));
+    let key = std::fs::read_to_string(two.join("log/log-key.vkey")).unwrap();
+    let arguments = [key.trim(), "--growth", old.to_str().unwrap(), growth.to_str().unwrap()];
+    for judge in [Some(tlog::go as tlog::Judge), tlog::python()].into_iter().flatten() {
+        assert_eq!(judge(&arguments), Ok("1 consistency files".to_owned()));
+    }
+    let verify = ["verify.sh", "--checkpoint", old.to_str().unwrap()];
+    let output = Command::new("bash").args(verify).current_dir(&two).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("of the checkpoint you kept, unchanged"), "{said}");
+    assert!(said.contains("the log only grew since the pack before this one"), "{said}");
 }
 
 #[test]
@@ -231,4 +259,72 @@ fn sha256_of_manifest(audit: &Audit, name: &str) -> String {
     let script = format!("unzip -p {name} MANIFEST.json | sha256sum | cut -c-64");
     let output = Command::new("sh").args(["-c", &script]).current_dir(audit.path(".")).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_index_says_who_answers_for_evidence_and_how_long_it_is_kept_where_anybody_said_so() {
+    const SAID: &str =
+        "owner = \"=Head of People\"\nreviewer = \"Internal audit\"\nclassification = \"confidential\"\n";
+    let audit =
+        Audit::with(&ROSTER.replacen("[sources.hr]\n", &format!("[sources.hr]\n{SAID}retention = \"730d\"\n"), 1));
+    audit.write("hr.csv", "ID,Name,Email,Start,End\n1,Ada Example,ada@test.example,2020-01-01,\n");
+    audit.add("[sources.other]\ncollector = \"hr_file\"\npath = \"hr.csv\"\n\
+         columns = { employee_id = \"ID\", name = \"Name\", work_email = \"Email\", start_date = \"Start\", end_date = \"End\" }\n\
+         [checks]\nowner = \"Security\"\n");
+    assert_eq!(audit.run(&["collect"]).code, 0);
+    audit.run(&["check"]);
+    let index = |name: &str| -> Vec<serde_json::Value> {
+        assert_eq!(audit.run(&["pack", "create", "-o", &format!("{name}.zip")]).code, 0);
+        let folder = unpacked(&audit, &format!("{name}.zip"));
+        let text = std::fs::read_to_string(folder.join("02_EVIDENCE_INDEX.json")).unwrap();
+        let index: serde_json::Value = serde_json::from_str(&text).unwrap();
+        index["evidence"].as_array().unwrap().clone()
+    };
+    let of = |rows: &[serde_json::Value], kind: &str, source: &str| -> serde_json::Value {
+        rows.iter().find(|row| row["type"] == kind && row["source"] == source).unwrap().clone()
+    };
+    let after = |instant: &serde_json::Value, days: i64| {
+        let instant: model::Timestamp = instant.as_str().unwrap().parse().unwrap();
+        model::time::seconds_text(instant + std::time::Duration::from_secs(86_400 * u64::try_from(days).unwrap()))
+    };
+    let columns = ["owner", "reviewer", "classification", "retain_until"];
+    let said = |row: &serde_json::Value| columns.map(|column| row[column].as_str().unwrap().to_owned());
+
+    let rows = index("one");
+    let hr = of(&rows, "snapshot", "hr");
+    let until = after(&hr["collected_at"], 730);
+    assert_eq!(said(&hr), ["=Head of People", "Internal audit", "confidential", &until]);
+    assert_eq!(said(&of(&rows, "snapshot", "other")), ["", "", "", ""], "nobody said anything of it");
+    assert_eq!(said(&of(&rows, "evaluation", "")), ["Security", "", "", ""], "kept for ever, and no time was set");
+
+    // the same in the sheets, inert
+    let folder = audit.path("one.zip.d");
+    let sheet = std::fs::read_to_string(folder.join("02_EVIDENCE_INDEX.csv")).unwrap();
+    let line = sheet.lines().find(|line| line.starts_with(hr["evidence_id"].as_str().unwrap())).unwrap();
+    assert!(line.ends_with(&format!(",'=Head of People,Internal audit,confidential,,,{until},false")), "{line}");
+    let script = "unzip -p 02_EVIDENCE_INDEX.xlsx xl/worksheets/sheet1.xml";
+    let output = Command::new("sh").args(["-c", script]).current_dir(&folder).output().unwrap();
+    let book = String::from_utf8(output.stdout).unwrap();
+    for cell in ["=Head of People", "Internal audit", "confidential", &until, "Security"] {
+        assert!(book.contains(&format!("<t xml:space=\"preserve\">{cell}</t>")), "{cell}: {book}");
+    }
+
+    // a default for the rest, and a hold that keeps one source and what was concluded from it
+    audit.add("[retention]\ndefault = \"90d\"\nevaluations = \"365d\"\n");
+    let hold = ["retention", "hold", "add", "--source", "hr", "--by", "Pat", "--reason", "a dispute"];
+    assert_eq!(audit.run(&hold).code, 0);
+    let rows = index("two");
+    let hr = of(&rows, "snapshot", "hr");
+    assert_eq!(hr["retain_until"], format!("hold (hold-1), and not before {until}"));
+    let other = of(&rows, "snapshot", "other");
+    assert_eq!(other["retain_until"], after(&other["collected_at"], 90));
+    let evaluations: Vec<_> = rows.iter().filter(|row| row["type"] == "evaluation").collect();
+    let keeps = |row: &&&serde_json::Value| row["retain_until"].as_str().unwrap().starts_with("hold (hold-1), and not");
+    assert!(evaluations.iter().any(|row| keeps(&row)), "{rows:#?}");
+    for row in evaluations.iter().filter(|row| !keeps(row)) {
+        assert_eq!(row["retain_until"], after(&row["observed_at"], 365));
+    }
+    let release = ["retention", "hold", "release", "hold-1", "--by", "Pat", "--reason", "settled"];
+    assert_eq!(audit.run(&release).code, 0);
+    assert_eq!(of(&index("three"), "snapshot", "hr")["retain_until"], until.as_str());
 }

@@ -371,3 +371,52 @@ fn the_daemon_anchors_at_its_cadence_outlives_an_authority_and_says_what_waits()
         assert!(openssl_accepts(&data, &answer, &issuer.path("root.pem")), "{}", answer.display());
     }
 }
+
+#[test]
+fn a_pack_names_every_time_without_a_token_that_was_longer_than_the_cadence() {
+    let (_issuer, _authority, audit) = audit_with_one();
+    let configuration = fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    let with = |every: &str| {
+        let line = format!("[log]\ntimestamp_every = \"{every}\"\n");
+        audit.write("evidenced.toml", &configuration.replacen("[log]\n", &line, 1));
+    };
+    with("1s");
+    assert_eq!(audit.run(&["collect"]).code, 0);
+    // two cadences and more without a token
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(2_500) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    audit.json(0, &["log", "timestamp"]);
+    let coverage = |name: &str| {
+        assert_eq!(audit.run(&["pack", "create", "-o", name]).code, 0);
+        assert_eq!(audit.run(&["verify", name]).code, 0);
+        let rows = csv::Reader::from_path(audit.path(name).join("04_COVERAGE.csv")).unwrap().into_records();
+        let rows: Vec<csv::StringRecord> = rows.map(Result::unwrap).collect();
+        rows.into_iter().filter(|row| row[0].starts_with("timestamps")).collect::<Vec<_>>()
+    };
+    let late = coverage("late");
+    let token = entries(&audit).into_iter().find(|entry| entry["kind"] == "anchor").unwrap();
+    let seconds = |instant: &Value| instant.as_str().unwrap()[..19].to_owned() + "Z";
+    let first = late.first().unwrap_or_else(|| panic!("no row for the time without a token"));
+    assert_eq!(
+        (&first[0], &first[3], &first[7]),
+        ("timestamps by one", "missed", seconds(&token["gen_time"]).as_str())
+    );
+    let genesis = seconds(&entries(&audit)[0]["at"]);
+    assert_eq!(first[6], genesis, "what waited longest was the log's first entry");
+    assert!(
+        first[4].contains("no timestamp token of `one` from") && first[4].contains("timestamp_every is 1 s"),
+        "{first:?}"
+    );
+    let readme = fs::read_to_string(audit.path("late/00_README.txt")).unwrap();
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains("gaps longer than the cadence allows: "), "{readme}");
+
+    let report = fs::read_to_string(audit.path("late/report.html")).unwrap();
+    assert!(report.contains("Times without a timestamp token, longer than the cadence allows: "), "{report}");
+
+    // the same log, held to a cadence that it kept
+    with("1h");
+    assert_eq!(coverage("in-time"), Vec::<csv::StringRecord>::new());
+}

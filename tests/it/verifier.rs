@@ -84,13 +84,14 @@ fn the_small_verifier_starts_and_says_what_it_needs() {
 }
 
 /// What the small verifier says of `path`, as JSON, after its exit code has been found to be `code`.
-fn said(code: i32, path: &Path, options: &[&str]) -> Value {
+pub(crate) fn said(code: i32, path: &Path, options: &[&str]) -> Value {
     let output = Command::new(program()).arg(path).args(options).args(["--format", "json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(code), "{options:?}: {output:#?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn has(report: &Value, list: &str, what: &str) -> bool {
+/// Whether a line of `list` says `what`.
+pub(crate) fn has(report: &Value, list: &str, what: &str) -> bool {
     report[list].as_array().unwrap().iter().any(|line| line.to_string().contains(what))
 }
 

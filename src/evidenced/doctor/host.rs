@@ -305,6 +305,7 @@ mod tests {
             schedule: Some(Schedule::parse(schedule, TimeZone::UTC).unwrap()),
             max_age: SignedDuration::from_hours(hours),
             retention: None,
+            custody: crate::settings::Custody::default(),
             expect_empty: false,
             drop_guard_percent: 30,
             sample: false,

@@ -166,6 +166,7 @@ mod tests {
             schedule: None,
             max_age: SignedDuration::from_hours(24),
             retention: None,
+            custody: crate::settings::Custody::default(),
             expect_empty,
             drop_guard_percent,
             sample: false,

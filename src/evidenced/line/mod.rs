@@ -6,6 +6,7 @@
 pub(crate) mod anchor;
 mod check;
 mod collect;
+mod custody;
 mod derive;
 mod describe;
 mod inputs;

@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use evaluate::{Catalogues, Check, CheckSet, Coverage};
 use ledger::{Body, Entry};
 use model::{Digest, Evaluation, Timestamp};
-use pack::{CheckFile, Control, Database, Form, Framework, Plan, Slot, Source, SourceError};
+use pack::{CheckFile, Control, Database, ExportRecord, Form, Framework, Plan, Slot, Source, SourceError};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use store::{Document, Draft, Reader, SnapshotFilter};
@@ -77,6 +77,7 @@ impl Line {
         let inputs = inputs(&settings, &store_reader, checked.as_of)?;
         evaluate::write_database(&inputs, &of_pack, &settings.checks.parameters, &database)
             .map_err(|error| evaluation_failure(&error))?;
+        let items = items(&store_reader, from, to, &checked.evaluations)?;
         let plan = Plan {
             organisation: settings.organisation.name.clone(),
             from,
@@ -84,7 +85,8 @@ impl Line {
             log_key: signing_key(&settings)?.verifier().clone(),
             rotations: store_reader.rotations()?,
             checkpoint: store_reader.checkpoint()?.text().clone(),
-            items: items(&store_reader, from, to, &checked.evaluations)?,
+            custody: super::custody::custody(&settings, &store_reader, &items)?,
+            items,
             anchors: anchors(&store_reader, from, to)?,
             authorities: settings
                 .log
@@ -95,6 +97,7 @@ impl Line {
                     roots: authority.roots.pem().to_owned(),
                 })
                 .collect(),
+            timestamp_every: settings.log.timestamp_every,
             checks: checks
                 .checks()
                 .iter()
@@ -134,16 +137,19 @@ impl Line {
         // the entry first: no pack leaves under its name without one, also when the program is killed between the two
         let manifest = prepared.written().manifest_sha256;
         // what the pack refers to is never erased
-        let document = model::canonical_json(&serde_json::json!({
-            "schema": "evidenced/export/v1", "manifest_sha256": manifest, "from": from, "to": to, "items": plan.items,
-        }))?;
+        let document = model::canonical_json(&ExportRecord {
+            schema: ExportRecord::SCHEMA.to_owned(),
+            manifest_sha256: manifest,
+            from,
+            to,
+            items: plan.items,
+            log_size: Some(prepared.written().log_size),
+            log_root: Some(prepared.written().log_root),
+        })?;
         let draft = Draft {
             body: Body::Export { pack: manifest },
             series: "export".to_owned(),
-            document: Some(Document {
-                bytes: document,
-                media_type: "application/vnd.evidenced.export+json".to_owned(),
-            }),
+            document: Some(Document { bytes: document, media_type: ExportRecord::MEDIA_TYPE.to_owned() }),
         };
         let appended = self.store()?.append(now(), vec![draft])?;
         let written = prepared.publish().map_err(|error| unwritten(&error))?;

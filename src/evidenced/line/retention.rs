@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use jiff::SignedDuration;
 use ledger::Body;
 use model::{SnapshotStatus, Timestamp};
-use serde::Deserialize;
+use pack::ExportRecord;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Document, Draft, EvaluationRow, HoldRow, MOST_ERASED, Reader, SnapshotFilter, SnapshotRow, StoreError};
@@ -102,6 +102,11 @@ pub(crate) fn plan(settings: &Settings, reader: &Reader, at: Timestamp) -> Resul
         }
     }
     Ok(due)
+}
+
+/// Whether a hold names a snapshot.
+pub(super) fn is_under(hold: &HoldRow, row: &SnapshotRow) -> bool {
+    hold.source.as_ref() == Some(&row.source) || hold.snapshot.as_ref() == Some(&row.id)
 }
 
 fn snapshot(row: &SnapshotRow, kept: &Kept, why: String) -> Due {
@@ -256,12 +261,6 @@ struct Log {
     exports: Vec<(u64, Option<Vec<u64>>)>,
 }
 
-/// What the document of an export says.
-#[derive(Deserialize)]
-struct ExportDocument {
-    items: Vec<u64>,
-}
-
 impl Log {
     fn read(reader: &Reader) -> Result<Self, Failure> {
         let evaluations = reader.evaluations(None, None)?;
@@ -287,7 +286,7 @@ impl Log {
                             Err(StoreError::Damaged { .. }) => None,
                             Err(other) => return Err(other.into()),
                         };
-                        let items = document.and_then(|bytes| serde_json::from_slice::<ExportDocument>(&bytes).ok());
+                        let items = document.and_then(|bytes| serde_json::from_slice::<ExportRecord>(&bytes).ok());
                         exports.push((stored.index, items.map(|export| export.items)));
                     }
                     _ => {}
@@ -319,9 +318,7 @@ impl Log {
     fn by_holds(&self, holds: &[HoldRow], kept: &mut Kept) {
         for hold in holds.iter().filter(|hold| hold.released.is_none()) {
             let why = format!("legal hold {}", hold.id);
-            let held = |row: &&SnapshotRow| {
-                hold.source.as_ref() == Some(&row.source) || hold.snapshot.as_ref() == Some(&row.id)
-            };
+            let held = |row: &&SnapshotRow| is_under(hold, row);
             let snapshots: BTreeSet<&str> = self.snapshots.iter().filter(held).map(|row| row.id.as_str()).collect();
             for row in self.snapshots.iter().filter(held) {
                 kept.keep(row.log_index, &why);

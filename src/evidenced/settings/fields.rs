@@ -1,5 +1,6 @@
 //! Typed reading of one section: every wrong kind, missing key and unknown key becomes a problem with its place.
 
+use super::Custody;
 use super::document::KeyPath;
 use super::keys::{Absent, Key, Kind, toml_value};
 use super::layers::{Layers, Variables};
@@ -159,6 +160,12 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// Who answers for what the section is about, and how it may be shared.
+    pub(super) fn custody(&self) -> Custody {
+        let (owner, reviewer) = (self.text("owner"), self.text("reviewer"));
+        Custody { owner, reviewer, classification: self.text("classification") }
     }
 
     /// One of the key's words.

@@ -264,6 +264,27 @@ pub(super) const SOURCE: &[Key] = &[
         "\"730d\"",
         "its snapshots are erased by `evidenced retention run` after this; absent: [retention] says",
     ),
+    key(
+        "owner",
+        Kind::Text,
+        Absent::Nothing,
+        "\"Head of IT\"",
+        "who answers for the system: the `owner` of its evidence in packs",
+    ),
+    key(
+        "reviewer",
+        Kind::Text,
+        Absent::Nothing,
+        "\"Internal audit\"",
+        "who looks through its evidence: the `reviewer` of its evidence in packs",
+    ),
+    key(
+        "classification",
+        Kind::Text,
+        Absent::Nothing,
+        "\"confidential\"",
+        "how its evidence may be shared, in your own words: the `classification` of its evidence in packs",
+    ),
     key("expect_empty", Kind::Boolean, default("false"), "false", "an empty population is right, not suspect"),
     key(
         "drop_guard_percent",
@@ -295,6 +316,27 @@ pub(super) const CHECKS: &[Key] = &[
         Absent::Nothing,
         "{ leaver_still_active = { grace = \"24h\" } }",
         "values for the parameters of checks, by check; absent: each check's defaults",
+    ),
+    key(
+        "owner",
+        Kind::Text,
+        Absent::Nothing,
+        "\"Head of IT\"",
+        "who answers for the checks: the `owner` of evaluations and findings in packs",
+    ),
+    key(
+        "reviewer",
+        Kind::Text,
+        Absent::Nothing,
+        "\"Internal audit\"",
+        "who looks through what they say: the `reviewer` of evaluations and findings in packs",
+    ),
+    key(
+        "classification",
+        Kind::Text,
+        Absent::Nothing,
+        "\"confidential\"",
+        "how what they say may be shared, in your own words: the `classification` of evaluations and findings in packs",
     ),
 ];
 

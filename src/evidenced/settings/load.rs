@@ -346,7 +346,7 @@ fn checks(fields: &Fields<'_>) -> Option<Checks> {
                 .insert(check.clone(), values.iter().map(|(name, value)| (name.clone(), value.clone())).collect());
         }
     }
-    Some(Checks { paths: paths?, parameters })
+    Some(Checks { paths: paths?, parameters, custody: fields.custody() })
 }
 
 const PARAMETER_FORM: &str = "write it like `leaver_still_active.grace = \"24h\"` under `[checks.parameters]`";

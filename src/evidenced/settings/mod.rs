@@ -141,6 +141,8 @@ pub(crate) struct Source {
     pub(crate) max_age: SignedDuration,
     /// Its snapshots may be erased after this; none: as `[retention]` says.
     pub(crate) retention: Option<SignedDuration>,
+    /// Who answers for it, and how it may be shared.
+    pub(crate) custody: Custody,
     /// An empty population is right.
     pub(crate) expect_empty: bool,
     /// A population that shrinks by more is suspect.
@@ -153,6 +155,17 @@ pub(crate) struct Source {
     pub(crate) secrets: BTreeMap<String, SecretRef>,
 }
 
+/// What is said of evidence beside what it shows; none: nobody said it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Custody {
+    /// Who answers for it.
+    pub(crate) owner: Option<String>,
+    /// Who looks through it.
+    pub(crate) reviewer: Option<String>,
+    /// How it may be shared.
+    pub(crate) classification: Option<String>,
+}
+
 /// `[checks]`
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Checks {
@@ -160,6 +173,8 @@ pub(crate) struct Checks {
     pub(crate) paths: Vec<PathBuf>,
     /// Parameter values by check and parameter.
     pub(crate) parameters: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Who answers for evaluations and findings, and how they may be shared.
+    pub(crate) custody: Custody,
 }
 
 /// `[serve]`

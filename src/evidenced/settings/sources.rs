@@ -68,6 +68,7 @@ fn source<'a>(
     let expect_empty = common.boolean("expect_empty");
     let drop_guard = common.integer("drop_guard_percent").and_then(|percent| u8::try_from(percent).ok());
     let sample = common.boolean("sample");
+    let custody = common.custody();
     let collector = common.text("collector")?;
     let Some(spec) = specs.iter().find(|spec| spec.id == collector) else {
         common.problem(
@@ -107,6 +108,7 @@ fn source<'a>(
         schedule: schedule.ok()?,
         max_age: max_age?,
         retention,
+        custody,
         expect_empty: expect_empty?,
         drop_guard_percent: drop_guard?,
         sample: sample?,

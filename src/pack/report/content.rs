@@ -423,6 +423,21 @@ fn coverage(facts: &Facts<'_>) -> Vec<Block> {
             blocks.push(paragraph(format!("{} more are in {}.", gaps.len() - MOST, layout::COVERAGE)));
         }
     }
+    let late = &facts.summary.gaps;
+    if !late.is_empty() {
+        blocks.push(heading(
+            3,
+            format!("Times without a timestamp token, longer than the cadence allows: {}", late.len()),
+        ));
+        let rows = late.iter().take(MOST).map(|gap| {
+            let until = gap.until.map_or_else(|| "not within the period".to_owned(), time);
+            vec![plain(&gap.authority), plain(time(gap.since)), plain(until), plain(&gap.reason)]
+        });
+        blocks.push(table(&[("authority", 14), ("from", 20), ("to", 20), ("why", 46)], rows.collect()));
+        if late.len() > MOST {
+            blocks.push(paragraph(format!("{} more are in {}.", late.len() - MOST, layout::COVERAGE)));
+        }
+    }
     blocks
 }
 

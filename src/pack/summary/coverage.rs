@@ -1,12 +1,14 @@
-//! `04_COVERAGE.csv`: what was due against what was done, every gap with its reason, and the runs nobody had scheduled.
+//! `04_COVERAGE.csv`: what was due against what was done, every gap with its reason, and the runs nobody had scheduled; and,
+//! as runs of `timestamps by NAME`, the timestamp tokens that did not come when they were due.
 
-use super::{SnapshotNote, instant};
+use super::{SnapshotNote, Summary, instant};
 use crate::cells::Sheet;
 use crate::plan::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The sheet, by source and time.
-pub(crate) fn coverage_csv(slots: &[Slot], snapshots: &[SnapshotNote]) -> Result<Vec<u8>, csv::Error> {
+pub(crate) fn coverage_csv(slots: &[Slot], summary: &Summary) -> Result<Vec<u8>, csv::Error> {
+    let snapshots: &[SnapshotNote] = &summary.snapshots;
     let by_id: BTreeMap<&str, &SnapshotNote> = snapshots.iter().map(|note| (note.id.as_str(), note)).collect();
     let filled: BTreeSet<&str> = slots.iter().filter_map(|slot| slot.snapshot.as_deref()).collect();
     let mut rows: Vec<[String; 8]> = Vec::new();
@@ -38,6 +40,19 @@ pub(crate) fn coverage_csv(slots: &[Slot], snapshots: &[SnapshotNote]) -> Result
             note.id.clone(),
             instant(note.started_at),
             instant(note.finished_at),
+        ]);
+    }
+    for gap in &summary.gaps {
+        rows.push([
+            // no source has a name with a blank
+            format!("timestamps by {}", gap.authority),
+            instant(gap.due_at),
+            "yes".to_owned(),
+            "missed".to_owned(),
+            gap.reason.clone(),
+            String::new(),
+            instant(gap.since),
+            gap.until.map(instant).unwrap_or_default(),
         ]);
     }
     rows.sort();

@@ -177,6 +177,12 @@ impl Summary {
                 row.title = format!("{}: {}", check.name, check.title);
             }
             row.supersedes = last.insert(row.series.clone(), row.evidence_id.clone()).unwrap_or_default();
+            if let Some(custody) = plan.custody.get(&row.log_index) {
+                row.owner = custody.owner.clone().unwrap_or_default();
+                row.reviewer = custody.reviewer.clone().unwrap_or_default();
+                row.classification = custody.classification.clone().unwrap_or_default();
+                row.retain_until = custody.kept();
+            }
             let requests: Vec<&str> = plan
                 .requests
                 .iter()
@@ -235,7 +241,7 @@ const COLUMNS: &[ColumnOf] = &[
     ("classification", 14, false, |row| row.classification.clone()),
     ("redactions", 20, false, |row| row.redactions.clone()),
     ("supersedes", 34, false, |row| row.supersedes.clone()),
-    ("retain_until", 14, false, |row| row.retain_until.clone()),
+    ("retain_until", 21, false, |row| row.retain_until.clone()),
     ("sample_data", 10, false, |row| row.sample_data.to_string()),
 ];
 

@@ -21,6 +21,7 @@ pub(crate) use requests::requests_csv;
 pub(crate) use scope::scope_json;
 
 use crate::anchors::Waiting;
+use crate::cadence::Gap;
 use crate::reperform::Bindings;
 use model::{Digest, Evaluation, InputRef, Manifest, Outcome, SnapshotStatus, Timestamp, Verdict, VerdictCounts};
 use serde::Serialize;
@@ -112,8 +113,12 @@ pub(crate) struct Summary {
     pub(crate) evaluations: Vec<EvaluationNote>,
     pub(crate) findings: Findings,
     pub(crate) other: u64,
+    /// Whether somebody else's signature stands beside the log's own on its checkpoint.
+    pub(crate) cosigned: bool,
     /// How the log's timestamp tokens stand.
     pub(crate) waiting: Waiting,
+    /// Times without a token that were longer than the cadence allows.
+    pub(crate) gaps: Vec<Gap>,
     /// Of the last evaluation of every check: who fails, who is unknown, and on what it rests.
     pub(crate) details: BTreeMap<String, Detail>,
     /// Of the last snapshot of every source that is worth a statement: what its population is.

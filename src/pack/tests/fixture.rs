@@ -282,8 +282,10 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
         rotations: Vec::new(),
         checkpoint: log.checkpoint(&key()),
         items: vec![map, finding, hr, aws, sample, evaluated],
+        custody: BTreeMap::new(),
         anchors: vec![],
         authorities: vec![],
+        timestamp_every: jiff::SignedDuration::from_mins(10),
         checks: vec![CheckFile {
             name: "leaver_still_active".into(),
             title: "Leaver still has an active account".into(),

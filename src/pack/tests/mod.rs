@@ -4,6 +4,7 @@ mod bits;
 mod fixture;
 mod hostile;
 mod mutated;
+mod previous;
 mod redaction;
 mod rotation;
 mod shell;

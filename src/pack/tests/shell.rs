@@ -92,7 +92,7 @@ fn an_unpacked_archive_is_the_folder() {
 }
 
 /// What `verify.sh` says of the pack in `path`, and whether it found everything right.
-fn verify_sh(path: &Path, options: &[&str]) -> (bool, String) {
+pub(super) fn verify_sh(path: &Path, options: &[&str]) -> (bool, String) {
     let output = Command::new("bash").arg("verify.sh").args(options).current_dir(path).output().unwrap();
     (
         output.status.success(),
@@ -100,7 +100,7 @@ fn verify_sh(path: &Path, options: &[&str]) -> (bool, String) {
     )
 }
 
-fn tools_are_there() -> bool {
+pub(super) fn tools_are_there() -> bool {
     let there =
         Command::new("sh").args(["-c", "command -v bash && command -v openssl"]).output().unwrap().status.success();
     if !there {

@@ -144,9 +144,15 @@ fn files_added_removed_swapped_or_linked_are_named() {
 /// Alters a file and signs the pack again, as whoever holds the key of the log could.
 pub(super) fn forge(change: impl FnOnce(&Path, &mut PackManifest)) -> (tempfile::TempDir, PathBuf) {
     let (folder, path) = pack(Form::Folder);
+    sign_again(&path, change);
+    (folder, path)
+}
+
+/// Alters the unpacked pack in `path` and signs it again.
+pub(super) fn sign_again(path: &Path, change: impl FnOnce(&Path, &mut PackManifest)) {
     let mut manifest: PackManifest = serde_json::from_slice(&fs::read(path.join(MANIFEST)).unwrap()).unwrap();
-    change(&path, &mut manifest);
-    manifest.files = files(&path)
+    change(path, &mut manifest);
+    manifest.files = files(path)
         .into_iter()
         .filter(|name| ![MANIFEST, SIGNATURE, SUMS].contains(&name.as_str()))
         .map(|name| {
@@ -160,12 +166,11 @@ pub(super) fn forge(change: impl FnOnce(&Path, &mut PackManifest)) -> (tempfile:
     fs::write(path.join(MANIFEST), bytes).unwrap();
     fs::write(path.join(SIGNATURE), signature).unwrap();
     fs::write(path.join(SUMS), sums).unwrap();
-    (folder, path)
 }
 
 pub(super) const HR: &str = "evidence/hr/2026-02-01/20260201T000000Z-hr-1";
 
-fn replace(path: &Path, from: &str, to: &str) {
+pub(super) fn replace(path: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains(from), "{text}");
     fs::write(path, text.replacen(from, to, 1)).unwrap();

@@ -42,6 +42,8 @@ pub(super) struct History {
     pub(super) chain: Option<KeyChain>,
     /// By digest of the token.
     pub(super) anchors: BTreeMap<Digest, Anchor>,
+    /// The last pack that was exported: the position of its export, its time and the digest of its manifest.
+    pub(super) exported: Option<(u64, Timestamp, Digest)>,
     erased: u64,
     restored: u64,
     pub(super) snapshots: u64,
@@ -108,6 +110,7 @@ impl History {
                 self.snapshots += 1;
                 self.filled += u64::from(slot.is_some());
             }
+            Body::Export { pack } => self.exported = Some((index, entry.at, *pack)),
             Body::Slot { outcome: SlotOutcome::Missed, .. } => self.missed += 1,
             Body::Slot { outcome: SlotOutcome::Skipped, .. } => self.skipped += 1,
             Body::Anchor { size, token, gen_time, authority, .. } if self.anchors.len() < MAX_ANCHORS => {

@@ -52,10 +52,13 @@ impl Examination {
                 self.container.below(layout::ROTATIONS).filter_map(|(_, path, _)| path.strip_prefix(layout::ROTATIONS));
             Rotations::of(layout::ROTATIONS, names, &|path| self.container.read(path, MAX_SMALL))
         };
+        let previous = self.previous();
         let sizes = stamps.sizes().chain(options.pinned_size()?).chain(rotations.sizes());
+        let sizes = sizes.chain(previous.as_ref().map(|record| record.log_size));
         let wanted = manifest.items.iter().map(|item| item.log_index).collect();
         if let Some(history) = self.entries(History::new(wanted, sizes)) {
             self.whole(&history, manifest, &stamps, &rotations, options, &log);
+            self.grown(previous.as_ref(), &history, options, &log);
             log.snapshots = history.snapshots;
             log.entries = history.kept();
         }

@@ -9,6 +9,7 @@ mod findings;
 mod history;
 mod log;
 mod policy;
+mod previous;
 mod published;
 mod report;
 mod rotations;

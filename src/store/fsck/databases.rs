@@ -117,6 +117,8 @@ pub(super) fn checkpoints(scene: &Scene<'_>, report: &mut FsckReport) -> Checkpo
             None
         }
     };
+    // a clean close comes after the last publication; whatever is behind since then was put there
+    let closed = scene.still && scene.paths.closed().exists();
     match (&published, &signed) {
         (Some(published), Some(signed)) if published.size() > signed.size() && scene.still => {
             report.problem(
@@ -133,12 +135,31 @@ pub(super) fn checkpoints(scene: &Scene<'_>, report: &mut FsckReport) -> Checkpo
         {
             report.problem(&shown, "it is not the checkpoint that was signed for this size");
         }
+        (Some(published), Some(signed)) if published.size() < signed.size() && closed => {
+            report.problem(
+                &shown,
+                format!(
+                    "it is of {} entries, and one of {} was published when the store was closed: it is an older one",
+                    published.size(),
+                    signed.size()
+                ),
+            );
+        }
         (Some(published), Some(signed)) if published.size() < signed.size() && scene.still => {
             report.notes.push(format!(
                 "the checkpoint of {} entries is signed and not yet published ({} are): the next start publishes it",
                 signed.size(),
                 published.size()
             ));
+        }
+        (None, Some(signed)) if !shown.exists() && closed => {
+            report.problem(
+                &shown,
+                format!(
+                    "the file is missing: one of {} entries was published when the store was closed",
+                    signed.size()
+                ),
+            );
         }
         (None, Some(_)) if !shown.exists() => {
             report.notes.push("no checkpoint is published: the next start publishes the signed one".to_owned());
