@@ -3,7 +3,7 @@
 //! `tests/corrupt/README.md` says what is kept there and why.
 
 use crate::peers::tsa::{Authority, Issuer};
-use crate::support::{Audit, PROGRAM, files};
+use crate::support::{Audit, files, program};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,7 +142,7 @@ fn step(scene: &Path, root: &Path, early: &Path, step: &Step) {
 
 /// Runs a command to its end; its exit code, and its problems by path.
 fn judged(folder: &Path, arguments: &[&str]) -> (i32, Vec<(String, String)>) {
-    let output = Command::new(PROGRAM)
+    let output = Command::new(program())
         .current_dir(folder)
         .args(arguments)
         .args(["--format", "json"])
@@ -243,7 +243,7 @@ fn a_store_of_an_earlier_program_is_sound_is_read_and_goes_on() {
     for state in ["early", "closed", "unclosed"] {
         let folder = golden.path().join(state);
         let run = |code: i32, arguments: &[&str]| {
-            let output = Command::new(PROGRAM)
+            let output = Command::new(program())
                 .current_dir(&folder)
                 .args(["--config", "evidenced.toml"])
                 .args(arguments)
