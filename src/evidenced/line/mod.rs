@@ -241,6 +241,18 @@ fn key_help(key: &SecretRef) -> String {
     }
 }
 
+/// The digest of a file too large to be held.
+fn digest_of(mut file: std::fs::File) -> std::io::Result<Digest> {
+    let mut hasher = model::Hasher::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match std::io::Read::read(&mut file, &mut piece)? {
+            0 => return Ok(hasher.finish()),
+            read => hasher.update(&piece[..read]),
+        }
+    }
+}
+
 /// SHA-256 of the running program, computed once.
 fn binary_sha256() -> Result<Digest, Failure> {
     static BINARY: OnceLock<Digest> = OnceLock::new();
@@ -248,9 +260,10 @@ fn binary_sha256() -> Result<Digest, Failure> {
         return Ok(*digest);
     }
     // not its path: an upgrade may have put another file there
-    let bytes = std::fs::read("/proc/self/exe")
+    let digest = std::fs::File::open("/proc/self/exe")
+        .and_then(digest_of)
         .map_err(|error| Failure::store(format!("cannot read the running program: {error}")))?;
-    Ok(*BINARY.get_or_init(|| Digest::of(&bytes)))
+    Ok(*BINARY.get_or_init(|| digest))
 }
 
 impl From<StoreError> for Failure {
