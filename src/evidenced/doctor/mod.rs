@@ -4,6 +4,7 @@
 
 mod host;
 mod source;
+mod validity;
 
 use crate::settings::{Settings, did_you_mean};
 use model::Timestamp;

@@ -1,6 +1,7 @@
 //! One source: a whole run into memory, then what each call was granted. Nothing is sealed or kept.
 
 use super::host::counted;
+use super::validity::validity;
 use super::{Finding, Level};
 use crate::line;
 use crate::settings::Source;
@@ -24,10 +25,10 @@ pub(super) async fn examine(source: &Source, started_at: Timestamp) -> Examinati
         return Examination { findings: vec![finding], skew_seconds: None };
     };
     let capture = line::capture(collector, source, started_at, Arc::new(NoProgress)).await;
-    judge(&source.name, collector.spec(), &capture)
+    judge(&source.name, collector.spec(), &capture, started_at)
 }
 
-fn judge(source: &str, spec: &CollectorSpec, capture: &Capture) -> Examination {
+fn judge(source: &str, spec: &CollectorSpec, capture: &Capture, now: Timestamp) -> Examination {
     let records: Vec<&ExchangeRecord> = capture.exchanges.iter().map(|exchange| &exchange.record).collect();
     let mut findings: Vec<Finding> = match &capture.outcome {
         Ok(observation) => vec![outcome(source, observation)],
@@ -38,6 +39,7 @@ fn judge(source: &str, spec: &CollectorSpec, capture: &Capture) -> Examination {
             help: error.help(),
         }],
     };
+    findings.extend(validity(source, &records, now));
     findings.extend(spec.operations.iter().filter_map(|operation| call(source, operation, &records, capture)));
     let skew_seconds = records.iter().filter_map(|record| skew(record)).max_by_key(|skew| skew.abs());
     Examination { findings, skew_seconds }
@@ -174,7 +176,7 @@ mod tests {
     }
 
     fn seen(capture: &Capture) -> BTreeMap<String, Level> {
-        let findings = judge("x", &spec(), capture).findings;
+        let findings = judge("x", &spec(), capture, Timestamp::UNIX_EPOCH).findings;
         findings.into_iter().map(|finding| (finding.message, finding.level)).collect()
     }
 
@@ -208,7 +210,7 @@ mod tests {
                 exchanges: vec![exchange("users", Some(200), &[]), refusal],
                 outcome: Ok(observation(Completeness::Incomplete { reasons: vec![reason.clone()] })),
             };
-            let findings = judge("x", &spec(), &capture).findings;
+            let findings = judge("x", &spec(), &capture, Timestamp::UNIX_EPOCH).findings;
             let refused = findings.iter().find(|finding| finding.message.starts_with("devices")).unwrap();
             assert_eq!(refused.message, "devices: refused (1 of 1 call); not reported: x_user.mfa");
             assert_eq!(refused.level, Level::Warn);
@@ -248,6 +250,6 @@ mod tests {
             ],
             outcome: Ok(observation(Completeness::Complete { basis: "b".into() })),
         };
-        assert_eq!(judge("x", &spec(), &capture).skew_seconds, Some(-60));
+        assert_eq!(judge("x", &spec(), &capture, Timestamp::UNIX_EPOCH).skew_seconds, Some(-60));
     }
 }
