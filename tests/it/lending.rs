@@ -101,19 +101,43 @@ fn several_commands_wait_for_each_other() {
     audit.assert_sound();
 }
 
-#[test]
-fn a_command_that_is_killed_gives_the_store_back() {
-    // accepts and never answers: whoever asks it has borrowed the store and waits
+/// An audit with a source that accepts and never answers: whoever collects it has borrowed the store and waits.
+fn waiting() -> (Audit, TcpListener) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let audit = audit(&format!(
         "[sources.gh]\ncollector = \"github_org\"\norg = \"acme\"\nschedule = \"manual\"\n\
          api_url = \"http://{}\"\ntoken = {{ env = \"GITHUB_TOKEN\" }}\n",
         silent.local_addr().unwrap()
     ));
-    let mut daemon = Daemon::start(&audit);
-    let collect = ["collect", "gh"];
-    let mut borrower = audit.command(&collect).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    (audit, silent)
+}
+
+fn borrow(audit: &Audit, daemon: &mut Daemon) -> Child {
+    let mut command = audit.command(&["collect", "gh"]);
+    let borrower = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     daemon.says("store lent");
+    borrower
+}
+
+#[test]
+fn a_daemon_that_is_stopped_meanwhile_waits_for_the_command() {
+    let (audit, _silent) = waiting();
+    let mut daemon = Daemon::start(&audit);
+    let mut borrower = borrow(&audit, &mut daemon);
+    daemon.signal(Signal::TERM);
+    borrower.kill().unwrap();
+    borrower.wait().unwrap();
+    daemon.log.by_ref().for_each(drop);
+    assert!(daemon.child.wait().unwrap().success());
+    assert_eq!(audit.run(&["collect", "hr"]).code, 0);
+    audit.assert_sound();
+}
+
+#[test]
+fn a_command_that_is_killed_gives_the_store_back() {
+    let (audit, _silent) = waiting();
+    let mut daemon = Daemon::start(&audit);
+    let mut borrower = borrow(&audit, &mut daemon);
     borrower.kill().unwrap();
     borrower.wait().unwrap();
     daemon.says("store taken back");
