@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Entities in a page: the most IAM gives.
 const PAGE_SIZE: i32 = 1000;
 
+const OPERATION: &str = "iam:GetAccountAuthorizationDetails";
+
 /// A policy somebody holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Grant {
@@ -70,7 +72,6 @@ pub(super) fn any(answers: impl IntoIterator<Item = Option<bool>>) -> Option<boo
 
 /// Reads the details of every user, group, role and customer policy.
 pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
-    const OPERATION: &str = "iam:GetAccountAuthorizationDetails";
     let pages = list(OPERATION, |marker| async move {
         let (mut answer, content) = call(OPERATION, |guard| {
             iam.get_account_authorization_details()
@@ -105,17 +106,17 @@ pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
     }
     for user in users {
         let name = named(OPERATION, user.user_name())?;
-        let grants = details.grants(user.attached_managed_policies(), user.user_policy_list());
+        let grants = details.grants(user.attached_managed_policies(), user.user_policy_list())?;
         keep(&mut details.users, &mut details.differing, name, Granted { detail: user, grants });
     }
     for group in groups {
         let name = named(OPERATION, group.group_name())?;
-        let grants = details.grants(group.attached_managed_policies(), group.group_policy_list());
+        let grants = details.grants(group.attached_managed_policies(), group.group_policy_list())?;
         keep(&mut details.groups, &mut details.differing, name, Granted { detail: group, grants });
     }
     for role in roles {
         let name = named(OPERATION, role.role_name())?;
-        let grants = details.grants(role.attached_managed_policies(), role.role_policy_list());
+        let grants = details.grants(role.attached_managed_policies(), role.role_policy_list())?;
         keep(&mut details.roles, &mut details.differing, name, Granted { detail: role, grants });
     }
     Ok(details)
@@ -128,22 +129,22 @@ impl<T: PartialEq> PartialEq for Granted<T> {
 }
 
 impl Details {
-    fn grants(&self, attached: &[AttachedPolicy], inline: &[PolicyDetail]) -> Vec<Grant> {
-        let attached = attached.iter().filter_map(|policy| {
-            let arn = policy.policy_arn()?;
-            let (kind, is_administrator) = if is_aws_managed(arn) {
-                ("aws_managed", Some(is_administrator_access(arn)))
+    fn grants(&self, attached: &[AttachedPolicy], inline: &[PolicyDetail]) -> Result<Vec<Grant>, CollectError> {
+        let attached = attached.iter().map(|policy| {
+            let arn = named(OPERATION, policy.policy_arn())?;
+            let (kind, is_administrator) = if is_aws_managed(&arn) {
+                ("aws_managed", Some(is_administrator_access(&arn)))
             } else {
-                ("customer_managed", self.policies.get(arn).and_then(|(_, administrator)| *administrator))
+                ("customer_managed", self.policies.get(&arn).and_then(|(_, administrator)| *administrator))
             };
-            let name = policy.policy_name().unwrap_or(arn).to_owned();
-            Some(Grant { policy: arn.to_owned(), name, kind, is_administrator })
+            let name = policy.policy_name().unwrap_or(&arn).to_owned();
+            Ok(Grant { policy: arn, name, kind, is_administrator })
         });
-        let inline = inline.iter().filter_map(|policy| {
-            let name = policy.policy_name()?.to_owned();
+        let inline = inline.iter().map(|policy| {
+            let name = named(OPERATION, policy.policy_name())?;
             let is_administrator =
                 policy.policy_document().and_then(document).and_then(|document| allows_everything(&document));
-            Some(Grant { policy: format!("inline:{name}"), name, kind: "inline", is_administrator })
+            Ok(Grant { policy: format!("inline:{name}"), name, kind: "inline", is_administrator })
         });
         attached.chain(inline).collect()
     }

@@ -66,7 +66,8 @@ SELECT u._source || ':' || u.user_name, u._source, 'password', 'password', 'acti
 -- Access keys by id where the run read them one by one ...
 INSERT INTO credential (account_key, source, kind, native_id, status, created_at, last_used_at)
 SELECT key._source || ':' || key.user_name, key._source, 'access_key', key.access_key_id,
-       CASE key.status WHEN 'Active' THEN 'active' ELSE 'inactive' END, key.created_at, key.last_used_at
+       CASE WHEN key.status = 'Active' THEN 'active' WHEN key.status IN ('Inactive', 'Expired') THEN 'inactive' END,
+       key.created_at, key.last_used_at
   FROM aws_iam_access_key_detail AS key;
 
 -- ... and by slot of the credential report where it did not.

@@ -4,6 +4,7 @@
 //! where it does not page by itself, keeps what it was asked, and injects one [`Fault`] into one call. It is written by
 //! hand for the faults alone: what is not faulted comes from a recording or a real program, byte for byte.
 
+pub(crate) mod drift;
 mod fault;
 mod http;
 mod listing;

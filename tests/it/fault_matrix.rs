@@ -27,16 +27,16 @@ const CELL_TIMEOUT: Duration = Duration::from_mins(2);
 const CHECKED: usize = 12;
 
 /// A collector that speaks HTTP and the recorded run it is tried with.
-struct Row {
-    collector: &'static str,
-    case: &'static str,
+pub(crate) struct Row {
+    pub(crate) collector: &'static str,
+    pub(crate) case: &'static str,
     /// The operations that list the population itself: their members' every field is in a table.
     population: &'static [&'static str],
     /// The operations whose members are counted by somebody else too, so that even a missing member shows.
-    counted: &'static [&'static str],
+    pub(crate) counted: &'static [&'static str],
 }
 
-const MATRIX: &[Row] = &[
+pub(crate) const MATRIX: &[Row] = &[
     Row {
         collector: "aws_iam",
         case: "per_user",
@@ -94,11 +94,11 @@ fn every_collector_that_speaks_http_is_in_the_matrix() {
 }
 
 /// A recorded run in which nothing went wrong.
-struct Clean {
-    collector: &'static dyn Collector,
-    settings: Value,
+pub(crate) struct Clean {
+    pub(crate) collector: &'static dyn Collector,
+    pub(crate) settings: Value,
     started_at: Timestamp,
-    recorded: Vec<Exchange>,
+    pub(crate) recorded: Vec<Exchange>,
 }
 
 /// One call of a clean run, and what is known of it.
@@ -117,22 +117,22 @@ struct Cell {
 }
 
 /// What became of one run.
-struct Run {
-    result: Result<Observation, String>,
+pub(crate) struct Run {
+    pub(crate) result: Result<Observation, String>,
     /// Whether it ended by itself.
-    ended: bool,
-    injected: usize,
+    pub(crate) ended: bool,
+    pub(crate) injected: usize,
 }
 
 impl Run {
-    fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.result.as_ref().is_ok_and(|seen| matches!(seen.completeness, Completeness::Complete { .. }))
     }
 }
 
 impl Clean {
     /// A fixture of a collector.
-    fn load(id: &str, case: &str) -> Self {
+    pub(crate) fn load(id: &str, case: &str) -> Self {
         let folder = format!("{}/../../collectors/{id}/fixtures/{case}", env!("CARGO_MANIFEST_DIR"));
         let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
         let case: toml::Value = toml::from_str(&read("case.toml")).unwrap();
@@ -169,7 +169,7 @@ impl Clean {
         settings
     }
 
-    fn context(&self, settings: Value, egress: Egress) -> Context {
+    pub(crate) fn context(&self, settings: Value, egress: Egress) -> Context {
         let secrets = ["token", "access_key_id", "secret_access_key"];
         let secrets = secrets.map(|key| (key.to_owned(), SecretString::from(format!("example-{key}"))));
         let source = "source".to_owned();
@@ -406,13 +406,13 @@ fn control(clean: &Clean, judges: &Judges) {
 }
 
 /// The shipped checks and the process they run in.
-struct Judges {
+pub(crate) struct Judges {
     checks: CheckSet,
     worker: Worker,
 }
 
 impl Judges {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let specs = collectors::all().iter().map(|collector| collector.spec());
         let tables = specs.map(|spec| CollectorTables { id: spec.id.clone(), tables: spec.tables.clone() });
         let checks = CheckSet::builtin(&Catalogues::builtin().unwrap(), &tables.collect::<Vec<_>>()).unwrap();
@@ -420,7 +420,7 @@ impl Judges {
     }
 
     /// What the checks that read this source say of a run, beside a roster that is whole.
-    fn over(&self, clean: &Clean, run: &Run) -> Vec<Evaluation> {
+    pub(crate) fn over(&self, clean: &Clean, run: &Run) -> Vec<Evaluation> {
         let roster = Clean::load("hr_file", "whole");
         let context = roster.context(roster.settings.clone(), Egress::replay(roster.recorded.clone()));
         let people = tokio::runtime::Runtime::new().unwrap().block_on(roster.collector.collect(&context)).unwrap();

@@ -8,6 +8,7 @@
 mod aws_emulator;
 mod crash;
 mod damage;
+mod drift;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
 mod faults;
