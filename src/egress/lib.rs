@@ -1,7 +1,7 @@
 //! The one door through which collectors reach a source, and the recorder behind it.
 //!
-//! Every request a collector makes, also from inside the AWS SDK and octocrab, goes through [`Egress::send`] or
-//! [`Egress::read_file`]. Live, the bytes are recorded as received before anything parses them. In replay the same
+//! Every request a collector makes, also from inside the AWS SDK and octocrab, goes through [`Egress::send`],
+//! [`Egress::read_file`] or [`Egress::run`]. Live, the bytes are recorded as received before anything parses them. In replay the same
 //! recording is served back and nothing leaves the process, so that running a collector again gives the same tables.
 //! What is not recorded does not exist: a collector is handed only the status, the kept headers and the body that
 //! the recording holds.
@@ -21,6 +21,7 @@ mod live;
 mod outbound;
 mod pages;
 mod policy;
+mod program;
 mod progress;
 mod record;
 mod redact;
@@ -37,6 +38,7 @@ pub use file::RedactFile;
 pub use outbound::{PostError, Reply};
 pub use pages::{Pages, next_page_within};
 pub use policy::{EgressError, Policy};
+pub use program::{Program, RUN_VARIABLE, Ran};
 pub use progress::{NoProgress, Progress};
 pub use record::KEPT_HEADERS;
 pub use witness::add_checkpoint;
@@ -127,6 +129,18 @@ impl Egress {
         match &*self.mode {
             Mode::Live(live) => live.read_path(operation, path, reading).await,
             Mode::Replay(replay) => replay.read_path(operation, path, reading),
+        }
+    }
+
+    /// Runs a local program to its end, recorded as method `EXEC` of an `exec:` URL. No shell, only the environment that
+    /// is given, nothing on standard input; a program that does not end within the policy's `request_timeout` is ended
+    /// with all it started, and so is one that writes more than `max_body_bytes`: both are errors.
+    ///
+    /// Any exit code is an answer: see [`Ran::success`].
+    pub async fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
+        match &*self.mode {
+            Mode::Live(live) => live.run(operation, program).await,
+            Mode::Replay(replay) => replay.run(operation, program),
         }
     }
 

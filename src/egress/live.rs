@@ -5,6 +5,7 @@ use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::failure::{Failure, Kind};
 use crate::file::Reading;
 use crate::policy::{EgressError, Policy};
+use crate::program::{self, Bounds, Program, Ran};
 use crate::progress::Progress;
 use crate::record::{Key, Outcome, Recording, kept_headers};
 use crate::throttle::{asked_wait, wait_before};
@@ -130,6 +131,33 @@ impl Live {
         conclude_path(&exchange)
     }
 
+    pub(crate) async fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
+        let key = program.key(operation)?;
+        program.secrets.values().for_each(|secret| self.protect(secret));
+        let _turn = self.queue.acquire().await;
+        let place = self.recording.begin(key, 1);
+        let outcome = match self.policy.allows_program(operation, &program.path) {
+            Err(failure) => failure.into(),
+            Ok(()) => self.execute(program).await,
+        };
+        let exchange = place.fill(outcome);
+        self.progress.exchange(operation, exchange.record.bytes);
+        program::conclude(&exchange)
+    }
+
+    async fn execute(&self, program: &Program) -> Outcome {
+        let left = self.ends_at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Failure::new(Kind::Deadline, "the run's time was up before the program began").into();
+        }
+        let limit = Instant::now() + left.min(self.policy.request_timeout);
+        let (late, admit) = (|detail: &str| self.late(detail), |so_far, more| self.admit(so_far, more));
+        let mut outcome = program::run(program, Bounds { limit, late: &late, admit: &admit }).await;
+        let body = std::mem::take(&mut outcome.body);
+        self.clean(&mut outcome, body);
+        outcome
+    }
+
     /// One attempt: its outcome, whatever it is.
     async fn attempt(&self, sending: &Sending) -> Outcome {
         let left = self.ends_at.saturating_duration_since(Instant::now());
@@ -186,13 +214,7 @@ impl Live {
                     ));
                 }
             };
-            let run = self.received.fetch_add(chunk.len() as u64, Ordering::Relaxed) + chunk.len() as u64;
-            if (body.len() + chunk.len()) as u64 > self.policy.max_body_bytes {
-                return Err(self.too_large(None));
-            }
-            if run > self.policy.max_total_bytes {
-                return Err(self.run_too_large());
-            }
+            self.admit(body.len(), chunk.len())?;
             body.extend_from_slice(&chunk);
         }
         if declared.is_some_and(|declared| declared != body.len() as u64 && sending.method != http::Method::HEAD) {
@@ -220,6 +242,18 @@ impl Live {
         Ok(())
     }
 
+    /// Counts `more` bytes of a body that has `so_far`, and says whether they may be taken.
+    fn admit(&self, so_far: usize, more: usize) -> Result<(), Failure> {
+        let run = self.received.fetch_add(more as u64, Ordering::Relaxed) + more as u64;
+        if (so_far + more) as u64 > self.policy.max_body_bytes {
+            return Err(self.too_large(None));
+        }
+        if run > self.policy.max_total_bytes {
+            return Err(self.run_too_large());
+        }
+        Ok(())
+    }
+
     fn late(&self, detail: &str) -> Failure {
         if Instant::now() >= self.ends_at {
             return Failure::new(Kind::Deadline, "the run's time was up before the answer came");
@@ -240,11 +274,10 @@ impl Live {
 
     /// Counts a file towards the run's total.
     fn within_run(&self, outcome: Outcome) -> Outcome {
-        let bytes = outcome.body.len() as u64;
-        if self.received.fetch_add(bytes, Ordering::Relaxed) + bytes > self.policy.max_total_bytes {
-            return self.run_too_large().into();
+        match self.admit(0, outcome.body.len()) {
+            Ok(()) => outcome,
+            Err(failure) => failure.into(),
         }
-        outcome
     }
 
     /// Takes protected secrets out of what is about to be recorded.

@@ -104,6 +104,11 @@ impl Key {
         Self { operation: operation.to_owned(), method: method.to_owned(), url: url.to_string(), request_body: None }
     }
 
+    pub(crate) fn of_program(operation: &str, url: String, sent: &[u8]) -> Self {
+        let (operation, method) = (operation.to_owned(), "EXEC".to_owned());
+        Self { operation, method, url, request_body: redact::request_body(sent) }
+    }
+
     pub(crate) fn of_record(record: &ExchangeRecord) -> Self {
         Self {
             operation: record.operation.clone(),
