@@ -6,12 +6,16 @@
 
 mod aws_backup;
 mod aws_iam;
+mod borg;
 mod github_org;
 mod hr_file;
 mod linux_accounts;
+mod pgbackrest;
 mod provider;
 pub mod recording;
+mod restic;
 mod settings;
+mod velero;
 
 #[cfg(test)]
 mod describe;
@@ -26,9 +30,13 @@ pub use egress::Collector;
 static REGISTRY: &[&dyn Collector] = &[
     &aws_backup::AwsBackup,
     &aws_iam::AwsIam,
+    &borg::Borg,
     &github_org::GithubOrg,
     &hr_file::HrFile,
     &linux_accounts::LinuxAccounts,
+    &pgbackrest::PgBackRest,
+    &restic::Restic,
+    &velero::Velero,
 ];
 
 /// Every collector, sorted by id.

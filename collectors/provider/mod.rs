@@ -5,3 +5,4 @@ pub(crate) mod files;
 pub(crate) mod github;
 mod github_link;
 pub(crate) mod rows;
+pub(crate) mod tool;

@@ -6,6 +6,7 @@
 )]
 
 mod aws_emulator;
+mod backup_tools;
 mod crash;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
