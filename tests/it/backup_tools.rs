@@ -129,7 +129,7 @@ impl Restic {
 #[test]
 fn a_restic_repository_is_collected_as_it_was_backed_up() {
     let restic = Restic::new();
-    let audit = restic.audit("check = true\nexpect_empty = true\n");
+    let audit = restic.audit("check = true\nexpect_empty = true\ndrop_guard_percent = 90\n");
     assert_eq!(complete(&audit)["completeness"]["counted"], 0);
 
     let mut made = vec![
@@ -271,7 +271,7 @@ impl Borg {
 #[test]
 fn a_borg_repository_is_collected_as_it_was_backed_up() {
     let borg = Borg::new();
-    let audit = borg.audit("check = true\nexpect_empty = true\n");
+    let audit = borg.audit("check = true\nexpect_empty = true\ndrop_guard_percent = 90\n");
     assert_eq!(complete(&audit)["completeness"]["counted"], 0);
 
     let mut made = vec![
