@@ -4,6 +4,7 @@ mod adapters;
 mod authority;
 mod bounds;
 mod files;
+mod grant;
 mod recording;
 mod replay;
 mod retry;
