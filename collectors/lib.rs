@@ -9,6 +9,7 @@ mod aws_iam;
 mod github_org;
 mod hr_file;
 mod linux_accounts;
+mod okta;
 mod provider;
 pub mod recording;
 mod settings;
@@ -29,6 +30,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &github_org::GithubOrg,
     &hr_file::HrFile,
     &linux_accounts::LinuxAccounts,
+    &okta::Okta,
 ];
 
 /// Every collector, sorted by id.

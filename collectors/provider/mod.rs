@@ -3,5 +3,7 @@
 pub(crate) mod aws;
 pub(crate) mod files;
 pub(crate) mod github;
-mod github_link;
+pub(crate) mod json;
+pub(crate) mod rest;
 pub(crate) mod rows;
+pub(crate) mod web_link;
