@@ -10,6 +10,7 @@ mod borg;
 mod github_org;
 mod hr_file;
 mod linux_accounts;
+mod okta;
 mod pgbackrest;
 mod provider;
 pub mod recording;
@@ -34,6 +35,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &github_org::GithubOrg,
     &hr_file::HrFile,
     &linux_accounts::LinuxAccounts,
+    &okta::Okta,
     &pgbackrest::PgBackRest,
     &restic::Restic,
     &velero::Velero,

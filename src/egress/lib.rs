@@ -99,6 +99,22 @@ impl Egress {
         }
     }
 
+    /// Like [`Egress::send`] to a token endpoint (RFC 6749, section 4.4; RFC 7523): the answer, and the `access_token` in
+    /// it, which is taken out of the answer before anything is recorded. Only credentials of requests may be made of it;
+    /// in replay it is a placeholder. None where the answer grants none.
+    pub async fn grant(
+        &self,
+        operation: &str,
+        request: http::Request<Bytes>,
+    ) -> Result<(Answer, Option<SecretString>), CollectError> {
+        let (answer, token) = match &*self.mode {
+            Mode::Live(live) => live.grant(operation, request).await?,
+            Mode::Replay(replay) => (replay.send(operation, &request)?, Some(SecretString::from("replayed"))),
+        };
+        let granted = answer.status == 200 && redact::has_granted(&answer.body);
+        Ok((answer, token.filter(|_| granted)))
+    }
+
     /// Reads the file at the absolute `path`, recorded as method `READ` of a `file:` URL. A file that is absent or may
     /// not be read is an error; where that is evidence, use [`Egress::read_path`].
     pub async fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
@@ -173,6 +189,9 @@ impl Egress {
             };
             if redact::is_marked(&exchange.body) {
                 note("the run's own credential, echoed by the source");
+            }
+            if redact::has_secret_field(&exchange.body) {
+                note("a secret the source told: a granted token or an application's secret");
             }
             if let Some(fields) = exchange.record.headers.get(file::REDACTED_HEADER) {
                 fields.split("; ").for_each(note);

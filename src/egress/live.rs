@@ -81,6 +81,15 @@ impl Live {
     }
 
     pub(crate) async fn send(&self, operation: &str, request: http::Request<Bytes>) -> Result<Answer, CollectError> {
+        Ok(self.grant(operation, request).await?.0)
+    }
+
+    /// The answer, and the token it grants if it does.
+    pub(crate) async fn grant(
+        &self,
+        operation: &str,
+        request: http::Request<Bytes>,
+    ) -> Result<(Answer, Option<SecretString>), CollectError> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|error| CollectError::Malformed {
             operation: operation.to_owned(),
@@ -92,21 +101,23 @@ impl Live {
         // the turn is kept while waiting: when a source asks one call to slow down, the others queue behind it
         let _turn = self.queue.acquire().await;
         if let Err(failure) = self.policy.allows(operation, &sending.url) {
-            return conclude(&self.recording.begin(key, 1).fill(failure.into()), 1);
+            return conclude(&self.recording.begin(key, 1).fill(failure.into()), 1).map(|answer| (answer, None));
         }
         let mut attempt = 1;
         loop {
             let place = self.recording.begin(key.clone(), attempt);
-            let exchange = place.fill(self.attempt(&sending).await);
+            let mut outcome = self.attempt(&sending).await;
+            let token = outcome.token.take();
+            let exchange = place.fill(outcome);
             self.progress.exchange(operation, exchange.record.bytes);
             if attempt >= self.policy.attempts || !is_passing(&exchange) {
-                return conclude(&exchange, attempt as usize);
+                return conclude(&exchange, attempt as usize).map(|answer| (answer, token));
             }
             attempt += 1;
             let asked = asked_wait(&exchange.record.headers, Timestamp::now());
             let wait = wait_before(attempt, asked, self.policy.first_wait, self.policy.max_wait);
             if Instant::now() + wait >= self.ends_at {
-                return conclude(&exchange, attempt as usize - 1);
+                return conclude(&exchange, attempt as usize - 1).map(|answer| (answer, token));
             }
             self.progress.waiting(operation, wait.as_secs());
             tokio::time::sleep(wait).await;
@@ -280,8 +291,15 @@ impl Live {
         }
     }
 
-    /// Takes protected secrets out of what is about to be recorded.
+    /// Takes secrets out of what is about to be recorded: those the source tells, and protected ones.
     fn clean(&self, outcome: &mut Outcome, body: Bytes) {
+        let (body, told) = redact::secret_fields(body);
+        for (name, secret) in told {
+            self.protect(&secret);
+            if name == "access_token" {
+                outcome.token = Some(secret);
+            }
+        }
         let protected = self.protected.lock().unwrap_or_else(PoisonError::into_inner);
         outcome.body = redact::echoes(body, &protected);
         for value in outcome.headers.values_mut() {

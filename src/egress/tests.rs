@@ -4,6 +4,7 @@ mod adapters;
 mod authority;
 mod bounds;
 mod files;
+mod grant;
 mod programs;
 mod recording;
 mod replay;

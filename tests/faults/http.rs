@@ -5,7 +5,19 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 /// Parameters that say which page of a listing is asked for.
-const PAGE_PARAMETERS: &[&str] = &["Marker", "MaxItems", "nextToken", "maxResults", "NextToken", "MaxResults", "page"];
+const PAGE_PARAMETERS: &[&str] = &[
+    "Marker",
+    "MaxItems",
+    "nextToken",
+    "maxResults",
+    "NextToken",
+    "MaxResults",
+    "page",
+    "after",
+    "startIndex",
+    "$skiptoken",
+    "pageToken",
+];
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

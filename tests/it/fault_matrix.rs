@@ -11,6 +11,7 @@ use collectors::recording;
 use egress::{Collector, Context, Egress, NoProgress, Policy};
 use evaluate::{Catalogues, CheckSet, CollectorTables, Inputs, SnapshotInput, SourceInput, Worker};
 use jiff::SignedDuration;
+use model::collector::SettingKind;
 use model::{Completeness, Digest, Evaluation, Exchange, Observation, Outcome, SnapshotStatus, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -55,6 +56,12 @@ const MATRIX: &[Row] = &[
             "GET /orgs/{org}/members?role=member",
         ],
     },
+    Row {
+        collector: "okta",
+        case: "whole",
+        population: &["GET /api/v1/users"],
+        counted: &["GET /api/v1/users", "GET /api/v1/users?filter=status", "GET /api/v1/groups/{groupId}/users"],
+    },
 ];
 
 #[test]
@@ -83,6 +90,11 @@ fn no_fault_makes_aws_backup_complete() {
 #[test]
 fn no_fault_makes_github_org_complete() {
     matrix("github_org");
+}
+
+#[test]
+fn no_fault_makes_okta_complete() {
+    matrix("okta");
 }
 
 #[test]
@@ -165,16 +177,21 @@ impl Clean {
     /// The settings, with the proxy in the source's place.
     fn settings_at(&self, proxy: &Proxy) -> Value {
         let mut settings = self.settings.clone();
-        let key = if self.collector.spec().settings.contains_key("api_url") { "api_url" } else { "endpoint_url" };
-        settings[key] = Value::String(proxy.url());
+        let addresses = self.collector.spec().settings.iter().filter(|(_, setting)| setting.kind == SettingKind::Url);
+        for (name, setting) in addresses {
+            // below the same base path
+            let own = settings[name].as_str().or_else(|| setting.default.as_ref()?.as_str()).unwrap_or_default();
+            let path = own.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
+            settings[name] = Value::String(format!("{}{}", proxy.url(), path.trim_end_matches('/')));
+        }
         settings
     }
 
     fn context(&self, settings: Value, egress: Egress) -> Context {
-        let secrets = ["token", "access_key_id", "secret_access_key"];
-        let secrets = secrets.map(|key| (key.to_owned(), SecretString::from(format!("example-{key}"))));
-        let source = "source".to_owned();
-        Context { source, settings, secrets: BTreeMap::from(secrets), egress, started_at: self.started_at }
+        let declared = self.collector.spec().settings.iter().filter(|(_, setting)| setting.kind == SettingKind::Secret);
+        let keys = declared.map(|(key, _)| key.as_str()).chain(["access_key_id", "secret_access_key"]);
+        let secrets = keys.map(|key| (key.to_owned(), SecretString::from(format!("example-{key}")))).collect();
+        Context { source: "source".to_owned(), settings, secrets, egress, started_at: self.started_at }
     }
 
     /// Runs the collector against the proxy.

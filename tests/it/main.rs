@@ -18,6 +18,7 @@ mod kill;
 mod leaver;
 mod line;
 mod log_commands;
+mod okta_emulator;
 mod packs;
 #[path = "../peers/mod.rs"]
 mod peers;

@@ -1,4 +1,4 @@
-//! GitHub's `Link` header (RFC 8288), as far as paging needs it.
+//! The `Link` header (RFC 8288), as far as paging needs it.
 
 use url::Url;
 
