@@ -6,11 +6,13 @@
 
 mod aws_backup;
 mod aws_iam;
+mod bamboohr;
 mod borg;
 mod github_org;
 mod hr_file;
 mod linux_accounts;
 mod okta;
+mod personio;
 mod pgbackrest;
 mod provider;
 pub mod recording;
@@ -31,11 +33,13 @@ pub use egress::Collector;
 static REGISTRY: &[&dyn Collector] = &[
     &aws_backup::AwsBackup,
     &aws_iam::AwsIam,
+    &bamboohr::BambooHr,
     &borg::Borg,
     &github_org::GithubOrg,
     &hr_file::HrFile,
     &linux_accounts::LinuxAccounts,
     &okta::Okta,
+    &personio::Personio,
     &pgbackrest::PgBackRest,
     &restic::Restic,
     &velero::Velero,

@@ -5,6 +5,7 @@ use super::dates::Dates;
 use super::decode::{self, Encoding};
 use super::headers::Headers;
 use super::{delimited, objects, workbook};
+use crate::provider::people::employment_type;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::{CollectError, ReasonCode};
@@ -207,31 +208,5 @@ impl<'a> Intake<'a> {
             status: text("status")?.map(|value| value.to_lowercase()),
             line,
         })
-    }
-}
-
-/// The usual words for the two types that checks know; others stay as they are, lower-case.
-fn employment_type(value: &str) -> String {
-    let lower = value.to_lowercase();
-    let plain: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
-    match plain.as_str() {
-        "employee" | "employed" | "permanent" | "fulltime" | "parttime" | "fte" | "regular" | "staff" => {
-            "employee".to_owned()
-        }
-        "contractor" | "contract" | "freelance" | "freelancer" | "consultant" | "contingent" | "external"
-        | "agency" => "contractor".to_owned(),
-        _ => lower,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::employment_type;
-
-    #[test]
-    fn the_usual_words_for_employment_types_are_understood() {
-        assert_eq!(employment_type("Full-Time"), "employee");
-        assert_eq!(employment_type("Freelancer"), "contractor");
-        assert_eq!(employment_type("Board Member"), "board member");
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod aws;
 pub(crate) mod files;
 pub(crate) mod github;
 pub(crate) mod json;
+pub(crate) mod people;
 pub(crate) mod rest;
 pub(crate) mod rows;
 pub(crate) mod tool;

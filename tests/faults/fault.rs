@@ -245,6 +245,8 @@ fn differing(listing: &Listing) -> Option<(usize, String)> {
         ("\"active\":true", "\"active\":false"),
         ("\"accountEnabled\":true", "\"accountEnabled\":false"),
         ("\"suspended\":false", "\"suspended\":true"),
+        ("\"status\":\"Active\"", "\"status\":\"Inactive\""),
+        ("\"value\":\"active\"", "\"value\":\"inactive\""),
     ];
     listing.lists.iter().enumerate().find_map(|(at, list)| {
         let member = list.first()?;
@@ -254,7 +256,7 @@ fn differing(listing: &Listing) -> Option<(usize, String)> {
 }
 
 /// Counts that a source declares of its own members.
-const COUNTS: &[&str] = &["\"usersCount\"", "\"totalResults\"", "\"@odata.count\""];
+const COUNTS: &[&str] = &["\"usersCount\"", "\"totalResults\"", "\"@odata.count\"", "\"total\"", "\"total_elements\""];
 
 /// The answer with one member more than there is: in IAM's account summary, or in a count beside a JSON list.
 fn disagreeing(text: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, JSON arrays with a
-//! `link` header as GitHub and Okta give them, and JSON objects as AWS Backup, SCIM, Microsoft Graph and Google do.
+//! `link` header as GitHub and Okta give them, and JSON objects as AWS Backup, SCIM, Microsoft Graph, Google, BambooHR and
+//! Personio do.
 //! Everything around the lists is kept as it came.
 
 use super::{Request, Response};
@@ -36,6 +37,10 @@ enum More {
     Address(&'static str),
     /// A total that is larger than what was listed so far.
     Total,
+    /// BambooHR's cursor, below `meta.page`.
+    Cursor,
+    /// Personio's total, below `metadata`, and the offset beside it.
+    Elements,
 }
 
 impl More {
@@ -44,6 +49,8 @@ impl More {
         match name {
             "Resources" => Self::Total,
             "value" => Self::Address("@odata.nextLink"),
+            "data" if around.get("meta").is_some_and(|meta| meta.get("page").is_some()) => Self::Cursor,
+            "data" if around.contains_key("metadata") => Self::Elements,
             _ if is_google => Self::Token("nextPageToken"),
             _ => Self::Token("NextToken"),
         }
@@ -55,6 +62,10 @@ const LISTS: &[&str] = &["Resources", "value", "users", "groups", "members", "it
 
 fn number(around: &serde_json::Map<String, Value>, name: &str) -> Option<usize> {
     usize::try_from(around.get(name)?.as_u64()?).ok()
+}
+
+fn total_elements(around: &serde_json::Map<String, Value>) -> Option<usize> {
+    usize::try_from(around.get("metadata")?.get("total_elements")?.as_u64()?).ok()
 }
 
 impl Listing {
@@ -86,6 +97,16 @@ impl Listing {
                 let next = match more {
                     More::Token(field) | More::Address(field) => {
                         around.remove(field).and_then(|token| token.as_str().map(str::to_owned))
+                    }
+                    More::Cursor => {
+                        let cursor = around["meta"]["page"]["nextCursor"].take();
+                        cursor.as_str().map(str::to_owned)
+                    }
+                    // one member is asked for to learn the total: that is no listing
+                    More::Elements if request.parameter("limit").as_deref() == Some("1") => return None,
+                    More::Elements => {
+                        let after = number(&around, "offset").unwrap_or(0) + members.len();
+                        (total_elements(&around)? > after).then(|| after.to_string())
                     }
                     More::Total => {
                         let after = number(&around, "startIndex").unwrap_or(1) + members.len();
@@ -141,8 +162,15 @@ impl Listing {
                 let members: Vec<Value> =
                     self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
                 let listed = number(&around, "startIndex").unwrap_or(1) - 1 + members.len();
+                let stepped = number(&around, "offset").unwrap_or(0) + members.len();
                 around.insert(name, Value::Array(members));
                 match (more, self.next) {
+                    (More::Cursor, next) => around["meta"]["page"]["nextCursor"] = next.into(),
+                    (More::Elements, Some(_)) => {
+                        let total = total_elements(&around).unwrap_or(0).max(stepped + 1);
+                        around["metadata"]["total_elements"] = total.into();
+                    }
+                    (More::Elements, None) if self.had_next => around["metadata"]["total_elements"] = stepped.into(),
                     (More::Token(field) | More::Address(field), Some(next)) => {
                         around.insert(field.to_owned(), Value::String(next));
                     }

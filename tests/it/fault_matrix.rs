@@ -62,6 +62,19 @@ const MATRIX: &[Row] = &[
         population: &["GET /api/v1/users"],
         counted: &["GET /api/v1/users", "GET /api/v1/users?filter=status", "GET /api/v1/groups/{groupId}/users"],
     },
+    Row {
+        collector: "bamboohr",
+        case: "whole",
+        population: &["GET /api/v1/employees"],
+        // of the status table only the rows of today are named elsewhere too
+        counted: &["GET /api/v1/employees"],
+    },
+    Row {
+        collector: "personio",
+        case: "whole",
+        population: &["GET /v1/company/employees"],
+        counted: &["GET /v1/company/employees", "GET /v1/company/employees?limit=1"],
+    },
 ];
 
 #[test]
@@ -95,6 +108,16 @@ fn no_fault_makes_github_org_complete() {
 #[test]
 fn no_fault_makes_okta_complete() {
     matrix("okta");
+}
+
+#[test]
+fn no_fault_makes_bamboohr_complete() {
+    matrix("bamboohr");
+}
+
+#[test]
+fn no_fault_makes_personio_complete() {
+    matrix("personio");
 }
 
 #[test]
@@ -437,19 +460,22 @@ impl Judges {
         Self { checks, worker: Worker::new(PathBuf::from(PROGRAM), vec!["worker".to_owned()]) }
     }
 
-    /// What the checks that read this source say of a run, beside a roster that is whole.
+    /// What the checks that read this source say of a run, beside a roster that is whole, or accounts where the source is
+    /// a roster itself.
     fn over(&self, clean: &Clean, run: &Run) -> Vec<Evaluation> {
-        let roster = Clean::load("hr_file", "whole");
-        let context = roster.context(roster.settings.clone(), Egress::replay(roster.recorded.clone()));
-        let people = tokio::runtime::Runtime::new().unwrap().block_on(roster.collector.collect(&context)).unwrap();
-        let people = Run { result: Ok(people), ended: true, injected: 0 };
+        let is_roster = clean.collector.spec().provides.iter().any(|table| table == "person");
+        let (id, case) = if is_roster { ("aws_iam", "whole") } else { ("hr_file", "whole") };
+        let beside = Clean::load(id, case);
+        let context = beside.context(beside.settings.clone(), Egress::replay(beside.recorded.clone()));
+        let seen = tokio::runtime::Runtime::new().unwrap().block_on(beside.collector.collect(&context)).unwrap();
+        let seen = Run { result: Ok(seen), ended: true, injected: 0 };
         let at = clean.started_at;
         let inputs = Inputs {
             as_of: at,
             timezone: jiff::tz::TimeZone::UTC,
             domains: Vec::new(),
             fold_local_part: true,
-            sources: vec![input("source", clean.collector, run, at), input("people", roster.collector, &people, at)],
+            sources: vec![input("source", clean.collector, run, at), input("beside", beside.collector, &seen, at)],
             snapshots: Vec::new(),
             slots: Vec::new(),
             links: Vec::new(),

@@ -23,6 +23,7 @@ mod packs;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod retention;
+mod rosters;
 mod rows;
 mod storage;
 mod strangers;
