@@ -6,12 +6,19 @@
 
 mod aws_backup;
 mod aws_iam;
+mod bamboohr;
+mod borg;
 mod github_org;
 mod hr_file;
 mod linux_accounts;
+mod okta;
+mod personio;
+mod pgbackrest;
 mod provider;
 pub mod recording;
+mod restic;
 mod settings;
+mod velero;
 
 #[cfg(test)]
 mod describe;
@@ -26,9 +33,16 @@ pub use egress::Collector;
 static REGISTRY: &[&dyn Collector] = &[
     &aws_backup::AwsBackup,
     &aws_iam::AwsIam,
+    &bamboohr::BambooHr,
+    &borg::Borg,
     &github_org::GithubOrg,
     &hr_file::HrFile,
     &linux_accounts::LinuxAccounts,
+    &okta::Okta,
+    &personio::Personio,
+    &pgbackrest::PgBackRest,
+    &restic::Restic,
+    &velero::Velero,
 ];
 
 /// Every collector, sorted by id.

@@ -1,14 +1,28 @@
-//! `hr_file`: a roster of people and their spells of employment from a CSV file. It never corrects what it reads.
+//! `hr_file`: a roster of people and their spells of employment from the file an HR system or a spreadsheet exports: CSV
+//! and its like, XLSX, JSON. It never corrects what it reads.
 
+mod cell;
+mod dates;
+mod decode;
+mod delimited;
+mod headers;
+mod objects;
+mod preview;
 mod roster;
+mod workbook;
+
+#[cfg(test)]
+mod tests;
 
 use crate::provider::files;
 use crate::provider::rows::{self, push, row};
 use crate::settings;
+use dates::Dates;
+use decode::Encoding;
 use egress::{Collector, Context, Policy};
 use model::collector::CollectorSpec;
-use model::{CollectError, Completeness, Count, Observation, Reason, ReasonCode, Row};
-use roster::{Format, Roster, Spell};
+use model::{CollectError, Completeness, Count, Exchange, Observation, Reason, ReasonCode, Row};
+use roster::{Format, Kind, Roster, Spell};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,24 +37,45 @@ pub(crate) struct HrFile;
 #[derive(Deserialize)]
 struct Settings {
     path: PathBuf,
-    delimiter: String,
+    format: Kind,
+    encoding: Encoding,
+    #[serde(default)]
+    delimiter: Option<String>,
+    #[serde(default)]
+    sheet: Option<String>,
     date_format: String,
+    date_formats: BTreeMap<String, String>,
     columns: BTreeMap<String, String>,
 }
 
 impl Settings {
     fn read(settings: &Value) -> Result<Self, CollectError> {
         let read: Self = settings::typed(&SPEC, settings)?;
-        let misconfigured = |message: &str, help: &str| {
-            Err(CollectError::Misconfigured { message: message.to_owned(), help: help.to_owned() })
-        };
-        if read.delimiter.len() != 1 {
-            return misconfigured("`delimiter` is not one ASCII character", "write `,`, `;`, `|` or a tab");
+        if read.delimiter.as_ref().is_some_and(|delimiter| delimiter.len() != 1) {
+            return Err(CollectError::Misconfigured {
+                message: "`delimiter` is not one ASCII character".to_owned(),
+                help: "write `,`, `;`, `|` or a tab, or leave it out: then it is detected".to_owned(),
+            });
         }
-        if read.date_format.contains("%y") || read.date_format.contains("%D") {
-            return misconfigured("`date_format` has a two-digit year, which is ambiguous", "export dates with `%Y`");
-        }
+        read.dates()?;
         Ok(read)
+    }
+
+    fn dates(&self) -> Result<Dates, CollectError> {
+        Dates::declared(&self.date_format, &self.date_formats)
+    }
+
+    /// The roster in `content`.
+    fn roster(&self, content: &[u8]) -> Result<Roster, CollectError> {
+        let format = Format {
+            kind: self.format,
+            encoding: self.encoding,
+            delimiter: self.delimiter.as_ref().map(|delimiter| delimiter.as_bytes()[0]),
+            sheet: self.sheet.as_deref(),
+            dates: &self.dates()?,
+            columns: &self.columns,
+        };
+        roster::read(content, &format)
     }
 }
 
@@ -62,15 +97,18 @@ impl Collector for HrFile {
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
         let settings = Settings::read(&ctx.settings)?;
         let file = files::read(ctx, READ, &settings.path).await?.required(&SPEC, READ, &settings.path)?;
-        let format = Format {
-            delimiter: settings.delimiter.as_bytes()[0],
-            dates: &settings.date_format,
-            columns: &settings.columns,
-        };
-        let roster = roster::read(&file.content, &format)?;
+        let roster = settings.roster(&file.content)?;
         let mut observation = observe(roster)?;
         observation.observed_at = file.modified_at;
         Ok(observation)
+    }
+
+    fn preview(&self, settings: &Value, exchanges: &[Exchange]) -> Vec<String> {
+        let Ok(settings) = Settings::read(settings) else { return Vec::new() };
+        let answered = exchanges.iter().find(|exchange| exchange.record.status == Some(200));
+        // what keeps it from being read is the run's error already
+        let Some(Ok(roster)) = answered.map(|exchange| settings.roster(&exchange.body)) else { return Vec::new() };
+        preview::lines(&roster, &settings)
     }
 }
 
@@ -78,7 +116,9 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
     let mut reasons: Vec<Reason> = roster
         .rejected
         .iter()
-        .map(|rejected| Reason::new(ReasonCode::RowRejected, format!("line {} {}", rejected.line, rejected.why)))
+        .map(|rejected| {
+            Reason::new(ReasonCode::RowRejected, format!("{} {} {}", roster.unit, rejected.line, rejected.why))
+        })
         .collect();
     if roster.unbalanced_quotes {
         reasons.push(Reason::new(
@@ -99,8 +139,8 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
         of_person.dedup_by(|second, first| Spell { line: first.line, ..second.clone() } == *first);
         for pair in of_person.windows(2).filter(|pair| pair[0].start_date == pair[1].start_date) {
             let message = format!(
-                "employee `{employee_id}` has two spells with the same start that differ (lines {} and {})",
-                pair[0].line, pair[1].line
+                "employee `{employee_id}` has two spells with the same start that differ ({}s {} and {})",
+                roster.unit, pair[0].line, pair[1].line
             );
             reasons.push(Reason::new(ReasonCode::DuplicateDiffers, message));
         }
@@ -110,7 +150,9 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
         }
     }
 
-    let basis = format!("the file was read to its end: {} records, each a row kept", roster.records);
+    let blank = if roster.blank == 0 { String::new() } else { format!("; {} without any value", roster.blank) };
+    let basis =
+        format!("the file was read to its end as {}: {} records, each a row kept{blank}", roster.how, roster.records);
     let counts = vec![
         Count {
             table: "hr_spell".to_owned(),

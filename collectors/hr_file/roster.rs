@@ -1,28 +1,41 @@
-//! A CSV roster, read strictly: every record is a row or a named rejection. Pure.
+//! A roster, read strictly: every record is a row kept or a named rejection. Pure.
 
+use super::cell::Cell;
+use super::dates::Dates;
+use super::decode::{self, Encoding};
+use super::headers::Headers;
+use super::{delimited, objects, workbook};
+use crate::provider::people::employment_type;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use model::CollectError;
-use std::collections::{BTreeMap, BTreeSet};
+use model::{CollectError, ReasonCode};
+use std::collections::BTreeMap;
 
-/// Columns a roster can hold; the keys of the setting `columns`.
-pub(super) const COLUMNS: &[&str] = &[
-    "employee_id",
-    "name",
-    "work_email",
-    "manager",
-    "department",
-    "employment_type",
-    "start_date",
-    "end_date",
-    "end_recorded_at",
-    "status",
-];
+/// A roster with more records than this is none.
+const MOST_RECORDS: u64 = 1_000_000;
 
-/// How the file is written.
+/// The setting `format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// By the file's first bytes.
+    Auto,
+    /// Fields between delimiters.
+    Csv,
+    Xlsx,
+    /// An array of objects.
+    Json,
+}
+
+/// How the file is written, as the settings declare it.
 pub(super) struct Format<'a> {
-    pub(super) delimiter: u8,
-    pub(super) dates: &'a str,
+    pub(super) kind: Kind,
+    pub(super) encoding: Encoding,
+    /// None: detected.
+    pub(super) delimiter: Option<u8>,
+    /// None: the first that is shown.
+    pub(super) sheet: Option<&'a str>,
+    pub(super) dates: &'a Dates,
     pub(super) columns: &'a BTreeMap<String, String>,
 }
 
@@ -43,292 +56,157 @@ pub(super) struct Spell {
     pub(super) line: u64,
 }
 
-/// A row that is no spell, and why.
+/// A record that is no spell, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rejected {
     pub(super) line: u64,
     pub(super) why: String,
 }
 
-#[derive(Debug, Default)]
+/// What a file gave.
+#[derive(Debug)]
 pub(super) struct Roster {
+    pub(super) headers: Headers,
     pub(super) spells: Vec<Spell>,
     pub(super) rejected: Vec<Rejected>,
-    /// Records after the headers.
+    /// Records after the headers; those without any value are not counted here.
     pub(super) records: u64,
+    /// Records without any value.
+    pub(super) blank: u64,
+    /// How the file was read, stated where it was detected: `UTF-8, \`;\` between fields (detected)`.
+    pub(super) how: String,
+    /// What a place in the file is called: `line`, `row`, `record`.
+    pub(super) unit: &'static str,
     /// An odd number of quotation marks: one field swallowed what follows it.
     pub(super) unbalanced_quotes: bool,
 }
 
-fn misconfigured(message: String, help: String) -> CollectError {
-    CollectError::Misconfigured { message, help }
-}
-
 /// Reads the whole file.
 pub(super) fn read(content: &[u8], format: &Format<'_>) -> Result<Roster, CollectError> {
-    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") {
-        return Err(misconfigured(
-            "the roster is UTF-16".to_owned(),
-            "export it as UTF-8 (in a spreadsheet: `CSV UTF-8`)".to_owned(),
-        ));
+    let kind = if format.kind == Kind::Auto { recognise(content)? } else { format.kind };
+    if kind == Kind::Xlsx {
+        return workbook::read(content, format);
     }
-    std::str::from_utf8(content).map_err(|error| {
-        misconfigured(
-            format!("the roster is not UTF-8: byte {} cannot be read", error.valid_up_to() + 1),
-            "export it as UTF-8 (in a spreadsheet: `CSV UTF-8`)".to_owned(),
-        )
-    })?;
-
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(format.delimiter).has_headers(false).flexible(true).from_reader(content);
-    let mut records = reader.records();
-    let headers: Vec<String> = match records.next() {
-        Some(Ok(record)) => record.iter().map(|header| header.trim().to_owned()).collect(),
-        Some(Err(error)) => {
-            return Err(misconfigured(format!("the roster's headers cannot be read: {error}"), String::new()));
-        }
-        None => {
-            return Err(misconfigured(
-                "the roster is an empty file, without even headers".to_owned(),
-                "look at the export: a roster of nobody still has its header line".to_owned(),
-            ));
-        }
+    let text = decode::decode(content, format.encoding)?;
+    let is_json = match kind {
+        Kind::Json => true,
+        Kind::Csv | Kind::Xlsx => false,
+        Kind::Auto => text.text.trim_start().starts_with(['[', '{']),
     };
-    let places = places(&headers, format)?;
+    if is_json { objects::read(&text, format) } else { delimited::read(&text, format) }
+}
 
-    let unbalanced_quotes = content.iter().fold(false, |open, byte| open ^ (*byte == b'"'));
-    let mut roster = Roster { unbalanced_quotes, ..Roster::default() };
-    let lines = Lines::of(content);
-    for record in records {
-        roster.records += 1;
-        match record {
-            Err(error) => roster.rejected.push(Rejected {
-                line: error.position().map_or(0, |position| lines.number(content, position)),
-                why: format!("cannot be read: {error}"),
-            }),
-            Ok(record) => {
-                let line = record.position().map_or(0, |position| lines.number(content, position));
-                match spell(&record, line, headers.len(), &places, format.dates) {
-                    Ok(spell) => roster.spells.push(spell),
-                    Err(why) => roster.rejected.push(Rejected { line, why }),
-                }
+/// By the first bytes; `Auto` stays where they are text that has yet to be decoded.
+fn recognise(content: &[u8]) -> Result<Kind, CollectError> {
+    if content.starts_with(b"PK\x03\x04") {
+        return Ok(Kind::Xlsx);
+    }
+    if content.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        return Err(CollectError::Misconfigured {
+            message: "the roster is an old `.xls` workbook, or one with a password".to_owned(),
+            help: "save it as `.xlsx` without a password, or as `CSV UTF-8`".to_owned(),
+        });
+    }
+    Ok(Kind::Auto)
+}
+
+/// Takes the headers and then every record of a file, and makes a roster of them.
+pub(super) struct Intake<'a> {
+    format: &'a Format<'a>,
+    roster: Roster,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(
+        format: &'a Format<'a>,
+        unit: &'static str,
+        how: String,
+        headers: Vec<String>,
+    ) -> Result<Self, CollectError> {
+        let roster = Roster {
+            headers: Headers::match_up(headers, format.columns)?,
+            spells: Vec::new(),
+            rejected: Vec::new(),
+            records: 0,
+            blank: 0,
+            how,
+            unit,
+            unbalanced_quotes: false,
+        };
+        Ok(Self { format, roster })
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.roster.headers.names.len()
+    }
+
+    pub(super) fn headers(&self) -> &Headers {
+        &self.roster.headers
+    }
+
+    /// One record: its cells under the headers, or why it cannot be read.
+    pub(super) fn record(&mut self, line: u64, cells: Result<&[Cell], String>) -> Result<(), CollectError> {
+        if cells.as_ref().is_ok_and(|cells| cells.iter().all(Cell::is_blank)) {
+            self.roster.blank += 1;
+            return Ok(());
+        }
+        self.roster.records += 1;
+        if self.roster.records > MOST_RECORDS {
+            return Err(CollectError::Incomplete {
+                operation: super::READ.to_owned(),
+                message: format!("it has more than {MOST_RECORDS} records"),
+                code: ReasonCode::PageCap,
+            });
+        }
+        match cells.and_then(|cells| self.spell(line, cells)) {
+            Ok(spell) => self.roster.spells.push(spell),
+            Err(why) => self.roster.rejected.push(Rejected { line, why }),
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Roster {
+        self.roster
+    }
+
+    fn spell(&self, line: u64, cells: &[Cell]) -> Result<Spell, String> {
+        let width = self.width();
+        if cells.len() != width {
+            return Err(format!("has {} fields, the headers have {width}", cells.len()));
+        }
+        let cell =
+            |column: &str| self.roster.headers.place(column).and_then(|place| cells.get(place)).unwrap_or(&Cell::Blank);
+        let text = |column: &str| -> Result<Option<String>, String> {
+            let Some(text) = cell(column).as_text().map_err(|why| format!("`{column}` {why}"))? else {
+                return Ok(None);
+            };
+            if text.contains(['\n', '\r']) {
+                return Err(format!("`{column}` runs over several lines; a quotation mark may not be closed"));
             }
+            Ok(Some(text.into_owned()))
+        };
+        let dates = self.format.dates;
+
+        let employee_id = text("employee_id")?.ok_or_else(|| "has no employee id".to_owned())?;
+        let start_date = dates.date("start_date", cell("start_date"))?;
+        let end_date = dates.date("end_date", cell("end_date"))?;
+        if let (Some(start), Some(end)) = (start_date, end_date)
+            && end < start
+        {
+            return Err(format!("ends on {end}, before it starts on {start}"));
         }
-    }
-    Ok(roster)
-}
-
-/// Where lines end, to name the line of a record: the reader's own count is one short after `\r\n`.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn of(content: &[u8]) -> Self {
-        Self(content.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect())
-    }
-
-    fn number(&self, content: &[u8], position: &csv::Position) -> u64 {
-        let from = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(content.len());
-        let blank = content[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        self.0.partition_point(|end| *end < from + blank) as u64 + 1
-    }
-}
-
-/// Where each mapped column is.
-fn places(headers: &[String], format: &Format<'_>) -> Result<BTreeMap<&'static str, usize>, CollectError> {
-    let found = || headers.iter().map(|header| format!("`{header}`")).collect::<Vec<_>>().join(", ");
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = headers.iter().find(|header| !header.is_empty() && !seen.insert(header.as_str())) {
-        return Err(misconfigured(
-            format!("the roster has the header `{twice}` twice"),
-            format!("give each column a header of its own; found: {}", found()),
-        ));
-    }
-    let mut places = BTreeMap::new();
-    for (column, header) in format.columns {
-        let Some(known) = COLUMNS.iter().find(|known| *known == column) else {
-            return Err(misconfigured(
-                format!("`columns` maps `{column}`, which is no column of a roster"),
-                format!("the columns are: {}", COLUMNS.join(", ")),
-            ));
-        };
-        let Some(place) = headers.iter().position(|found| found == header.trim()) else {
-            let guess = nearest(header, headers)
-                .map_or_else(String::new, |guess| format!("did you mean `{column} = \"{guess}\"`? "));
-            let delimiter =
-                if headers.len() == 1 { "; only one column was found, so `delimiter` may be wrong" } else { "" };
-            return Err(misconfigured(
-                format!("the roster has no header `{header}`, which `columns.{column}` names"),
-                format!("{guess}headers found: {}{delimiter}", found()),
-            ));
-        };
-        places.insert(*known, place);
-    }
-    if !places.contains_key("employee_id") {
-        return Err(misconfigured(
-            "`columns` does not map `employee_id`".to_owned(),
-            format!("name the header that identifies a person; headers found: {}", found()),
-        ));
-    }
-    Ok(places)
-}
-
-/// The header that differs from `wanted` only in case, blanks and punctuation, or contains it.
-fn nearest<'a>(wanted: &str, headers: &'a [String]) -> Option<&'a String> {
-    let plain =
-        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    let wanted = plain(wanted);
-    headers.iter().find(|header| plain(header) == wanted).or_else(|| {
-        headers.iter().find(|header| {
-            let header = plain(header);
-            !header.is_empty() && !wanted.is_empty() && (header.contains(&wanted) || wanted.contains(&header))
+        Ok(Spell {
+            employee_id,
+            start_date,
+            end_date,
+            end_recorded_at: dates.instant("end_recorded_at", cell("end_recorded_at"))?,
+            name: text("name")?,
+            work_email: text("work_email")?,
+            manager: text("manager")?,
+            department: text("department")?,
+            employment_type: text("employment_type")?.map(|value| employment_type(&value)),
+            status: text("status")?.map(|value| value.to_lowercase()),
+            line,
         })
-    })
-}
-
-fn spell(
-    record: &csv::StringRecord,
-    line: u64,
-    width: usize,
-    places: &BTreeMap<&'static str, usize>,
-    date_format: &str,
-) -> Result<Spell, String> {
-    if record.len() != width {
-        return Err(format!("has {} fields, the headers have {width}", record.len()));
-    }
-    let text = |column: &str| -> Result<Option<String>, String> {
-        let Some(value) = places.get(column).and_then(|place| record.get(*place)) else { return Ok(None) };
-        let value = value.trim();
-        if value.contains(['\n', '\r']) {
-            return Err(format!("`{column}` runs over several lines; a quotation mark may not be closed"));
-        }
-        Ok(Some(value).filter(|value| !value.is_empty()).map(str::to_owned))
-    };
-    let date = |column: &str| text(column)?.map(|value| read_date(column, &value, date_format)).transpose();
-
-    let employee_id = text("employee_id")?.ok_or_else(|| "has no employee id".to_owned())?;
-    let start_date = date("start_date")?;
-    let end_date = date("end_date")?;
-    if let (Some(start), Some(end)) = (start_date, end_date)
-        && end < start
-    {
-        return Err(format!("ends on {end}, before it starts on {start}"));
-    }
-    let end_recorded_at = text("end_recorded_at")?.map(|value| read_instant(&value, date_format)).transpose()?;
-    Ok(Spell {
-        employee_id,
-        start_date,
-        end_date,
-        end_recorded_at,
-        name: text("name")?,
-        work_email: text("work_email")?,
-        manager: text("manager")?,
-        department: text("department")?,
-        employment_type: text("employment_type")?.map(|value| employment_type(&value)),
-        status: text("status")?.map(|value| value.to_lowercase()),
-        line,
-    })
-}
-
-fn read_date(column: &str, value: &str, format: &str) -> Result<Date, String> {
-    let date = Date::strptime(format, value)
-        .map_err(|_| format!("`{column}` is `{value}`, which is no date in the format `{format}`"))?;
-    // `%Y` also reads two digits
-    if (1900..=2999).contains(&date.year()) {
-        Ok(date)
-    } else {
-        Err(format!("`{column}` is `{value}`, whose year {} is implausible", date.year()))
-    }
-}
-
-/// An instant, or a date: then the end of that day in UTC, the reading that accuses nobody early.
-fn read_instant(value: &str, date_format: &str) -> Result<Timestamp, String> {
-    if let Ok(instant) = value.parse::<Timestamp>() {
-        return Ok(instant);
-    }
-    let date = read_date("end_recorded_at", value, date_format)
-        .map_err(|problem| format!("{problem}, nor an instant with its offset (RFC 3339)"))?;
-    date.at(23, 59, 59, 0)
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .map(|zoned| zoned.timestamp())
-        .map_err(|error| format!("`end_recorded_at` is `{value}`: {error}"))
-}
-
-/// The usual words for the two types that checks know; others stay as they are, lower-case.
-fn employment_type(value: &str) -> String {
-    let lower = value.to_lowercase();
-    let plain: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
-    match plain.as_str() {
-        "employee" | "employed" | "permanent" | "fulltime" | "parttime" | "fte" | "regular" | "staff" => {
-            "employee".to_owned()
-        }
-        "contractor" | "contract" | "freelance" | "freelancer" | "consultant" | "contingent" | "external"
-        | "agency" => "contractor".to_owned(),
-        _ => lower,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Format, Roster, employment_type, read};
-    use model::CollectError;
-    use std::collections::BTreeMap;
-
-    fn columns(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(column, header)| ((*column).to_owned(), (*header).to_owned())).collect()
-    }
-
-    fn read_with(content: &[u8], delimiter: u8, date_format: &str) -> Result<Roster, CollectError> {
-        let columns = columns(&[("employee_id", "ID"), ("name", "Name"), ("start_date", "Start"), ("end_date", "End")]);
-        read(content, &Format { delimiter, dates: date_format, columns: &columns })
-    }
-
-    #[test]
-    fn records_are_rows_kept_plus_rows_rejected() {
-        let content =
-            b"\xef\xbb\xbfID,Name,Start,End\r\n1,Ada,2020-01-01,\r\n2,Grace\r\n3,Linus,01/02/2020,\r\n,Nobody,,\r\n\
-            4,Ken,2020-01-01,2019-01-01\r\n5,\"Den\nnis\",2020-01-01,\r\n6,Radia,20-01-01,";
-        let roster = read_with(content, b',', "%Y-%m-%d").unwrap();
-        assert_eq!(roster.records, 7);
-        assert_eq!(roster.spells.iter().map(|spell| spell.employee_id.as_str()).collect::<Vec<_>>(), ["1"]);
-        let lines: Vec<u64> = roster.rejected.iter().map(|rejected| rejected.line).collect();
-        assert_eq!(lines, [3, 4, 5, 6, 7, 9]);
-        assert!(roster.rejected[1].why.contains("`%Y-%m-%d`"), "{:?}", roster.rejected[1]);
-    }
-
-    #[test]
-    fn a_quotation_mark_left_open_is_noticed() {
-        let roster =
-            read_with(b"ID,Name,Start,End\n1,\"Ada,2020-01-01,\n2,Grace,2020-01-01,\n", b',', "%Y-%m-%d").unwrap();
-        assert!(roster.unbalanced_quotes);
-        assert!(roster.spells.is_empty());
-    }
-
-    #[test]
-    fn a_missing_header_is_named_with_what_was_found() {
-        let error = read_with(b"id;Name;Start;End\n", b';', "%Y-%m-%d").unwrap_err();
-        assert!(error.help().unwrap().contains("did you mean `employee_id = \"id\"`"), "{:?}", error.help());
-        let error = read_with(b"ID;Name;Start;End\n", b',', "%Y-%m-%d").unwrap_err();
-        assert!(error.help().unwrap().contains("`delimiter` may be wrong"), "{:?}", error.help());
-        let error = read_with(b"ID,Name,Start,Name,End\n", b',', "%Y-%m-%d").unwrap_err();
-        assert!(error.to_string().contains("`Name` twice"));
-        for content in [&b""[..], b"\xff\xfeI\0D\0", b"ID,N\xe9\n"] {
-            assert_eq!(read_with(content, b',', "%Y-%m-%d").unwrap_err().kind(), "misconfigured");
-        }
-    }
-
-    #[test]
-    fn dates_are_read_in_the_declared_format_only() {
-        let roster =
-            read_with(b"ID;Name;Start;End\n1;Ada;31/01/2020;\n2;Grace;01/31/2020;\n", b';', "%d/%m/%Y").unwrap();
-        assert_eq!(roster.spells[0].start_date.unwrap().to_string(), "2020-01-31");
-        assert_eq!(roster.rejected.len(), 1);
-    }
-
-    #[test]
-    fn the_usual_words_for_employment_types_are_understood() {
-        assert_eq!(employment_type("Full-Time"), "employee");
-        assert_eq!(employment_type("Freelancer"), "contractor");
-        assert_eq!(employment_type("Board Member"), "board member");
     }
 }

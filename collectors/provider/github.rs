@@ -3,7 +3,7 @@
 //! Only the raw JSON is used: octocrab's models refuse answers that leave out or null a field, and what a source leaves
 //! out is evidence, not an error. A status other than 200 is never an empty listing.
 
-use crate::provider::github_link::Links;
+use crate::provider::web_link::Links;
 use bytes::Bytes;
 use egress::{Context, Pages, next_page_within};
 use http_body_util::BodyExt as _;

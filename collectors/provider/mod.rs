@@ -3,5 +3,9 @@
 pub(crate) mod aws;
 pub(crate) mod files;
 pub(crate) mod github;
-mod github_link;
+pub(crate) mod json;
+pub(crate) mod people;
+pub(crate) mod rest;
 pub(crate) mod rows;
+pub(crate) mod tool;
+pub(crate) mod web_link;

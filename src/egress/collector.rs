@@ -1,7 +1,7 @@
 //! What a collector is, and what it is given. Judges nothing.
 
 use crate::{Egress, Policy};
-use model::{CollectError, CollectorSpec, Observation, Timestamp};
+use model::{CollectError, CollectorSpec, Exchange, Observation, Timestamp};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,11 @@ pub trait Collector: Send + Sync {
 
     /// Reads the source through `ctx.egress` only.
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError>;
+
+    /// For `doctor` only: lines that let a person compare what was read with the source. Most collectors have none.
+    fn preview(&self, _settings: &serde_json::Value, _exchanges: &[Exchange]) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a collector is given for one run.

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Changed,
     /// The body ended before its end.
     Cut,
+    /// A program that a signal ended.
+    Killed,
     /// No answer, or no whole one, in time.
     Timeout,
     /// A certificate that proves nothing.
@@ -48,6 +50,7 @@ const WORDS: &[(Kind, &str)] = &[
     (Kind::Unframed, "unframed"),
     (Kind::Changed, "changed"),
     (Kind::Cut, "cut"),
+    (Kind::Killed, "killed"),
     (Kind::Timeout, "timeout"),
     (Kind::Untrusted, "untrusted"),
     (Kind::Unreachable, "unreachable"),
@@ -89,7 +92,7 @@ impl Failure {
             Kind::Refused => CollectError::Misconfigured {
                 message: format!("{operation} did not leave: {}", self.detail),
                 help:
-                    "look at the source's settings: a collector talks only to the hosts, files and operations they name"
+                    "look at the source's settings: a collector uses only the hosts, files, programs and operations they name"
                         .to_owned(),
             },
             Kind::Untrusted => CollectError::Misconfigured {
@@ -105,7 +108,7 @@ impl Failure {
                 CollectError::Malformed { operation, message: self.to_string() }
             }
             Kind::RunTooLarge => CollectError::Incomplete { operation, message: self.detail, code: ReasonCode::Failed },
-            Kind::Deadline | Kind::Changed | Kind::Abandoned => {
+            Kind::Deadline | Kind::Changed | Kind::Abandoned | Kind::Killed => {
                 CollectError::Transient { operation, message: self.to_string() }
             }
             Kind::Cut | Kind::Timeout | Kind::Unreachable | Kind::Transport => {

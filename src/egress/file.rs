@@ -67,7 +67,7 @@ pub(crate) async fn read(policy: &Policy, path: &Path, reading: Reading) -> Outc
                     headers.insert(REDACTED_HEADER.to_owned(), replaced.join("; "));
                 }
             }
-            Outcome { status: Some(200), headers, body, failure: None }
+            Outcome { status: Some(200), headers, body, ..Outcome::default() }
         }
         Err(Trouble::Io(error)) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => status(404),

@@ -1,7 +1,7 @@
 //! The one door through which collectors reach a source, and the recorder behind it.
 //!
-//! Every request a collector makes, also from inside the AWS SDK and octocrab, goes through [`Egress::send`] or
-//! [`Egress::read_file`]. Live, the bytes are recorded as received before anything parses them. In replay the same
+//! Every request a collector makes, also from inside the AWS SDK and octocrab, goes through [`Egress::send`],
+//! [`Egress::read_file`] or [`Egress::run`]. Live, the bytes are recorded as received before anything parses them. In replay the same
 //! recording is served back and nothing leaves the process, so that running a collector again gives the same tables.
 //! What is not recorded does not exist: a collector is handed only the status, the kept headers and the body that
 //! the recording holds.
@@ -22,6 +22,7 @@ mod live;
 mod outbound;
 mod pages;
 mod policy;
+mod program;
 mod progress;
 mod record;
 mod redact;
@@ -38,6 +39,7 @@ pub use file::RedactFile;
 pub use outbound::{PostError, Reply};
 pub use pages::{Pages, next_page_within};
 pub use policy::{EgressError, Policy};
+pub use program::{Program, RUN_VARIABLE, Ran};
 pub use progress::{NoProgress, Progress};
 pub use record::KEPT_HEADERS;
 pub use witness::add_checkpoint;
@@ -98,6 +100,22 @@ impl Egress {
         }
     }
 
+    /// Like [`Egress::send`] to a token endpoint (RFC 6749, section 4.4; RFC 7523): the answer, and the `access_token` in
+    /// it, which is taken out of the answer before anything is recorded. Only credentials of requests may be made of it;
+    /// in replay it is a placeholder. None where the answer grants none.
+    pub async fn grant(
+        &self,
+        operation: &str,
+        request: http::Request<Bytes>,
+    ) -> Result<(Answer, Option<SecretString>), CollectError> {
+        let (answer, token) = match &*self.mode {
+            Mode::Live(live) => live.grant(operation, request).await?,
+            Mode::Replay(replay) => (replay.send(operation, &request)?, Some(SecretString::from("replayed"))),
+        };
+        let granted = answer.status == 200 && redact::has_granted(&answer.body);
+        Ok((answer, token.filter(|_| granted)))
+    }
+
     /// Reads the file at the absolute `path`, recorded as method `READ` of a `file:` URL. A file that is absent or may
     /// not be read is an error; where that is evidence, use [`Egress::read_path`].
     pub async fn read_file(&self, operation: &str, path: &Path) -> Result<Bytes, CollectError> {
@@ -131,6 +149,18 @@ impl Egress {
         }
     }
 
+    /// Runs a local program to its end, recorded as method `EXEC` of an `exec:` URL. No shell, only the environment that
+    /// is given, nothing on standard input; a program that does not end within the policy's `request_timeout` is ended
+    /// with all it started, and so is one that writes more than `max_body_bytes`: both are errors.
+    ///
+    /// Any exit code is an answer: see [`Ran::success`].
+    pub async fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
+        match &*self.mode {
+            Mode::Live(live) => live.run(operation, program).await,
+            Mode::Replay(replay) => replay.run(operation, program),
+        }
+    }
+
     /// Keeps the literal text of `secret` out of everything recorded, should the source echo it.
     pub fn protect(&self, secret: &SecretString) {
         if let Mode::Live(live) = &*self.mode {
@@ -160,6 +190,9 @@ impl Egress {
             };
             if redact::is_marked(&exchange.body) {
                 note("the run's own credential, echoed by the source");
+            }
+            if redact::has_secret_field(&exchange.body) {
+                note("a secret the source told: a granted token or an application's secret");
             }
             if let Some(fields) = exchange.record.headers.get(file::REDACTED_HEADER) {
                 fields.split("; ").for_each(note);

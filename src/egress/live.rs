@@ -6,6 +6,7 @@ use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::failure::{Failure, Kind};
 use crate::file::Reading;
 use crate::policy::{EgressError, Policy};
+use crate::program::{self, Bounds, Program, Ran};
 use crate::progress::Progress;
 use crate::record::{Key, Outcome, Recording, kept_headers};
 use crate::throttle::{asked_wait, wait_before};
@@ -81,6 +82,15 @@ impl Live {
     }
 
     pub(crate) async fn send(&self, operation: &str, request: http::Request<Bytes>) -> Result<Answer, CollectError> {
+        Ok(self.grant(operation, request).await?.0)
+    }
+
+    /// The answer, and the token it grants if it does.
+    pub(crate) async fn grant(
+        &self,
+        operation: &str,
+        request: http::Request<Bytes>,
+    ) -> Result<(Answer, Option<SecretString>), CollectError> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|error| CollectError::Malformed {
             operation: operation.to_owned(),
@@ -92,21 +102,23 @@ impl Live {
         // the turn is kept while waiting: when a source asks one call to slow down, the others queue behind it
         let _turn = self.queue.acquire().await;
         if let Err(failure) = self.policy.allows(operation, &sending.url) {
-            return conclude(&self.recording.begin(key, 1).fill(failure.into()), 1);
+            return conclude(&self.recording.begin(key, 1).fill(failure.into()), 1).map(|answer| (answer, None));
         }
         let mut attempt = 1;
         loop {
             let place = self.recording.begin(key.clone(), attempt);
-            let exchange = place.fill(self.attempt(&sending).await);
+            let mut outcome = self.attempt(&sending).await;
+            let token = outcome.token.take();
+            let exchange = place.fill(outcome);
             self.progress.exchange(operation, exchange.record.bytes);
             if attempt >= self.policy.attempts || !is_passing(&exchange) {
-                return conclude(&exchange, attempt as usize);
+                return conclude(&exchange, attempt as usize).map(|answer| (answer, token));
             }
             attempt += 1;
             let asked = asked_wait(&exchange.record.headers, Timestamp::now());
             let wait = wait_before(attempt, asked, self.policy.first_wait, self.policy.max_wait);
             if Instant::now() + wait >= self.ends_at {
-                return conclude(&exchange, attempt as usize - 1);
+                return conclude(&exchange, attempt as usize - 1).map(|answer| (answer, token));
             }
             self.progress.waiting(operation, wait.as_secs());
             tokio::time::sleep(wait).await;
@@ -129,6 +141,33 @@ impl Live {
         let exchange = place.fill(outcome);
         self.progress.exchange(operation, exchange.record.bytes);
         conclude_path(&exchange)
+    }
+
+    pub(crate) async fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
+        let key = program.key(operation)?;
+        program.secrets.values().for_each(|secret| self.protect(secret));
+        let _turn = self.queue.acquire().await;
+        let place = self.recording.begin(key, 1);
+        let outcome = match self.policy.allows_program(operation, &program.path) {
+            Err(failure) => failure.into(),
+            Ok(()) => self.execute(program).await,
+        };
+        let exchange = place.fill(outcome);
+        self.progress.exchange(operation, exchange.record.bytes);
+        program::conclude(&exchange)
+    }
+
+    async fn execute(&self, program: &Program) -> Outcome {
+        let left = self.ends_at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Failure::new(Kind::Deadline, "the run's time was up before the program began").into();
+        }
+        let limit = Instant::now() + left.min(self.policy.request_timeout);
+        let (late, admit) = (|detail: &str| self.late(detail), |so_far, more| self.admit(so_far, more));
+        let mut outcome = program::run(program, Bounds { limit, late: &late, admit: &admit }).await;
+        let body = std::mem::take(&mut outcome.body);
+        self.clean(&mut outcome, body);
+        outcome
     }
 
     /// One attempt: its outcome, whatever it is.
@@ -187,13 +226,7 @@ impl Live {
                     ));
                 }
             };
-            let run = self.received.fetch_add(chunk.len() as u64, Ordering::Relaxed) + chunk.len() as u64;
-            if (body.len() + chunk.len()) as u64 > self.policy.max_body_bytes {
-                return Err(self.too_large(None));
-            }
-            if run > self.policy.max_total_bytes {
-                return Err(self.run_too_large());
-            }
+            self.admit(body.len(), chunk.len())?;
             body.extend_from_slice(&chunk);
         }
         if declared.is_some_and(|declared| declared != body.len() as u64 && sending.method != http::Method::HEAD) {
@@ -221,6 +254,18 @@ impl Live {
         Ok(())
     }
 
+    /// Counts `more` bytes of a body that has `so_far`, and says whether they may be taken.
+    fn admit(&self, so_far: usize, more: usize) -> Result<(), Failure> {
+        let run = self.received.fetch_add(more as u64, Ordering::Relaxed) + more as u64;
+        if (so_far + more) as u64 > self.policy.max_body_bytes {
+            return Err(self.too_large(None));
+        }
+        if run > self.policy.max_total_bytes {
+            return Err(self.run_too_large());
+        }
+        Ok(())
+    }
+
     fn late(&self, detail: &str) -> Failure {
         if Instant::now() >= self.ends_at {
             return Failure::new(Kind::Deadline, "the run's time was up before the answer came");
@@ -241,15 +286,21 @@ impl Live {
 
     /// Counts a file towards the run's total.
     fn within_run(&self, outcome: Outcome) -> Outcome {
-        let bytes = outcome.body.len() as u64;
-        if self.received.fetch_add(bytes, Ordering::Relaxed) + bytes > self.policy.max_total_bytes {
-            return self.run_too_large().into();
+        match self.admit(0, outcome.body.len()) {
+            Ok(()) => outcome,
+            Err(failure) => failure.into(),
         }
-        outcome
     }
 
-    /// Takes protected secrets out of what is about to be recorded.
+    /// Takes secrets out of what is about to be recorded: those the source tells, and protected ones.
     fn clean(&self, outcome: &mut Outcome, body: Bytes) {
+        let (body, told) = redact::secret_fields(body);
+        for (name, secret) in told {
+            self.protect(&secret);
+            if name == "access_token" {
+                outcome.token = Some(secret);
+            }
+        }
         let protected = self.protected.lock().unwrap_or_else(PoisonError::into_inner);
         outcome.body = redact::echoes(body, &protected);
         for value in outcome.headers.values_mut() {

@@ -18,6 +18,8 @@ pub struct Policy {
     pub files: Vec<PathBuf>,
     /// Ends of paths that may be read anywhere, through a redaction only: `.ssh/authorized_keys`.
     pub redacted_endings: Vec<PathBuf>,
+    /// Programs that may be run, by absolute path.
+    pub programs: Vec<PathBuf>,
     /// Cap on one body.
     pub max_body_bytes: u64,
     /// Cap on all bodies of the run together.
@@ -26,7 +28,7 @@ pub struct Policy {
     pub max_pages: u32,
     /// Time the whole run may take, waiting included.
     pub deadline: Duration,
-    /// Time one attempt may take.
+    /// Time one attempt, or one program, may take.
     pub request_timeout: Duration,
     /// Attempts at one request.
     pub attempts: u32,
@@ -46,6 +48,7 @@ impl Default for Policy {
             operations: Vec::new(),
             files: Vec::new(),
             redacted_endings: Vec::new(),
+            programs: Vec::new(),
             max_body_bytes: 64 * 1024 * 1024,
             max_total_bytes: 1024 * 1024 * 1024,
             max_pages: 10_000,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use model::time::to_millis;
 use model::{Digest, Exchange, ExchangeRecord};
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
@@ -21,6 +22,7 @@ pub const KEPT_HEADERS: &[&str] = &[
     "last-modified",
     "link",
     "location",
+    "request-id",
     "retry-after",
     "x-accepted-github-permissions",
     "x-accepted-oauth-scopes",
@@ -34,6 +36,8 @@ pub const KEPT_HEADERS: &[&str] = &[
     "x-github-request-id",
     "x-github-sso",
     "x-oauth-scopes",
+    "x-okta-request-id",
+    "x-rate-limit-*",
     "x-ratelimit-*",
 ];
 
@@ -104,6 +108,11 @@ impl Key {
         Self { operation: operation.to_owned(), method: method.to_owned(), url: url.to_string(), request_body: None }
     }
 
+    pub(crate) fn of_program(operation: &str, url: String, sent: &[u8]) -> Self {
+        let (operation, method) = (operation.to_owned(), "EXEC".to_owned());
+        Self { operation, method, url, request_body: redact::request_body(sent) }
+    }
+
     pub(crate) fn of_record(record: &ExchangeRecord) -> Self {
         Self {
             operation: record.operation.clone(),
@@ -121,6 +130,8 @@ pub(crate) struct Outcome {
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Bytes,
     pub(crate) failure: Option<Failure>,
+    /// The token that was granted; it is in none of the above, and not recorded.
+    pub(crate) token: Option<SecretString>,
 }
 
 impl From<Failure> for Outcome {

@@ -1,6 +1,7 @@
-//! What is taken out of a request before it is recorded, and a credential the source echoes out of its answer.
+//! What is taken out of a request before it is recorded, and out of an answer: a credential the source echoes, and
+//! secrets it tells.
 //!
-//! Request headers are never recorded at all; this is about URLs, request bodies and echoes.
+//! Request headers are never recorded at all; this is about URLs, request bodies, echoes and secret fields.
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +12,12 @@ const REDACTED: &str = "REDACTED";
 
 /// Stands in a recorded body or header where a protected secret was. Plain ASCII: valid inside JSON, XML and CSV.
 const MARKER: &str = "[credential removed by evidenced]";
+
+/// Stands in a recorded JSON body where the source told a secret of its own. Plain ASCII: valid inside JSON.
+pub(crate) const SECRET_MARKER: &str = "[secret removed by evidenced]";
+
+/// Fields of a JSON answer that hold a secret whatever the source: a granted token, an application's secret.
+const SECRET_FIELDS: &[&str] = &["access_token", "client_secret", "id_token", "refresh_token"];
 
 /// A shorter secret would be found by chance.
 const SHORTEST_SECRET: usize = 8;
@@ -147,6 +154,71 @@ pub(crate) fn addresses(value: &str) -> String {
     clean
 }
 
+/// A JSON body without the texts of its secret fields, and these by field, in order. The rest keeps its own spelling.
+pub(crate) fn secret_fields(body: Bytes) -> (Bytes, Vec<(&'static str, SecretString)>) {
+    let mut found = Vec::new();
+    if !body.trim_ascii_start().starts_with(b"{") && !body.trim_ascii_start().starts_with(b"[") {
+        return (body, found);
+    }
+    let mut clean: Option<Vec<u8>> = None;
+    let (mut at, mut kept) = (0, 0);
+    while let Some(quote) = body[at..].iter().position(|byte| *byte == b'"') {
+        let start = at + quote + 1;
+        at = start;
+        let Some((name, text)) = SECRET_FIELDS.iter().find_map(|name| Some((*name, text_of(&body, start, name)?)))
+        else {
+            continue;
+        };
+        let literal = [b"\"", &body[text.clone()], b"\""].concat();
+        // what cannot be read as a text goes all the same
+        let secret = serde_json::from_slice::<String>(&literal)
+            .unwrap_or_else(|_| String::from_utf8_lossy(&body[text.clone()]).into_owned());
+        let into = clean.get_or_insert_default();
+        into.extend_from_slice(&body[kept..text.start]);
+        into.extend_from_slice(SECRET_MARKER.as_bytes());
+        found.push((name, SecretString::from(secret)));
+        (at, kept) = (text.end, text.end);
+    }
+    let body = match clean {
+        None => body,
+        Some(mut clean) => {
+            clean.extend_from_slice(&body[kept..]);
+            Bytes::from(clean)
+        }
+    };
+    (body, found)
+}
+
+/// Where the text of the field `name` stands, if its name starts at `start`, behind the quote.
+fn text_of(body: &[u8], start: usize, name: &str) -> Option<std::ops::Range<usize>> {
+    let blank = |at: usize| at + body[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let after = body.get(start..)?.strip_prefix(name.as_bytes())?.strip_prefix(b"\"")?;
+    let colon = blank(body.len() - after.len());
+    if body.get(colon) != Some(&b':') {
+        return None;
+    }
+    let quote = blank(colon + 1);
+    if body.get(quote) != Some(&b'"') {
+        return None;
+    }
+    let mut end = quote + 1;
+    while let Some(byte) = body.get(end) {
+        match byte {
+            b'"' => break,
+            b'\\' => end += 2,
+            _ => end += 1,
+        }
+    }
+    let end = end.min(body.len());
+    (end > quote + 1).then_some(quote + 1..end)
+}
+
+/// Whether the recorded answer of a token endpoint granted a token.
+pub(crate) fn has_granted(body: &[u8]) -> bool {
+    let granted = serde_json::from_slice::<Value>(body).ok();
+    granted.and_then(|body| Some(body.get("access_token")? == SECRET_MARKER)).unwrap_or(false)
+}
+
 /// Replaces the protected `secrets` wherever they stand in `bytes`.
 pub(crate) fn echoes(bytes: Bytes, secrets: &[SecretString]) -> Bytes {
     let mut bytes = bytes;
@@ -180,8 +252,14 @@ pub(crate) fn echoes_text(text: String, secrets: &[SecretString]) -> String {
         .fold(text, |text, secret| if text.contains(secret) { text.replace(secret, MARKER) } else { text })
 }
 
+/// Whether a protected secret was replaced.
 pub(crate) fn is_marked(body: &[u8]) -> bool {
     find(body, MARKER.as_bytes()).is_some()
+}
+
+/// Whether a secret field was replaced.
+pub(crate) fn has_secret_field(body: &[u8]) -> bool {
+    find(body, SECRET_MARKER.as_bytes()).is_some()
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -3,6 +3,7 @@
 use crate::Answer;
 use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::file::Reading;
+use crate::program::{self, Program, Ran};
 use crate::record::Key;
 use bytes::Bytes;
 use model::{CollectError, Exchange};
@@ -54,6 +55,11 @@ impl Replay {
         let url = Url::from_file_path(path).map_err(|()| crate::file::relative(path))?;
         let call = self.take(&Key::of_path(operation, reading.method(), &url))?;
         call.last().map_or_else(|| Err(not_recorded(operation)), conclude_path)
+    }
+
+    pub(crate) fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
+        let call = self.take(&program.key(operation)?)?;
+        call.last().map_or_else(|| Err(not_recorded(operation)), program::conclude)
     }
 
     fn take(&self, key: &Key) -> Result<Call, CollectError> {

@@ -4,6 +4,8 @@ mod adapters;
 mod authority;
 mod bounds;
 mod files;
+mod grant;
+mod programs;
 mod recording;
 mod replay;
 mod retry;

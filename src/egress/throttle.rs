@@ -31,7 +31,10 @@ const AWS_THROTTLING: &[&str] = &[
     "PriorRequestNotComplete",
 ];
 
-/// Only the head of a body is searched for a code or GitHub's words.
+/// What GitHub's and Google's 403 say when they mean 429.
+const SLOW_DOWN: &[&str] = &["secondary rate limit", "\"rateLimitExceeded\"", "\"userRateLimitExceeded\""];
+
+/// Only the head of a body is searched for a code or for words.
 const HEAD_BYTES: usize = 8 * 1024;
 
 /// Judges by status, kept headers and body alone, so that a replay judges the same.
@@ -43,7 +46,7 @@ pub(crate) fn judge(status: u16, headers: &BTreeMap<String, String>, body: &[u8]
         500 | 502 | 503 | 504 => Judgement::Trouble,
         403 if headers.contains_key("retry-after")
             || headers.get("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0")
-            || head.contains("secondary rate limit") =>
+            || SLOW_DOWN.iter().any(|words| head.contains(words)) =>
         {
             Judgement::Throttled
         }
@@ -67,7 +70,7 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     Some(rest[..rest.find(close)?].trim())
 }
 
-/// How long the source asks to wait: `retry-after` in seconds or as a date, else GitHub's rate-limit reset.
+/// How long the source asks to wait: `retry-after` in seconds or as a date, else the reset of a rate limit that is used up.
 /// Negative and unreadable values are no request at all.
 pub(crate) fn asked_wait(headers: &BTreeMap<String, String>, now: Timestamp) -> Option<Duration> {
     // the source's own clock where it gives one: ours may be wrong
@@ -80,11 +83,12 @@ pub(crate) fn asked_wait(headers: &BTreeMap<String, String>, now: Timestamp) -> 
         }
         return http_date(value).and_then(until);
     }
-    if headers.get("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0") {
-        let reset: i64 = headers.get("x-ratelimit-reset")?.trim().parse().ok()?;
-        return Timestamp::from_second(reset).ok().and_then(until);
-    }
-    None
+    // GitHub's spelling and Okta's
+    ["x-ratelimit", "x-rate-limit"].into_iter().find_map(|name| {
+        headers.get(&format!("{name}-remaining")).filter(|left| left.trim() == "0")?;
+        let reset: i64 = headers.get(&format!("{name}-reset"))?.trim().parse().ok()?;
+        Timestamp::from_second(reset).ok().and_then(until)
+    })
 }
 
 /// The wait before attempt `next` (from 2): what was asked, else doubling from `first`; never above `cap`.

@@ -23,16 +23,16 @@ pub struct ExchangeRecord {
     pub seq: u32,
     /// The operation as `collector.toml` names it: `iam:ListUsers`, `GET /orgs/{org}/members`, `read`.
     pub operation: String,
-    /// HTTP method; `READ` for a local file.
+    /// HTTP method; `READ` for a local file, `LIST` for a folder's names, `EXEC` for a program.
     pub method: String,
-    /// URL with the query, credentials removed.
+    /// URL with the query, credentials removed; `file:` for a path, `exec:` for a program.
     pub url: String,
-    /// The body sent, where it is text without secrets (AWS query protocol, GraphQL).
+    /// The body sent, where it is text without secrets (AWS query protocol, GraphQL); a program's arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_body: Option<String>,
     /// Which attempt at this request this was, from 1.
     pub attempt: u32,
-    /// HTTP status; none when no answer began.
+    /// HTTP status, or a program's exit code; none when no answer began.
     pub status: Option<u16>,
     /// Kept response headers, lower-case: `date`, `etag`, `link`, `content-type`, request ids, rate limits.
     pub headers: BTreeMap<String, String>,

@@ -183,8 +183,8 @@ impl Fault {
             ),
             Self::Redirect => Response::new(302, "text/html", "moved").with("location", "https://elsewhere.invalid/"),
             Self::Gzip => clean.with("content-encoding", "gzip"),
-            Self::PageLoop => listed(&|listing| listing.next = Some(own_page(request, None))),
-            Self::PageForEver => listed(&|listing| listing.next = Some(own_page(request, Some(nth)))),
+            Self::PageLoop => listed(&|listing| listing.next = Some(own_page(request, listing, None))),
+            Self::PageForEver => listed(&|listing| listing.next = Some(own_page(request, listing, Some(nth)))),
             Self::PageRepeated => {
                 let before = before.expect("the fault fits a page with one before it");
                 let earlier = Listing::of(request, &before).expect("the page before is a listing too");
@@ -213,17 +213,21 @@ impl Fault {
 }
 
 /// What asks for the page that `request` asked for; with `fresh`, for a page nobody asked for yet.
-fn own_page(request: &Request, fresh: Option<usize>) -> String {
-    if request.parameter("Action").is_some() || !request.target.contains("per_page=") {
+fn own_page(request: &Request, listing: &Listing, fresh: Option<usize>) -> String {
+    if !listing.is_followed_by_address() {
         return fresh.map_or_else(|| "again".to_owned(), |nth| format!("fresh-{nth}"));
     }
-    // a page of GitHub is an address
     let host = request.headers.iter().find(|(name, _)| name == "host").map_or("", |(_, value)| value);
     let own = format!("http://{host}{}", request.target);
-    match (fresh, request.parameter("page")) {
-        (None, _) => own,
-        (Some(nth), None) => format!("{own}&page={}", nth + 1000),
-        (Some(nth), Some(page)) => own.replace(&format!("&page={page}"), &format!("&page={}", nth + 1000)),
+    let Some(nth) = fresh else { return own };
+    let mark = if own.contains('?') { '&' } else { '?' };
+    if !own.contains("per_page=") {
+        // Okta's cursor and Microsoft's; each reads its own
+        return format!("{own}{mark}after=fresh-{nth}&$skiptoken=fresh-{nth}");
+    }
+    match request.parameter("page") {
+        None => format!("{own}&page={}", nth + 1000),
+        Some(page) => own.replace(&format!("&page={page}"), &format!("&page={}", nth + 1000)),
     }
 }
 
@@ -237,6 +241,12 @@ fn differing(listing: &Listing) -> Option<(usize, String)> {
         ("\"type\":\"User\"", "\"type\":\"Bot\""),
         ("\"State\":\"COMPLETED\"", "\"State\":\"FAILED\""),
         ("\"State\":\"ABORTED\"", "\"State\":\"COMPLETED\""),
+        ("\"status\":\"ACTIVE\"", "\"status\":\"SUSPENDED\""),
+        ("\"active\":true", "\"active\":false"),
+        ("\"accountEnabled\":true", "\"accountEnabled\":false"),
+        ("\"suspended\":false", "\"suspended\":true"),
+        ("\"status\":\"Active\"", "\"status\":\"Inactive\""),
+        ("\"value\":\"active\"", "\"value\":\"inactive\""),
     ];
     listing.lists.iter().enumerate().find_map(|(at, list)| {
         let member = list.first()?;
@@ -245,10 +255,21 @@ fn differing(listing: &Listing) -> Option<(usize, String)> {
     })
 }
 
-/// The account summary with one user more.
+/// Counts that a source declares of its own members.
+const COUNTS: &[&str] = &["\"usersCount\"", "\"totalResults\"", "\"@odata.count\"", "\"total\"", "\"total_elements\""];
+
+/// The answer with one member more than there is: in IAM's account summary, or in a count beside a JSON list.
 fn disagreeing(text: &str) -> Option<String> {
-    let at = text.find("<key>Users</key>")?;
-    let (start, end) = element(&text[at..], "value")?;
-    let users: u64 = text[at + start..at + end].trim().parse().ok()?;
-    Some(format!("{}{}{}", &text[..at + start], users + 1, &text[at + end..]))
+    let (start, end) = match text.find("<key>Users</key>") {
+        Some(at) => element(&text[at..], "value").map(|(start, end)| (at + start, at + end))?,
+        None => COUNTS.iter().find_map(|name| {
+            let at = text.find(name)? + name.len();
+            let start = at + text[at..].find(|c: char| c.is_ascii_digit())?;
+            let between = text[at..start].trim();
+            let end = start + text[start..].find(|c: char| !c.is_ascii_digit())?;
+            (between == ":").then_some((start, end))
+        })?,
+    };
+    let count: u64 = text[start..end].trim().parse().ok()?;
+    Some(format!("{}{}{}", &text[..start], count + 1, &text[end..]))
 }

@@ -1,5 +1,7 @@
-//! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, AWS Backup's JSON
-//! and GitHub's JSON arrays. Everything around the lists is kept as it came.
+//! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, JSON arrays with a
+//! `link` header as GitHub and Okta give them, and JSON objects as AWS Backup, SCIM, Microsoft Graph, Google, BambooHR and
+//! Personio do.
+//! Everything around the lists is kept as it came.
 
 use super::{Request, Response};
 use serde_json::Value;
@@ -11,6 +13,8 @@ pub(crate) struct Listing {
     pub(crate) lists: Vec<Vec<String>>,
     /// What asks for the page after this one: a marker, a token, or a URL.
     pub(crate) next: Option<String>,
+    /// Whether there was a page after it when it was read.
+    had_next: bool,
     shape: Shape,
 }
 
@@ -18,10 +22,50 @@ pub(crate) struct Listing {
 enum Shape {
     /// The text and where in it each list's content stands.
     Xml { text: String, places: Vec<(usize, usize)> },
-    /// An object with one list, and the list's name.
-    Object { around: serde_json::Map<String, Value>, name: String },
+    /// An object with one list, the list's name, and how it says that there is more.
+    Object { around: serde_json::Map<String, Value>, name: String, more: More },
     /// A bare array; the next page stands in the `link` header.
     Array,
+}
+
+/// How an object says that there is a page after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum More {
+    /// A field with a token.
+    Token(&'static str),
+    /// A field with an address.
+    Address(&'static str),
+    /// A total that is larger than what was listed so far.
+    Total,
+    /// BambooHR's cursor, below `meta.page`.
+    Cursor,
+    /// Personio's total, below `metadata`, and the offset beside it.
+    Elements,
+}
+
+impl More {
+    fn of(around: &serde_json::Map<String, Value>, name: &str) -> Self {
+        let is_google = around.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("admin#"));
+        match name {
+            "Resources" => Self::Total,
+            "value" => Self::Address("@odata.nextLink"),
+            "data" if around.get("meta").is_some_and(|meta| meta.get("page").is_some()) => Self::Cursor,
+            "data" if around.contains_key("metadata") => Self::Elements,
+            _ if is_google => Self::Token("nextPageToken"),
+            _ => Self::Token("NextToken"),
+        }
+    }
+}
+
+/// The list of an object that has one beside other arrays.
+const LISTS: &[&str] = &["Resources", "value", "users", "groups", "members", "items"];
+
+fn number(around: &serde_json::Map<String, Value>, name: &str) -> Option<usize> {
+    usize::try_from(around.get(name)?.as_u64()?).ok()
+}
+
+fn total_elements(around: &serde_json::Map<String, Value>) -> Option<usize> {
+    usize::try_from(around.get("metadata")?.get("total_elements")?.as_u64()?).ok()
 }
 
 impl Listing {
@@ -38,14 +82,43 @@ impl Listing {
             Value::Array(members) => {
                 let next = response.header("link").and_then(|link| link_to(link, "next"));
                 let members = members.iter().map(Value::to_string).collect();
-                Some(Self { lists: vec![members], next, shape: Shape::Array })
+                Some(Self { lists: vec![members], had_next: next.is_some(), next, shape: Shape::Array })
             }
             Value::Object(mut around) => {
-                let mut arrays = around.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name.clone());
-                let (name, None) = (arrays.next()?, arrays.next()) else { return None };
-                let members = around[&name].as_array()?.iter().map(Value::to_string).collect();
-                let next = around.remove("NextToken").and_then(|token| token.as_str().map(str::to_owned));
-                Some(Self { lists: vec![members], next, shape: Shape::Object { around, name } })
+                let mut arrays = around.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name.as_str());
+                let known = LISTS.iter().find(|name| around.get(**name).is_some_and(Value::is_array));
+                let name = match (known, arrays.next(), arrays.next()) {
+                    (Some(name), ..) => (*name).to_owned(),
+                    (None, Some(name), None) => name.to_owned(),
+                    _ => return None,
+                };
+                let members: Vec<String> = around[&name].as_array()?.iter().map(Value::to_string).collect();
+                let more = More::of(&around, &name);
+                let next = match more {
+                    More::Token(field) | More::Address(field) => {
+                        around.remove(field).and_then(|token| token.as_str().map(str::to_owned))
+                    }
+                    More::Cursor => {
+                        let cursor = around["meta"]["page"]["nextCursor"].take();
+                        cursor.as_str().map(str::to_owned)
+                    }
+                    // one member is asked for to learn the total: that is no listing
+                    More::Elements if request.parameter("limit").as_deref() == Some("1") => return None,
+                    More::Elements => {
+                        let after = number(&around, "offset").unwrap_or(0) + members.len();
+                        (total_elements(&around)? > after).then(|| after.to_string())
+                    }
+                    More::Total => {
+                        let after = number(&around, "startIndex").unwrap_or(1) + members.len();
+                        (number(&around, "totalResults")? >= after).then(|| after.to_string())
+                    }
+                };
+                Some(Self {
+                    lists: vec![members],
+                    had_next: next.is_some(),
+                    next,
+                    shape: Shape::Object { around, name, more },
+                })
             }
             _ => None,
         }
@@ -57,7 +130,7 @@ impl Listing {
         let next = next.map(|(start, end)| text[start..end].to_owned());
         let places = list_places(&text);
         let lists = places.iter().map(|(start, end)| members_of(&text[*start..*end])).collect();
-        Some(Self { lists, next, shape: Shape::Xml { text, places } })
+        Some(Self { lists, had_next: next.is_some(), next, shape: Shape::Xml { text, places } })
     }
 
     /// The answer with the lists and the next page as they now are.
@@ -85,11 +158,33 @@ impl Listing {
                 whole.replace_range(start..end, if self.next.is_some() { "true" } else { "false" });
                 Response { body: whole.into_bytes(), ..response }
             }
-            Shape::Object { mut around, name } => {
-                let members = self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
+            Shape::Object { mut around, name, more } => {
+                let members: Vec<Value> =
+                    self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
+                let listed = number(&around, "startIndex").unwrap_or(1) - 1 + members.len();
+                let stepped = number(&around, "offset").unwrap_or(0) + members.len();
                 around.insert(name, Value::Array(members));
-                if let Some(next) = self.next {
-                    around.insert("NextToken".to_owned(), Value::String(next));
+                match (more, self.next) {
+                    (More::Cursor, next) => around["meta"]["page"]["nextCursor"] = next.into(),
+                    (More::Elements, Some(_)) => {
+                        let total = total_elements(&around).unwrap_or(0).max(stepped + 1);
+                        around["metadata"]["total_elements"] = total.into();
+                    }
+                    (More::Elements, None) if self.had_next => around["metadata"]["total_elements"] = stepped.into(),
+                    (More::Token(field) | More::Address(field), Some(next)) => {
+                        around.insert(field.to_owned(), Value::String(next));
+                    }
+                    (More::Total, Some(_)) => {
+                        let total = number(&around, "totalResults").unwrap_or(0).max(listed + 1);
+                        around.insert("totalResults".to_owned(), total.into());
+                    }
+                    (More::Total, None) => {
+                        // a member that was lost is still counted; a listing that ends early counts no more
+                        if self.had_next {
+                            around.insert("totalResults".to_owned(), listed.into());
+                        }
+                    }
+                    (_, None) => {}
                 }
                 Response { body: Value::Object(around).to_string().into_bytes(), ..response }
             }
@@ -104,6 +199,11 @@ impl Listing {
                 if link.is_empty() { response } else { response.with("link", &link.join(", ")) }
             }
         }
+    }
+
+    /// Whether the next page is named by its address.
+    pub(crate) const fn is_followed_by_address(&self) -> bool {
+        matches!(self.shape, Shape::Array | Shape::Object { more: More::Address(_), .. })
     }
 
     /// How many members there are in all lists together.

@@ -11,6 +11,7 @@ use collectors::recording;
 use egress::{Collector, Context, Egress, NoProgress, Policy};
 use evaluate::{Catalogues, CheckSet, CollectorTables, Inputs, SnapshotInput, SourceInput, Worker};
 use jiff::SignedDuration;
+use model::collector::SettingKind;
 use model::{Completeness, Digest, Evaluation, Exchange, Observation, Outcome, SnapshotStatus, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -54,6 +55,25 @@ pub(crate) const MATRIX: &[Row] = &[
             "GET /orgs/{org}/members?role=member",
         ],
     },
+    Row {
+        collector: "okta",
+        case: "whole",
+        population: &["GET /api/v1/users"],
+        counted: &["GET /api/v1/users", "GET /api/v1/users?filter=status", "GET /api/v1/groups/{groupId}/users"],
+    },
+    Row {
+        collector: "bamboohr",
+        case: "whole",
+        population: &["GET /api/v1/employees"],
+        // of the status table only the rows of today are named elsewhere too
+        counted: &["GET /api/v1/employees"],
+    },
+    Row {
+        collector: "personio",
+        case: "whole",
+        population: &["GET /v1/company/employees"],
+        counted: &["GET /v1/company/employees", "GET /v1/company/employees?limit=1"],
+    },
 ];
 
 #[test]
@@ -85,8 +105,23 @@ fn no_fault_makes_github_org_complete() {
 }
 
 #[test]
+fn no_fault_makes_okta_complete() {
+    matrix("okta");
+}
+
+#[test]
+fn no_fault_makes_bamboohr_complete() {
+    matrix("bamboohr");
+}
+
+#[test]
+fn no_fault_makes_personio_complete() {
+    matrix("personio");
+}
+
+#[test]
 fn every_collector_that_speaks_http_is_in_the_matrix() {
-    let local = ["hr_file", "linux_accounts"];
+    let local = ["borg", "hr_file", "linux_accounts", "pgbackrest", "restic", "velero"];
     let known: Vec<&str> = MATRIX.iter().map(|row| row.collector).chain(local).collect();
     let missing: Vec<&str> =
         collectors::all().iter().map(|c| c.spec().id.as_str()).filter(|id| !known.contains(id)).collect();
@@ -164,16 +199,21 @@ impl Clean {
     /// The settings, with the proxy in the source's place.
     fn settings_at(&self, proxy: &Proxy) -> Value {
         let mut settings = self.settings.clone();
-        let key = if self.collector.spec().settings.contains_key("api_url") { "api_url" } else { "endpoint_url" };
-        settings[key] = Value::String(proxy.url());
+        let addresses = self.collector.spec().settings.iter().filter(|(_, setting)| setting.kind == SettingKind::Url);
+        for (name, setting) in addresses {
+            // below the same base path
+            let own = settings[name].as_str().or_else(|| setting.default.as_ref()?.as_str()).unwrap_or_default();
+            let path = own.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap_or_default();
+            settings[name] = Value::String(format!("{}{}", proxy.url(), path.trim_end_matches('/')));
+        }
         settings
     }
 
     pub(crate) fn context(&self, settings: Value, egress: Egress) -> Context {
-        let secrets = ["token", "access_key_id", "secret_access_key"];
-        let secrets = secrets.map(|key| (key.to_owned(), SecretString::from(format!("example-{key}"))));
-        let source = "source".to_owned();
-        Context { source, settings, secrets: BTreeMap::from(secrets), egress, started_at: self.started_at }
+        let declared = self.collector.spec().settings.iter().filter(|(_, setting)| setting.kind == SettingKind::Secret);
+        let keys = declared.map(|(key, _)| key.as_str()).chain(["access_key_id", "secret_access_key"]);
+        let secrets = keys.map(|key| (key.to_owned(), SecretString::from(format!("example-{key}")))).collect();
+        Context { source: "source".to_owned(), settings, secrets, egress, started_at: self.started_at }
     }
 
     /// Runs the collector against the proxy.
@@ -419,19 +459,22 @@ impl Judges {
         Self { checks, worker: Worker::new(program(), vec!["worker".to_owned()]) }
     }
 
-    /// What the checks that read this source say of a run, beside a roster that is whole.
+    /// What the checks that read this source say of a run, beside a roster that is whole, or accounts where the source is
+    /// a roster itself.
     pub(crate) fn over(&self, clean: &Clean, run: &Run) -> Vec<Evaluation> {
-        let roster = Clean::load("hr_file", "whole");
-        let context = roster.context(roster.settings.clone(), Egress::replay(roster.recorded.clone()));
-        let people = tokio::runtime::Runtime::new().unwrap().block_on(roster.collector.collect(&context)).unwrap();
-        let people = Run { result: Ok(people), ended: true, injected: 0 };
+        let is_roster = clean.collector.spec().provides.iter().any(|table| table == "person");
+        let (id, case) = if is_roster { ("aws_iam", "whole") } else { ("hr_file", "whole") };
+        let beside = Clean::load(id, case);
+        let context = beside.context(beside.settings.clone(), Egress::replay(beside.recorded.clone()));
+        let seen = tokio::runtime::Runtime::new().unwrap().block_on(beside.collector.collect(&context)).unwrap();
+        let seen = Run { result: Ok(seen), ended: true, injected: 0 };
         let at = clean.started_at;
         let inputs = Inputs {
             as_of: at,
             timezone: jiff::tz::TimeZone::UTC,
             domains: Vec::new(),
             fold_local_part: true,
-            sources: vec![input("source", clean.collector, run, at), input("people", roster.collector, &people, at)],
+            sources: vec![input("source", clean.collector, run, at), input("beside", beside.collector, &seen, at)],
             snapshots: Vec::new(),
             slots: Vec::new(),
             links: Vec::new(),

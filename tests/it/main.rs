@@ -6,6 +6,7 @@
 )]
 
 mod aws_emulator;
+mod backup_tools;
 mod crash;
 mod damage;
 mod drift;
@@ -20,10 +21,12 @@ mod leaver;
 mod lending;
 mod line;
 mod log_commands;
+mod okta_emulator;
 mod packs;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod retention;
+mod rosters;
 mod rows;
 mod storage;
 mod strangers;

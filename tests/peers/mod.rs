@@ -4,6 +4,8 @@
 pub(crate) mod github;
 pub(crate) mod github_gaps;
 pub(crate) mod moto;
+pub(crate) mod okta;
+pub(crate) mod stand_in;
 pub(crate) mod tlog;
 pub(crate) mod tsa;
 pub(crate) mod witness;

@@ -72,6 +72,8 @@ async fn trouble_that_stays_is_transient_and_throttling_that_stays_is_throttled(
         ("429 Too Many Requests", "retry-after: -5\r\n", "", true),
         ("403 Forbidden", "retry-after: 60\r\n", "", true),
         ("403 Forbidden", "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 4102444800\r\n", "", true),
+        ("429 Too Many Requests", "x-rate-limit-remaining: 0\r\nx-rate-limit-reset: 4102444800\r\n", "", true),
+        ("403 Forbidden", "", "{\"error\":{\"errors\":[{\"reason\":\"userRateLimitExceeded\"}]}}", true),
         ("403 Forbidden", "", "{\"message\":\"You have exceeded a secondary rate limit\"}", true),
         ("400 Bad Request", "", "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>", true),
         ("400 Bad Request", "x-amzn-errortype: TooManyRequestsException:http://x/\r\n", "{}", true),
@@ -167,6 +169,8 @@ fn the_wait_asked_for_is_read_from_seconds_dates_and_resets() {
     assert_eq!(asked(&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), date]), Some(Duration::from_secs(7)));
     let reset = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "784111777"), date];
     assert_eq!(asked(&reset), Some(Duration::from_secs(7)));
+    let okta = [("x-rate-limit-remaining", "0"), ("x-rate-limit-reset", "784111777"), date];
+    assert_eq!(asked(&okta), Some(Duration::from_secs(7)));
     assert_eq!(asked(&[("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "784111777")]), None);
     assert_eq!(asked(&[]), None);
 }

@@ -25,7 +25,10 @@ pub(super) async fn examine(source: &Source, started_at: Timestamp) -> Examinati
         return Examination { findings: vec![finding], skew_seconds: None };
     };
     let capture = line::capture(collector, source, started_at, Arc::new(NoProgress)).await;
-    judge(&source.name, collector.spec(), &capture, started_at)
+    let mut examination = judge(&source.name, collector.spec(), &capture, started_at);
+    let preview = collector.preview(&source.settings, &capture.exchanges);
+    examination.findings.extend(preview.into_iter().map(|line| Finding::ok(&source.name, line)));
+    examination
 }
 
 fn judge(source: &str, spec: &CollectorSpec, capture: &Capture, now: Timestamp) -> Examination {

@@ -1,0 +1,237 @@
+//! A provider's JSON API over egress: one answer, or a listing followed by the source's own signal to its last page.
+//!
+//! A status other than 200 is never an empty listing, and a next page is followed only where it stays with the base.
+
+use crate::provider::files::permission;
+use crate::provider::json::malformed;
+use bytes::Bytes;
+use egress::{Answer, Context, Egress, Pages, next_page_within};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use model::collector::CollectorSpec;
+use model::{CollectError, Digest, Reason, ReasonCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use url::Url;
+
+/// Members asked about at once; egress bounds the calls themselves.
+const SIDE_BY_SIDE: usize = 8;
+
+/// How the credential goes with a request.
+pub(crate) enum Scheme<'a> {
+    /// `authorization: WORD SECRET`.
+    Word(&'a str),
+}
+
+/// The `authorization` header of `secret`, whose text is kept out of everything recorded. None in replay, where there
+/// is no secret.
+pub(crate) fn authorization(
+    egress: &Egress,
+    scheme: &Scheme,
+    secret: Option<&SecretString>,
+) -> Result<Option<HeaderValue>, CollectError> {
+    let Some(secret) = secret else { return Ok(None) };
+    egress.protect(secret);
+    let text = match scheme {
+        Scheme::Word(word) => format!("{word} {}", secret.expose_secret().trim()),
+    };
+    let mut value = HeaderValue::from_str(&text).map_err(|_| CollectError::Misconfigured {
+        message: "the credential holds characters no header can".to_owned(),
+        help: "look at what the secret of this source points to".to_owned(),
+    })?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+/// What one page of a listing holds, read by the provider's own rules.
+pub(crate) struct Page {
+    pub(crate) members: Vec<Value>,
+    /// The address of the next page; none on the last one.
+    pub(crate) next: Option<String>,
+}
+
+/// One provider's API.
+pub(crate) struct Rest {
+    egress: Egress,
+    spec: &'static CollectorSpec,
+    base: Url,
+    max_pages: u32,
+    headers: HeaderMap,
+}
+
+impl Rest {
+    pub(crate) fn new(
+        ctx: &Context,
+        spec: &'static CollectorSpec,
+        base: &Url,
+        max_pages: u32,
+        authorization: Option<HeaderValue>,
+    ) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
+        Self { egress: ctx.egress.clone(), spec, base: base.clone(), max_pages, headers }
+    }
+
+    /// The URL of a path under the API's base.
+    pub(crate) fn url(&self, segments: &[&str]) -> Result<Url, CollectError> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| CollectError::Misconfigured {
+                message: format!("`{}` is no base of an API", self.base),
+                help: "write the address like `https://host/base-path`".to_owned(),
+            })?
+            .pop_if_empty()
+            .extend(segments);
+        Ok(url)
+    }
+
+    /// One call, whatever its status.
+    pub(crate) async fn get(&self, operation: &str, url: &Url) -> Result<Answer, CollectError> {
+        let mut request = http::Request::get(url.as_str())
+            .body(Bytes::new())
+            .map_err(|error| malformed(operation, &format!("the address of the request cannot be read: {error}")))?;
+        *request.headers_mut() = self.headers.clone();
+        self.egress.send(operation, request).await
+    }
+
+    /// One JSON document.
+    pub(crate) async fn json(&self, operation: &str, url: &Url) -> Result<Value, CollectError> {
+        let answer = self.get(operation, url).await?;
+        if answer.status != 200 {
+            return Err(refusal(self.spec, operation, &answer));
+        }
+        parse(operation, &answer)
+    }
+
+    /// One JSON object.
+    pub(crate) async fn object(&self, operation: &str, url: &Url) -> Result<Value, CollectError> {
+        match self.json(operation, url).await? {
+            value @ Value::Object(_) => Ok(value),
+            _ => Err(malformed(operation, "the answer is not a JSON object")),
+        }
+    }
+
+    /// Every member of a listing; `read` takes a page apart.
+    pub(crate) async fn listing(
+        &self,
+        operation: &str,
+        mut url: Url,
+        mut read: impl FnMut(&Url, Value, &Answer) -> Result<Page, CollectError>,
+    ) -> Result<Vec<Value>, CollectError> {
+        let mut pages = Pages::new(operation, self.max_pages);
+        let mut members = Vec::new();
+        loop {
+            let answer = self.get(operation, &url).await?;
+            if answer.status != 200 {
+                return Err(refusal(self.spec, operation, &answer));
+            }
+            let page = read(&url, parse(operation, &answer)?, &answer)?;
+            // what is listed, not the whole answer: the same page may come again under another token
+            let listed = Digest::of(serde_json::to_string(&page.members).unwrap_or_default().as_bytes());
+            pages.page(page.next.as_deref(), listed)?;
+            members.extend(page.members);
+            match page.next {
+                Some(next) => url = next_page_within(&self.base, &next)?,
+                None => return Ok(members),
+            }
+        }
+    }
+}
+
+/// The answers about all members, a few asked about side by side, in their order. A call that fails is that member's
+/// loss; a dead credential is everybody's. Where the first member is refused, nobody else is asked about.
+pub(crate) async fn each<T, F>(calls: Vec<F>) -> Result<Vec<Result<T, CollectError>>, CollectError>
+where
+    F: Future<Output = Result<T, CollectError>>,
+{
+    let members = calls.len();
+    let mut calls = calls.into_iter();
+    let Some(first) = calls.next() else { return Ok(Vec::new()) };
+    let first = alive(first.await)?;
+    if let Err(error @ CollectError::Denied { .. }) = &first {
+        return Ok((0..members).map(|_| Err(error.clone())).collect());
+    }
+    let rest = stream::iter(calls.map(|call| call.map(alive))).buffered(SIDE_BY_SIDE);
+    let rest: Vec<_> = rest.try_collect().await?;
+    Ok(std::iter::once(first).chain(rest).collect())
+}
+
+fn alive<T>(answer: Result<T, CollectError>) -> Result<Result<T, CollectError>, CollectError> {
+    match answer {
+        Err(error @ CollectError::Misconfigured { .. }) => Err(error),
+        other => Ok(other),
+    }
+}
+
+fn parse(operation: &str, answer: &Answer) -> Result<Value, CollectError> {
+    serde_json::from_slice(&answer.body).map_err(|error| malformed(operation, &format!("not JSON: {error}")))
+}
+
+/// The error that `answer` is, when the call was needed and its status is not 200.
+pub(crate) fn refusal(spec: &CollectorSpec, operation: &str, answer: &Answer) -> CollectError {
+    let message = message_of(answer);
+    match answer.status {
+        401 => CollectError::Misconfigured {
+            message: format!("{operation}: the credential was not accepted: {message}"),
+            help: "give the source a valid credential; it may have expired or been revoked".to_owned(),
+        },
+        403 | 404 => {
+            CollectError::Denied { operation: operation.to_owned(), permission: permission(spec, operation), message }
+        }
+        _ => malformed(operation, &message),
+    }
+}
+
+/// What an API says about a refusal, wherever it says it, without trusting that it says anything: Okta's
+/// `errorSummary`, Microsoft's and Google's `error.message`, SCIM's `detail`, OAuth's `error_description`.
+pub(crate) fn message_of(answer: &Answer) -> String {
+    const PLACES: &[&str] = &["/errorSummary", "/error/message", "/detail", "/error_description", "/message", "/error"];
+    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let said = body.as_ref().and_then(|body| PLACES.iter().find_map(|place| body.pointer(place)?.as_str()));
+    match said {
+        Some(said) => format!("HTTP {}: {}", answer.status, said.chars().take(200).collect::<String>()),
+        None => format!("HTTP {}", answer.status),
+    }
+}
+
+/// Why a part was not seen. What concerns the whole run stays an error.
+pub(crate) fn reason(error: CollectError) -> Result<Reason, CollectError> {
+    let message = error.to_string();
+    match error {
+        CollectError::Denied { permission, .. } => Ok(Reason::new(ReasonCode::Denied, message).permission(&permission)),
+        CollectError::Incomplete { code, .. } => Ok(Reason::new(code, message)),
+        CollectError::Malformed { .. } => Ok(Reason::new(ReasonCode::Malformed, message)),
+        CollectError::Transient { .. } | CollectError::Throttled { .. } => {
+            Ok(Reason::new(ReasonCode::MemberFailed, message))
+        }
+        CollectError::Misconfigured { .. } => Err(error),
+    }
+}
+
+/// One reason for all members of which a call failed; a refusal names its permission.
+pub(crate) fn reason_of_members<'a>(
+    what: &str,
+    failed: impl Iterator<Item = (&'a str, &'a CollectError)>,
+) -> Result<Option<Reason>, CollectError> {
+    let failed: Vec<(&str, &CollectError)> = failed.collect();
+    let Some((_, first)) = failed.first() else { return Ok(None) };
+    if let CollectError::Denied { .. } = first {
+        return reason((*first).clone()).map(Some);
+    }
+    let shown = failed.iter().take(5).map(|(member, _)| *member).collect::<Vec<_>>().join(", ");
+    let message = format!("{what} could not be read of {} members ({shown}): {first}", failed.len());
+    Ok(Some(Reason::new(ReasonCode::MemberFailed, message)))
+}
+
+/// A reason where two sets that must be one are not.
+pub(crate) fn difference(one: (&str, &BTreeSet<String>), other: (&str, &BTreeSet<String>)) -> Option<Reason> {
+    if one.1 == other.1 {
+        return None;
+    }
+    let differing = one.1.symmetric_difference(other.1).take(5).cloned().collect::<Vec<_>>().join(", ");
+    let (ones, others) = (one.1.len(), other.1.len());
+    let message = format!("{ones} are {}, but {others} are {}; they differ in {differing}", one.0, other.0);
+    Some(Reason::new(ReasonCode::CountsDisagree, message))
+}
