@@ -17,6 +17,8 @@ const PAGE_PARAMETERS: &[&str] = &[
     "startIndex",
     "$skiptoken",
     "pageToken",
+    "page%5Bafter%5D",
+    "offset",
 ];
 
 /// A request as it came.
