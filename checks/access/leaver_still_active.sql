@@ -3,7 +3,7 @@ title = "Leaver still has an active account"
 severity = "major"
 controls = ["iso27001:2022/A.5.18", "iso27001:2022/A.6.5", "soc2/CC6.2", "soc2/CC6.3"]
 subject = "account"
-population = "every account: it applies to those linked to a person whose employment has ended longer ago than the time allowed to remove access; accounts linked to nobody, of current staff, and of staff with a spell recorded to begin later, are listed as not applicable"
+population = "every account: it applies to those linked to a person whose employment has ended longer ago than the time allowed to remove access; accounts of current staff, of staff with a spell recorded to begin later, and of no single person (service, shared, break-glass, root, guests, or registered as such) are listed as not applicable, and so are accounts linked to nobody that are disabled; of other accounts linked to nobody it cannot be said whether their owner left"
 max_age = "24h"
 
 [inputs]
@@ -20,7 +20,8 @@ impact = "A former member of staff can still act in the system."
 action = "Disable the account, remove its credentials, and record who did it and when."
 ---*/
 -- A spell without an end, or with one that is still to come, is employment. An account that was last seen active
--- before its deadline may have been removed since: that is unknown, not a failure.
+-- before its deadline may have been removed since: that is unknown, not a failure. An enabled account that no person is
+-- linked to may be a leaver's: it is unknown until somebody links it or registers whose it is.
 WITH spells AS (
     SELECT person_key,
            sum(end_at IS NULL) AS open_spells,
@@ -29,7 +30,7 @@ WITH spells AS (
     GROUP BY person_key
 ),
 linked AS (
-    SELECT a.account_key, a.source, a.status, l.person_key, s.open_spells, s.ended,
+    SELECT a.account_key, a.source, a.status, coalesce(r.kind, a.kind) AS kind, l.person_key, s.open_spells, s.ended,
            s.ended + :grace AS deadline,
            unixepoch(coalesce(o.seen_at, :as_of)) AS seen,
            unixepoch(:as_of) AS as_of,
@@ -38,12 +39,15 @@ linked AS (
                      AND lower(p.status) IN ('terminated', 'inactive', 'left', 'leaver', 'former')) AS said_left
     FROM account AS a
     LEFT JOIN identity_link AS l ON l.account_key = a.account_key
+    LEFT JOIN registered_account AS r ON r.account_key = a.account_key
     LEFT JOIN spells AS s ON s.person_key = l.person_key
     LEFT JOIN source AS o ON o.source = a.source
 ),
 judged AS (
     SELECT *,
            CASE
+               WHEN person_key IS NULL AND kind IN ('service', 'shared', 'break_glass', 'root', 'guest') THEN 'nobodys'
+               WHEN person_key IS NULL AND status IN ('disabled', 'absent') THEN 'unlinked_off'
                WHEN person_key IS NULL THEN 'unlinked'
                WHEN open_spells IS NULL THEN 'no_spell'
                WHEN open_spells > 0 AND said_left THEN 'no_end'
@@ -58,7 +62,8 @@ judged AS (
 )
 SELECT account_key AS subject,
        CASE finding
-           WHEN 'unlinked' THEN 'not_applicable'
+           WHEN 'nobodys' THEN 'not_applicable'
+           WHEN 'unlinked_off' THEN 'not_applicable'
            WHEN 'employed' THEN 'not_applicable'
            WHEN 'within_grace' THEN 'not_applicable'
            WHEN 'removed' THEN 'pass'
@@ -66,7 +71,9 @@ SELECT account_key AS subject,
            ELSE 'unknown'
        END AS verdict,
        CASE finding
-           WHEN 'unlinked' THEN 'no person is linked to the account'
+           WHEN 'nobodys' THEN 'a ' || replace(kind, '_', '-') || ' account is no employee''s'
+           WHEN 'unlinked_off' THEN 'no person is linked to the account, and it is ' || status
+           WHEN 'unlinked' THEN 'no person is linked to the account, so it may be a leaver''s: link it to a person, or register whose it is'
            WHEN 'no_spell' THEN 'the roster reports no employment of the person'
            WHEN 'no_end' THEN 'the roster says that the person left, but not when'
            WHEN 'employed' THEN 'the person is employed'

@@ -232,9 +232,10 @@ pub fn follow(known: &[Finding], evaluation: &Evaluation, log_index: u64, text: 
     })
 }
 
-/// Whether the members *not* failing in `evaluation` can be believed: every input complete, fresh and plausible.
+/// Whether the members *not* failing in `evaluation` can be believed: every input complete, fresh and plausible. That of some
+/// members nothing can be said takes nothing from the others; an evaluation without members, which broke off, proves nothing.
 fn proves_absence(evaluation: &Evaluation) -> bool {
-    evaluation.outcome != Outcome::Inconclusive
+    (evaluation.outcome != Outcome::Inconclusive || !evaluation.members.is_empty())
         && !evaluation.inputs.is_empty()
         && evaluation.inputs.iter().all(|input| input.state == InputState::Good)
 }
@@ -376,6 +377,20 @@ mod tests {
             follow(&[half.finding], &evaluation(20, "s3", InputState::Good, &[("b", PASS)]), 2, &text()).unwrap();
         assert_eq!((whole.event, whole.finding.state), (Change::Resolved, State::Resolved));
         assert_eq!(whole.finding.items[0].resolved_on, ["s2"]);
+    }
+
+    #[test]
+    fn what_cannot_be_said_of_others_keeps_no_item_open() {
+        let raised = follow(&[], &evaluation(0, "s1", InputState::Good, &[("a", FAIL)]), 0, &text()).unwrap();
+        let known = [raised.finding];
+        let inconclusive = |members: &[(&str, Verdict)]| Evaluation {
+            outcome: Outcome::Inconclusive,
+            ..evaluation(10, "s2", InputState::Good, members)
+        };
+        // it broke off: nobody was looked at
+        assert_eq!(follow(&known, &inconclusive(&[]), 1, &text()), None);
+        let event = follow(&known, &inconclusive(&[("a", PASS), ("b", Verdict::Unknown)]), 1, &text()).unwrap();
+        assert_eq!(event.event, Change::Resolved);
     }
 
     #[test]
