@@ -86,6 +86,7 @@ pub(super) fn read(text: &Text<'_>, format: &Format<'_>) -> Result<Roster, Colle
         }
     }
     let mut roster = intake.finish();
+    roster.last_line_open = !content.ends_with(['\n', '\r']);
     roster.unbalanced_quotes = content.bytes().fold(false, |open, byte| open ^ (byte == b'"'));
     Ok(roster)
 }

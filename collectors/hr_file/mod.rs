@@ -43,6 +43,7 @@ struct Settings {
     delimiter: Option<String>,
     #[serde(default)]
     sheet: Option<String>,
+    last_line_open: bool,
     date_format: String,
     date_formats: BTreeMap<String, String>,
     columns: BTreeMap<String, String>,
@@ -75,7 +76,9 @@ impl Settings {
             dates: &self.dates()?,
             columns: &self.columns,
         };
-        roster::read(content, &format)
+        let mut roster = roster::read(content, &format)?;
+        roster.last_line_open &= !self.last_line_open;
+        Ok(roster)
     }
 }
 
@@ -124,6 +127,13 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
         reasons.push(Reason::new(
             ReasonCode::Malformed,
             "a quotation mark is not closed, so a field may have swallowed the rows after it",
+        ));
+    }
+    if roster.last_line_open {
+        reasons.push(Reason::new(
+            ReasonCode::Malformed,
+            "the last line has no end, so the file may have been cut in it; where the exporting system always leaves it \
+             out, say `last_line_open = true`",
         ));
     }
     let kept = roster.spells.len() as u64;

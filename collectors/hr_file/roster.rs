@@ -79,6 +79,8 @@ pub(super) struct Roster {
     pub(super) unit: &'static str,
     /// An odd number of quotation marks: one field swallowed what follows it.
     pub(super) unbalanced_quotes: bool,
+    /// The last line has no end: the file may have been cut in it.
+    pub(super) last_line_open: bool,
 }
 
 /// Reads the whole file.
@@ -132,6 +134,7 @@ impl<'a> Intake<'a> {
             how,
             unit,
             unbalanced_quotes: false,
+            last_line_open: false,
         };
         Ok(Self { format, roster })
     }
