@@ -220,7 +220,11 @@ fn judge(rule: &Rule, context: &AuthContext<'_>, touched: &mut Touched) -> Resul
         },
         AuthAction::Attach { .. } | AuthAction::Detach { .. } => Err("ATTACH and DETACH are refused".to_owned()),
         AuthAction::Pragma { pragma_name, .. } => Err(format!("PRAGMA {pragma_name} is refused")),
-        other => Err(format!("only SELECT is allowed, not {other:?}").chars().take(200).collect()),
+        other => {
+            let words = format!("{other:?}");
+            let name = words.split([' ', '{', '(']).next().unwrap_or_default();
+            Err(format!("only SELECT is allowed, not {}", name.to_uppercase()))
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod leaver;
 mod lending;
 mod line;
 mod log_commands;
+mod mistakes;
 mod okta_emulator;
 mod packs;
 #[path = "../peers/mod.rs"]

@@ -80,10 +80,10 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
         /// Organisation's name
-        #[arg(long, default_value = "Example Ltd")]
+        #[arg(long)]
         name: String,
-        /// Name of the log, a URL without scheme that stays yours
-        #[arg(long, default_value = "example.org/evidence")]
+        /// Name of the log, for ever: a URL without scheme that stays yours, like acme.example/evidence
+        #[arg(long)]
         origin: String,
         /// Time zone of the organisation
         #[arg(long, default_value = "UTC")]

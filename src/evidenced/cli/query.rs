@@ -4,7 +4,7 @@ use super::args::{Format, Global};
 use super::print;
 use crate::failure::{Exit, Failure};
 use crate::line;
-use crate::settings::Settings;
+use crate::settings::{Settings, did_you_mean};
 use serde_json::{Value, json};
 
 /// Rows shown at most.
@@ -14,8 +14,11 @@ pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global:
     let as_of = as_of.map(|text| super::evaluate::instant(text, settings)).transpose()?;
     let as_of = model::time::seconds_up(as_of.unwrap_or_else(line::now));
     let inputs = line::inputs(settings, &line::reader(settings)?, as_of)?;
-    let answer =
-        evaluate::query(&line::worker()?, &inputs, sql, MOST_ROWS).map_err(|error| line::evaluation_failure(&error))?;
+    let answer = evaluate::query(&line::worker()?, &inputs, sql, MOST_ROWS).map_err(|error| {
+        let failure = line::evaluation_failure(&error);
+        let help = failure.message.strip_prefix("no such table: ").map(|name| did_you_mean(name, tables()));
+        Failure { help: help.or(failure.help), ..failure }
+    })?;
     match global.format {
         Format::Json => {
             print::json(&json!({
@@ -36,6 +39,14 @@ pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global:
         }
     }
     Ok(Exit::Done)
+}
+
+/// Every table a query may read: the vocabulary first, then the collectors' own.
+fn tables() -> Vec<&'static str> {
+    let vocabulary = evaluate::VOCABULARY.lines().filter_map(|line| line.strip_prefix("CREATE TABLE "));
+    let vocabulary = vocabulary.filter_map(|rest| rest.split([' ', '(']).next());
+    let own = collectors::all().iter().flat_map(|collector| &collector.spec().tables);
+    vocabulary.chain(own.map(|table| table.name.as_str())).collect()
 }
 
 fn cell(value: &Value) -> String {

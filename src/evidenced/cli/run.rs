@@ -10,13 +10,13 @@ use tokio::sync::oneshot;
 
 pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     let checks = line::load_checks(Some(&settings))?;
-    let listener = match settings.serve.listen {
+    let (jobs, file, listen) = (line::jobs(&settings), settings.file.clone(), settings.serve.listen);
+    // the store first: of two daemons the second is told so, and not that its port is taken
+    let line = Line::open(settings)?;
+    let listener = match listen {
         Some(listen) => Some(web::bind(listen).await?),
         None => None,
     };
-    let jobs = line::jobs(&settings);
-    let file = settings.file.clone();
-    let line = Line::open(settings)?;
     line.note_configuration()?;
     let lending = Lending::begin(&line);
     let page = listener.map(|listener| {

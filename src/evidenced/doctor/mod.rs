@@ -6,6 +6,7 @@ mod host;
 mod source;
 mod validity;
 
+use crate::line;
 use crate::settings::{Settings, did_you_mean};
 use model::Timestamp;
 use serde::Serialize;
@@ -63,6 +64,10 @@ impl Finding {
 /// Examines this host and every source, or this host and the source `which`.
 pub(crate) async fn doctor(settings: &Settings, which: Option<&str>) -> Vec<Finding> {
     let mut findings = host::configuration(settings);
+    if let Err(failure) = line::load_checks(Some(settings)) {
+        let help = failure.help.unwrap_or_else(|| "nothing is evaluated until this is mended".to_owned());
+        findings.push(Finding::fail("checks", failure.message, help));
+    }
     findings.push(host::key(settings));
     findings.push(host::store(settings));
     findings.extend(host::evidence(settings));

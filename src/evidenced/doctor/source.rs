@@ -89,7 +89,7 @@ fn call(source: &str, operation: &Operation, records: &[&ExchangeRecord], captur
                 "{name}: refused ({denials} of {}); not reported: {unseen}",
                 counted(made.len() as u64, "call", "calls")
             ),
-            help: Some(format!("grant `{permission}`, needed to {reason}")),
+            help: Some(format!("grant `{permission}`: {reason}")),
         });
     }
     if let Some(error) = &last.error {
@@ -217,7 +217,7 @@ mod tests {
             let refused = findings.iter().find(|finding| finding.message.starts_with("devices")).unwrap();
             assert_eq!(refused.message, "devices: refused (1 of 1 call); not reported: x_user.mfa");
             assert_eq!(refused.level, Level::Warn);
-            assert_eq!(refused.help.as_deref(), Some("grant `devices:read`, needed to list them"));
+            assert_eq!(refused.help.as_deref(), Some("grant `devices:read`: list them"));
             assert_eq!(findings[0].message, "3 members, incomplete: devices were refused");
             assert_eq!(findings[0].help.as_deref(), Some("grant devices:read"));
         }

@@ -3,8 +3,8 @@
 use super::inputs::inputs;
 use super::{Line, now};
 use crate::failure::{Exit, Failure};
-use crate::settings::Settings;
-use evaluate::{Catalogues, Check, CheckSet, CollectorTables, Diagnostic, EvaluateError, Worker};
+use crate::settings::{Settings, did_you_mean, nearest};
+use evaluate::{Catalogues, Check, CheckSet, CollectorTables, Diagnostic, EvaluateError, Framework, Worker};
 use model::{Evaluation, Timestamp};
 use std::path::PathBuf;
 use store::{Document, Draft};
@@ -171,9 +171,53 @@ pub(crate) fn findings(reader: &store::Reader) -> Result<Vec<Finding>, Failure> 
     Ok(findings)
 }
 
-/// Loads the built-in checks and those of `[checks] paths`, with the shipped catalogues.
+/// Loads the built-in checks and those of `[checks] paths`, with the shipped catalogues. What the configuration says of checks and
+/// controls must fit them: every problem at once.
 pub(crate) fn load_checks(settings: Option<&Settings>) -> Result<CheckSet, Failure> {
-    load_checks_from(settings.map(|settings| settings.checks.paths.as_slice()).unwrap_or_default())
+    let Some(settings) = settings else { return load_checks_from(&[]) };
+    let checks = load_checks_from(&settings.checks.paths)?;
+    let problems = unfit(settings, &checks, &catalogues()?);
+    if problems.is_empty() {
+        return Ok(checks);
+    }
+    let file = settings.file.display();
+    let lines: Vec<String> = problems.iter().map(|(what, help)| format!("{file}: {what}\n  help: {help}")).collect();
+    Err(Failure { exit: Exit::Usage, message: lines.join("\n"), help: None })
+}
+
+/// What the configuration says of checks and controls that do not exist, or that they cannot take; each with its mend.
+fn unfit(settings: &Settings, checks: &CheckSet, catalogues: &Catalogues) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    for (name, given) in &settings.checks.parameters {
+        match checks.get(name) {
+            None => {
+                let known = checks.checks().iter().map(|check| check.name.as_str());
+                problems.push((format!("[checks] parameters: there is no check `{name}`"), did_you_mean(name, known)));
+            }
+            Some(check) => {
+                if let Err(error) = check.bind(Some(given)) {
+                    problems.push((format!("[checks] parameters: {error}"), error.help.clone()));
+                }
+            }
+        }
+    }
+    let applicability = settings.handover.applicability.iter().map(|one| ("[[applicability]]", &one.control));
+    let requests =
+        settings.handover.requests.iter().flat_map(|one| &one.controls).map(|control| ("[[requests]]", control));
+    for (section, control) in applicability.chain(requests) {
+        if catalogues.control(control).is_none() {
+            let of = |framework: &Framework| -> Vec<String> {
+                framework.controls.iter().map(|control| format!("{}/{}", framework.framework, control.id)).collect()
+            };
+            let known: Vec<String> = catalogues.frameworks().iter().flat_map(of).collect();
+            let help = match nearest(control, &known.iter().map(String::as_str).collect::<Vec<_>>()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write it like `iso27001:2022/A.5.18`; `evidenced controls` lists them".to_owned(),
+            };
+            problems.push((format!("{section}: no catalogue has a control `{control}`"), help));
+        }
+    }
+    problems
 }
 
 /// Loads the built-in checks and those of `directories`.

@@ -6,22 +6,27 @@ use crate::daemon::{self, Clock, Job, Unrun, UnrunOutcome};
 use crate::failure::Failure;
 use crate::settings::{self, Settings};
 use egress::NoProgress;
-use evaluate::CheckSet;
+use evaluate::{Check, CheckSet};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Body, SlotOutcome};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{Document, Draft, Reader};
 
 /// A line that keeps schedules, and whose configuration can be read again.
 pub(crate) struct KeptLine {
     line: Line,
     checks: RwLock<Arc<CheckSet>>,
+    /// When every check was evaluated last.
+    round_at: Mutex<Option<Timestamp>>,
 }
+
+/// How often every check is evaluated, those too whose evidence nothing was added to: it grows stale meanwhile.
+const ROUND: SignedDuration = SignedDuration::from_hours(1);
 
 impl KeptLine {
     /// Keeps `line`, evaluating `checks` after every collection.
     pub(crate) fn new(line: Line, checks: CheckSet) -> Self {
-        Self { line, checks: RwLock::new(Arc::new(checks)) }
+        Self { line, checks: RwLock::new(Arc::new(checks)), round_at: Mutex::default() }
     }
 
     /// Closes the store.
@@ -32,6 +37,17 @@ impl KeptLine {
     /// The line that is kept.
     pub(super) const fn line(&self) -> &Line {
         &self.line
+    }
+
+    /// Whether all checks are to be evaluated now; the next round is then an hour away.
+    fn is_round_due(&self) -> bool {
+        let now = now();
+        let mut last = self.round_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.duration_since(last).abs() >= ROUND);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
     }
 
     fn checks(&self) -> Arc<CheckSet> {
@@ -69,6 +85,15 @@ impl KeptLine {
         self.line.anchor(None).await?.iter().for_each(anchor::Asked::report);
         Ok(())
     }
+}
+
+/// The checks that read what `collector` gives, and those that read the programme's own tables.
+fn concerned(checks: &CheckSet, collector: &str) -> Vec<String> {
+    let Some(collector) = collectors::find(collector) else { return Vec::new() };
+    let spec = collector.spec();
+    let gives = |table: &String| spec.provides.contains(table) || spec.table(table).is_some();
+    let reads = |check: &&Check| check.inputs.is_empty() || check.inputs.keys().any(gives);
+    checks.checks().iter().filter(reads).map(|check| check.name.clone()).collect()
 }
 
 /// The sources of `settings` that have a schedule.
@@ -117,8 +142,9 @@ impl daemon::Line for KeptLine {
             "snapshot sealed"
         );
         let checks = self.checks();
-        let checked = tokio::task::block_in_place(|| self.line.check(&checks, &[], None))?;
-        for event in &checked.events {
+        let names = if self.is_round_due() { Vec::new() } else { concerned(&checks, &manifest.collector) };
+        let checked = tokio::task::block_in_place(|| self.line.check(&checks, &names, None))?;
+        for event in checked.events.iter().filter(|event| event.event != workflow::Change::Seen) {
             tracing::info!(finding = event.finding.id, event = event.event.as_str(), "finding changed");
         }
         Ok(())

@@ -6,7 +6,7 @@ use super::keys::{Absent, Key, Kind, toml_value};
 use super::layers::{Layers, Variables};
 use super::problem::{Place, Problem};
 use super::secret::{SecretRef, check_file};
-use super::suggest::did_you_mean;
+use super::suggest::{did_you_mean, nearest};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -89,6 +89,20 @@ impl<'a> Fields<'a> {
                 did_you_mean(name, self.keys.iter().map(|key| key.name.as_ref())),
             );
         }
+    }
+
+    /// Whether a key that was meant to be `name` is written otherwise; it is then a problem.
+    pub(super) fn misspells(&self, name: &str) -> bool {
+        let written = self.table.into_iter().flat_map(Map::keys);
+        let is_meant =
+            |key: &&String| !self.keys.iter().any(|known| known.name == **key) && nearest(key, &[name]).is_some();
+        let Some(key) = (!self.has(name)).then(|| written.into_iter().find(is_meant)).flatten() else { return false };
+        self.reading.problem(
+            self.reading.layers.key_place(&self.child(key)),
+            format!("unknown key `{key}` in {}", self.label),
+            format!("did you mean `{name}`?"),
+        );
+        true
     }
 
     /// Whether the configuration says anything about `name`.

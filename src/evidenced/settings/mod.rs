@@ -28,7 +28,7 @@ pub(crate) use reference::{REFERENCE, SCHEMA};
 pub(crate) use register::{ApprovedLink, RegisteredAccount};
 pub(crate) use secret::SecretRef;
 pub(crate) use starter::starter;
-pub(crate) use suggest::did_you_mean;
+pub(crate) use suggest::{did_you_mean, nearest};
 pub(crate) use timestamp::Authority;
 pub(crate) use witness::Witness;
 

@@ -69,6 +69,9 @@ fn source<'a>(
     let drop_guard = common.integer("drop_guard_percent").and_then(|percent| u8::try_from(percent).ok());
     let sample = common.boolean("sample");
     let custody = common.custody();
+    if common.misspells("collector") {
+        return None;
+    }
     let collector = common.text("collector")?;
     let Some(spec) = specs.iter().find(|spec| spec.id == collector) else {
         common.problem(

@@ -71,7 +71,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
 
     let count = |outcome| checked.evaluations.iter().filter(|(_, evaluation)| evaluation.outcome == outcome).count();
     say(&format!(
-        "\nSUMMARY\n{} checks fail, {} are inconclusive, {} pass, {} do not apply; not seen whole: {}.",
+        "\nSUMMARY\nchecks: {} fail, {} inconclusive, {} pass, {} do not apply; not seen whole: {}.",
         count(Outcome::Fail),
         count(Outcome::Inconclusive),
         count(Outcome::Pass),
@@ -79,7 +79,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
         if unseen.is_empty() { "nothing".to_owned() } else { unseen.join(", ") },
     ))?;
     say(&format!(
-        "Look further:  evidenced -c {0} findings   evidenced verify {1}",
+        "Look further:\n  evidenced -c {0} findings\n  evidenced verify {1}",
         dir.join("evidenced.toml").display(),
         pack.display()
     ))?;

@@ -1,8 +1,9 @@
 //! `evidenced log rotate`: a new key, named by an entry under the old one.
 
 use crate::cli::args::{Format, Global};
-use crate::cli::{init, print, writing};
+use crate::cli::{init, print};
 use crate::failure::{Exit, Failure};
+use crate::line::Line;
 use crate::settings::{SecretRef, Settings};
 use ledger::SigningKey;
 use serde_json::json;
@@ -10,7 +11,9 @@ use std::path::PathBuf;
 
 pub(super) fn rotate(settings: Settings, output: Option<PathBuf>, global: &Global) -> Result<Exit, Failure> {
     let (origin, old) = (settings.log.origin.clone(), settings.log.key.clone());
-    writing(settings, |line| {
+    // a running daemon signs with the old key: it has to be stopped, and is not asked for the store
+    let line = Line::open(settings)?;
+    let done = (|| {
         let key = init::new_key(&origin)?;
         let file = match (output, &old) {
             (Some(file), _) => file,
@@ -32,7 +35,9 @@ pub(super) fn rotate(settings: Settings, output: Option<PathBuf>, global: &Globa
         let entry = line.rotate(&key)?;
         said(&entry, &key, &file, &old, global)?;
         Ok(Exit::Done)
-    })
+    })();
+    line.close()?;
+    done
 }
 
 fn said(
