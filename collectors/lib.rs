@@ -7,6 +7,7 @@
 mod aws_backup;
 mod aws_iam;
 mod github_org;
+mod github_repos;
 mod hr_file;
 mod linux_accounts;
 mod provider;
@@ -27,6 +28,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &aws_backup::AwsBackup,
     &aws_iam::AwsIam,
     &github_org::GithubOrg,
+    &github_repos::GithubRepos,
     &hr_file::HrFile,
     &linux_accounts::LinuxAccounts,
 ];

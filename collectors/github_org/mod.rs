@@ -2,16 +2,16 @@
 //! A refused or missing listing is never an empty one, and a caller who is not an owner never sees a whole population.
 
 mod operations;
-mod people;
 
 use crate::provider::files::permission;
 use crate::provider::github::{GitHub, malformed};
+use crate::provider::github_access::{Access, Asker, ORG, not_owner};
+use crate::provider::github_json::{Listing, instant, integer, logins, reason, text};
 use crate::provider::rows::{push, row, table};
 use crate::settings;
 use egress::{Collector, Context, Policy};
 use model::collector::CollectorSpec;
 use model::{Caller, CollectError, Completeness, Count, Observation, Reason, ReasonCode, Table};
-use people::{Listing, instant, integer, logins, text};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -20,9 +20,6 @@ use url::Url;
 
 static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
 
-const USER: &str = "GET /user";
-const ORG: &str = "GET /orgs/{org}";
-const MEMBERSHIP: &str = "GET /orgs/{org}/memberships/{username}";
 const MEMBERS: &str = "GET /orgs/{org}/members";
 const ADMINS: &str = "GET /orgs/{org}/members?role=admin";
 const PLAIN_MEMBERS: &str = "GET /orgs/{org}/members?role=member";
@@ -48,21 +45,13 @@ pub(crate) struct GithubOrg;
 
 #[derive(Deserialize)]
 struct Settings {
-    org: String,
-    api_url: Url,
     profiles: bool,
 }
 
-fn read_settings(settings: &Value) -> Result<Settings, CollectError> {
-    let read: Settings = settings::typed(&SPEC, settings)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if read.org.is_empty() || !read.org.chars().all(plain) {
-        return Err(CollectError::Misconfigured {
-            message: format!("`{}` is no login of an organisation", read.org),
-            help: "write `org` as it stands in the organisation's URL".to_owned(),
-        });
-    }
-    Ok(read)
+fn read_settings(given: &Value) -> Result<(Access, Settings), CollectError> {
+    let access: Access = settings::typed(&SPEC, given)?;
+    access.validate()?;
+    Ok((access, settings::typed(&SPEC, given)?))
 }
 
 #[async_trait::async_trait]
@@ -77,19 +66,18 @@ impl Collector for GithubOrg {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         Ok(Policy {
-            origins: vec![read_settings(settings)?.api_url],
+            origins: read_settings(settings)?.0.origins()?,
             operations: SPEC.operations.iter().map(|operation| operation.name.clone()).collect(),
             ..Policy::default()
         })
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
-        let settings = read_settings(&ctx.settings)?;
+        let (access, settings) = read_settings(&ctx.settings)?;
         let max_pages = self.policy(&ctx.settings)?.max_pages;
-        let github = GitHub::new(ctx, &settings.api_url, max_pages, operations::operation_of, |operation| {
-            permission(&SPEC, operation)
-        })?;
-        let run = Run { github, settings, tables: Tables::new(), reasons: Vec::new() };
+        let permission_of = |operation: &str| permission(&SPEC, operation);
+        let (github, asker) = access.connect(ctx, max_pages, operations::operation_of, permission_of).await?;
+        let run = Run { github, asker, access, settings, tables: Tables::new(), reasons: Vec::new() };
         let mut observation = run.collect().await?;
         observation.observed_at = ctx.egress.last_answer_date();
         observation.redactions = ctx.egress.redactions();
@@ -126,6 +114,8 @@ impl Tables {
 
 struct Run {
     github: GitHub,
+    asker: Asker,
+    access: Access,
     settings: Settings,
     tables: Tables,
     reasons: Vec<Reason>,
@@ -133,8 +123,7 @@ struct Run {
 
 impl Run {
     async fn collect(mut self) -> Result<Observation, CollectError> {
-        let caller = self.caller().await?;
-        let is_owner = self.organisation(&caller).await?;
+        let is_owner = self.organisation().await?;
         let count = self.members(is_owner).await?;
         if is_owner {
             self.outside_collaborators().await?;
@@ -152,7 +141,7 @@ impl Run {
         Ok(Observation {
             completeness: Completeness::from_reasons(basis, self.reasons),
             counts: vec![count],
-            caller: Some(Caller { identity: caller, tenant: self.settings.org.clone() }),
+            caller: Some(Caller { identity: self.asker.identity(), tenant: self.access.org }),
             tables: self.tables.into_vec(),
             observed_at: None,
             redactions: Vec::new(),
@@ -160,48 +149,18 @@ impl Run {
     }
 
     fn org_url(&self, rest: &[&str]) -> Result<Url, CollectError> {
-        self.github.url(&[&["orgs", &self.settings.org], rest].concat())
+        self.github.url(&[&["orgs", &self.access.org], rest].concat())
     }
 
-    async fn caller(&self) -> Result<String, CollectError> {
-        let user = self.github.object(USER, &self.github.url(&["user"])?).await?;
-        text(&user, "login").ok_or_else(|| malformed(USER, "the calling user has no `login`"))
-    }
-
-    /// The organisation's row; whether the caller is an owner of it.
-    async fn organisation(&mut self, caller: &str) -> Result<bool, CollectError> {
-        let org = match self.github.object(ORG, &self.org_url(&[])?).await {
-            Err(CollectError::Denied { message, .. }) if message.starts_with("HTTP 404") => {
-                return Err(CollectError::Misconfigured {
-                    message: format!(
-                        "the token sees no organisation `{}` at {}",
-                        self.settings.org, self.settings.api_url
-                    ),
-                    help: "look at `org` and `api_url`, and let the token see this organisation".to_owned(),
-                });
-            }
-            answer => answer?,
-        };
-        let login = text(&org, "login").ok_or_else(|| malformed(ORG, "the organisation has no `login`"))?;
-        if !login.eq_ignore_ascii_case(&self.settings.org) {
-            return Err(CollectError::Misconfigured {
-                message: format!("asked for the organisation `{}`, GitHub answered for `{login}`", self.settings.org),
-                help: "it may have been renamed: correct `org` of this source".to_owned(),
-            });
-        }
-
-        let role = match self.github.object(MEMBERSHIP, &self.org_url(&["memberships", caller])?).await {
-            Ok(membership) if text(&membership, "state").is_none_or(|state| state == "active") => {
-                text(&membership, "role")
-            }
-            Ok(_) | Err(CollectError::Denied { .. }) => None,
-            // somebody who is not a member at all may still see public ones
-            Err(error) => return Err(error),
-        };
-        let is_owner = role.as_deref() == Some("admin");
+    /// The organisation's row; whether the caller is shown all that owners are.
+    async fn organisation(&mut self) -> Result<bool, CollectError> {
+        let org = self.asker.organisation(&self.github, &self.access).await?;
+        let role = self.asker.role(&self.github, &self.access).await?;
+        // an app that may read members is shown concealed ones too, and secret teams
+        let is_owner = role.as_deref() == Some("admin") || self.asker.has("members");
 
         let mut cells = json!({
-            "login": login,
+            "login": text(&org, "login"),
             "id": integer(&org, "id"),
             "name": text(&org, "name"),
             "created_at": instant(&org, "created_at"),
@@ -350,7 +309,7 @@ impl Run {
         match read {
             Ok(logins) => Ok(Some(logins)),
             Err(error) => {
-                let reason = people::reason(error)?.table(table).columns(&[column]);
+                let reason = reason(error)?.table(table).columns(&[column]);
                 self.reasons.push(reason);
                 Ok(None)
             }
@@ -362,7 +321,7 @@ impl Run {
         match self.github.listing(operation, self.org_url(path)?).await {
             Ok(elements) => Ok(Listing::Whole(elements)),
             Err(error) => {
-                let reason = people::reason(error)?;
+                let reason = reason(error)?;
                 self.reasons.extend(tables.iter().map(|table| reason.clone().table(table)));
                 Ok(Listing::Unseen)
             }
@@ -447,8 +406,4 @@ impl Run {
         }
         Ok(())
     }
-}
-
-fn not_owner(message: &str) -> Reason {
-    Reason::new(ReasonCode::NotOwner, message).permission("a token of an owner of the organisation")
 }

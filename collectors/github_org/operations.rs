@@ -6,6 +6,7 @@ pub(super) fn operation_of(method: &str, path_and_query: &str) -> String {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let place = match segments.as_slice() {
         ["user"] => "/user",
+        ["app", "installations", _] => "/app/installations/{installation_id}",
         ["users", _] => "/users/{username}",
         ["orgs", _] => "/orgs/{org}",
         ["orgs", _, "memberships", _] => "/orgs/{org}/memberships/{username}",

@@ -3,5 +3,7 @@
 pub(crate) mod aws;
 pub(crate) mod files;
 pub(crate) mod github;
+pub(crate) mod github_access;
+pub(crate) mod github_json;
 mod github_link;
 pub(crate) mod rows;
