@@ -244,6 +244,10 @@ mod tests {
         web["commit"]["committer"]["user"] = Value::Null;
         assert_eq!(judged(vec![web.clone()], vec![review("grace", "APPROVED", BEFORE)]), json!(true));
         web["commit"]["authors"]["totalCount"] = json!(11);
-        assert_eq!(judged(vec![web], vec![review("grace", "APPROVED", BEFORE)]), Value::Null, "more authors than named");
+        assert_eq!(
+            judged(vec![web], vec![review("grace", "APPROVED", BEFORE)]),
+            Value::Null,
+            "more authors than named"
+        );
     }
 }

@@ -290,8 +290,9 @@ impl<'a> Run<'a> {
     async fn rulesets(&mut self) -> Result<(), CollectError> {
         let url = self.github.url(&["orgs", &self.access.org, "rulesets"])?;
         let listed = match self.github.listing(RULESETS, url).await {
-            Err(CollectError::Denied { message, .. })
-                if is_not_in_plan(message.strip_prefix("HTTP 403: ")) => Vec::new(),
+            Err(CollectError::Denied { message, .. }) if is_not_in_plan(message.strip_prefix("HTTP 403: ")) => {
+                Vec::new()
+            }
             Err(error) => {
                 let reason = reason(error)?.table(RULESET_TABLE);
                 self.reasons.push(reason);

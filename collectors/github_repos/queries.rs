@@ -57,7 +57,8 @@ pub(super) const COMMITS: &str = "query($owner: String!, $name: String!, $number
 
 /// How many pull requests were merged in the organisation within a stretch of time, as GitHub's search counts them.
 pub(super) const MERGED_OPERATION: &str = "POST /graphql search";
-pub(super) const MERGED: &str = "query($query: String!) { search(query: $query, type: ISSUE, first: 1) { issueCount } }";
+pub(super) const MERGED: &str =
+    "query($query: String!) { search(query: $query, type: ISSUE, first: 1) { issueCount } }";
 
 #[cfg(test)]
 mod tests {

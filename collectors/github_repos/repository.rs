@@ -3,9 +3,7 @@
 //! A call that fails leaves its part *not reported* and says so; that GitHub says "Branch not protected" is an answer.
 
 use super::changes::{self, Parts};
-use super::queries::{
-    CHANGES, CHANGES_OPERATION, COMMITS, COMMITS_OPERATION, REVIEWS, REVIEWS_OPERATION,
-};
+use super::queries::{CHANGES, CHANGES_OPERATION, COMMITS, COMMITS_OPERATION, REVIEWS, REVIEWS_OPERATION};
 use super::{ACTIVITY_TABLE, BRANCH_TABLE, CHANGE_TABLE, KEY_TABLE, REPOSITORY_TABLE, RULE_TABLE, Window};
 use crate::provider::github::{GitHub, Page, malformed};
 use crate::provider::github_access::is_not_in_plan;
@@ -151,7 +149,8 @@ impl Reader<'_> {
         // GitHub leaves the count out of an old protection, which then asks for one
         let approvals = reviews.map_or(0, |reviews| integer(reviews, "required_approving_review_count").unwrap_or(1));
         let checks = found.get("required_status_checks").filter(|checks| checks.is_object());
-        let named = |name: &str| checks.and_then(|checks| checks.get(name)).and_then(Value::as_array).map_or(0, Vec::len);
+        let named =
+            |name: &str| checks.and_then(|checks| checks.get(name)).and_then(Value::as_array).map_or(0, Vec::len);
         let bypass = reviews.and_then(|reviews| reviews.get("bypass_pull_request_allowances"));
         Ok(json!({
             "classic": true,
@@ -171,7 +170,9 @@ impl Reader<'_> {
     async fn rules(&self, repository: &str, branch: &str) -> Result<Vec<Value>, CollectError> {
         let url = self.url(repository, &["rules", "branches", branch])?;
         let rules = match self.github.listing(RULES, url).await {
-            Err(CollectError::Denied { message, .. }) if message.starts_with("HTTP 403: Upgrade to GitHub") => Vec::new(),
+            Err(CollectError::Denied { message, .. }) if message.starts_with("HTTP 403: Upgrade to GitHub") => {
+                Vec::new()
+            }
             answer => answer?,
         };
         let row = |rule: &Value| {
@@ -218,12 +219,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    async fn merged(
-        &self,
-        listed: &Listed,
-        nodes: &[Value],
-        seen: &mut Seen,
-    ) -> Result<Vec<Timestamp>, CollectError> {
+    async fn merged(&self, listed: &Listed, nodes: &[Value], seen: &mut Seen) -> Result<Vec<Timestamp>, CollectError> {
         const PARTS: &[&str] =
             &["contributors", "contributors_unknown", "commits", "approvals", "independent_approval"];
         let mut merges = Vec::new();

@@ -123,7 +123,8 @@ impl GitHub {
             let data = self.graphql(operation, query, &variables).await?;
             let found = place.iter().try_fold(&data, |value, name| value.get(name)).unwrap_or(&Value::Null);
             let page = Page::of(operation, found)?;
-            pages.page(page.next.as_deref(), Digest::of(found.to_string().as_bytes()))?;
+            // what it lists, whatever cursor came with it
+            pages.page(page.next.as_deref(), Digest::of(Value::from(page.nodes.clone()).to_string().as_bytes()))?;
             read.total = page.total;
             read.first_page.get_or_insert(data);
             let ended = page.nodes.iter().any(&enough);
@@ -207,12 +208,7 @@ impl GitHub {
         self.listing_of(operation, url, Some(oldest)).await
     }
 
-    async fn listing_of(
-        &self,
-        operation: &str,
-        mut url: Url,
-        oldest: Option<Url>,
-    ) -> Result<Vec<Value>, CollectError> {
+    async fn listing_of(&self, operation: &str, mut url: Url, oldest: Option<Url>) -> Result<Vec<Value>, CollectError> {
         url.query_pairs_mut().append_pair("per_page", &PER_PAGE.to_string());
         let mut pages = Pages::new(operation, self.max_pages);
         let mut elements = Vec::new();

@@ -97,7 +97,12 @@ impl Access {
         let assertion = match (ctx.egress.is_replay(), ctx.secrets.get("app_key")) {
             (true, _) => None,
             (false, Some(key)) => Some(ctx.egress.github_app_assertion(app, key)?),
-            (false, None) => return Err(misconfigured("`app_id` is set, but `app_key` is not", "point `app_key` to the app's private key")),
+            (false, None) => {
+                return Err(misconfigured(
+                    "`app_id` is set, but `app_key` is not",
+                    "point `app_key` to the app's private key",
+                ));
+            }
         };
         // what the app may see, in GitHub's words, before its token is made
         let as_app = client(assertion.as_ref())?;

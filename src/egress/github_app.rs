@@ -52,7 +52,10 @@ impl Egress {
         let url = exchange_url(base, installation_id)?;
         if !live.origins().iter().any(|origin| is_within(origin, &url)) {
             let place = url.host_str().unwrap_or("?");
-            return Err(refused(&format!("{place} is outside the places this source may talk to"), "look at `api_url`"));
+            return Err(refused(
+                &format!("{place} is outside the places this source may talk to"),
+                "look at `api_url`",
+            ));
         }
         let mut attempt = 1;
         let (status, body) = loop {
@@ -98,7 +101,9 @@ fn refused(message: &str, help: &str) -> CollectError {
 fn exchange_url(base: &Url, installation_id: &str) -> Result<Url, CollectError> {
     let mut url = base.clone();
     url.path_segments_mut()
-        .map_err(|()| refused(&format!("`{base}` is no base of an API"), "write `api_url` like `https://api.github.com`"))?
+        .map_err(|()| {
+            refused(&format!("`{base}` is no base of an API"), "write `api_url` like `https://api.github.com`")
+        })?
         .pop_if_empty()
         .extend(["app", "installations", installation_id, "access_tokens"]);
     Ok(url)

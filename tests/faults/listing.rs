@@ -1,5 +1,5 @@
-//! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, AWS Backup's JSON
-//! and GitHub's JSON arrays. Everything around the lists is kept as it came.
+//! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, AWS Backup's JSON,
+//! GitHub's JSON arrays and the outermost connection of a GraphQL answer. Everything around the lists is kept as it came.
 
 use super::{Request, Response};
 use serde_json::Value;
@@ -20,6 +20,8 @@ enum Shape {
     Xml { text: String, places: Vec<(usize, usize)> },
     /// An object with one list, and the list's name.
     Object { around: serde_json::Map<String, Value>, name: String },
+    /// A GraphQL answer, and where in it the connection stands.
+    Connection { around: Value, pointer: String },
     /// A bare array; the next page stands in the `link` header.
     Array,
 }
@@ -39,6 +41,14 @@ impl Listing {
                 let next = response.header("link").and_then(|link| link_to(link, "next"));
                 let members = members.iter().map(Value::to_string).collect();
                 Some(Self { lists: vec![members], next, shape: Shape::Array })
+            }
+            around @ Value::Object(_) if around.get("data").is_some() => {
+                let pointer = connection_in(&around, "")?;
+                let connection = around.pointer(&pointer)?;
+                let info = connection.get("pageInfo")?;
+                let next = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true).map(str::to_owned);
+                let members = connection["nodes"].as_array()?.iter().map(Value::to_string).collect();
+                Some(Self { lists: vec![members], next, shape: Shape::Connection { around, pointer } })
             }
             Value::Object(mut around) => {
                 let mut arrays = around.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name.clone());
@@ -93,6 +103,14 @@ impl Listing {
                 }
                 Response { body: Value::Object(around).to_string().into_bytes(), ..response }
             }
+            Shape::Connection { mut around, pointer } => {
+                let members = self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
+                let connection = around.pointer_mut(&pointer).expect("found when the answer was read");
+                connection["nodes"] = Value::Array(members);
+                connection["pageInfo"]["hasNextPage"] = Value::Bool(self.next.is_some());
+                connection["pageInfo"]["endCursor"] = self.next.map_or(Value::Null, Value::String);
+                Response { body: around.to_string().into_bytes(), ..response }
+            }
             Shape::Array => {
                 let body = format!("[{}]", self.lists[0].join(","));
                 let others = response.header("link").map(|link| links(link).filter(|(_, rel)| rel != "next").collect());
@@ -110,6 +128,15 @@ impl Listing {
     pub(crate) fn len(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()
     }
+}
+
+/// Where the outermost connection of a GraphQL answer stands.
+fn connection_in(value: &Value, pointer: &str) -> Option<String> {
+    let members = value.as_object()?;
+    if members.contains_key("nodes") && members.contains_key("pageInfo") {
+        return Some(pointer.to_owned());
+    }
+    members.iter().find_map(|(name, member)| connection_in(member, &format!("{pointer}/{name}")))
 }
 
 /// The addresses of a `link` header with their relations.

@@ -55,6 +55,12 @@ const MATRIX: &[Row] = &[
             "GET /orgs/{org}/members?role=member",
         ],
     },
+    Row {
+        collector: "github_repos",
+        case: "whole",
+        population: &["GET /orgs/{org}/repos"],
+        counted: &["GET /orgs/{org}/repos"],
+    },
 ];
 
 #[test]
@@ -83,6 +89,11 @@ fn no_fault_makes_aws_backup_complete() {
 #[test]
 fn no_fault_makes_github_org_complete() {
     matrix("github_org");
+}
+
+#[test]
+fn no_fault_makes_github_repos_complete() {
+    matrix("github_repos");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod fault_matrix;
 mod faults;
 mod forks;
 mod github_emulator;
+mod github_repos_emulator;
 mod house;
 mod kill;
 mod leaver;

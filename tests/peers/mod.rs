@@ -3,6 +3,7 @@
 
 pub(crate) mod github;
 pub(crate) mod github_gaps;
+pub(crate) mod github_graphql;
 pub(crate) mod moto;
 pub(crate) mod tlog;
 pub(crate) mod tsa;
