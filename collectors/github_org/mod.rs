@@ -1,7 +1,9 @@
 //! `github_org`: who belongs to a GitHub organisation, who is a guest or invited, and how the organisation is set.
 //! A refused or missing listing is never an empty one, and a caller who is not an owner never sees a whole population.
 
+mod credentials;
 mod operations;
+mod saml;
 
 use crate::provider::files::permission;
 use crate::provider::github::{GitHub, malformed};
@@ -24,6 +26,10 @@ const MEMBERS: &str = "GET /orgs/{org}/members";
 const ADMINS: &str = "GET /orgs/{org}/members?role=admin";
 const PLAIN_MEMBERS: &str = "GET /orgs/{org}/members?role=member";
 const MEMBERS_WITHOUT_2FA: &str = "GET /orgs/{org}/members?filter=2fa_disabled";
+const MEMBERS_INSECURE_2FA: &str = "GET /orgs/{org}/members?filter=2fa_insecure";
+const OUTSIDE_INSECURE_2FA: &str = "GET /orgs/{org}/outside_collaborators?filter=2fa_insecure";
+const COUNT_OPERATION: &str = "POST /graphql organization.membersWithRole";
+const COUNT: &str = "query($org: String!) { organization(login: $org) { membersWithRole { totalCount } } }";
 const OUTSIDE: &str = "GET /orgs/{org}/outside_collaborators";
 const OUTSIDE_WITHOUT_2FA: &str = "GET /orgs/{org}/outside_collaborators?filter=2fa_disabled";
 const INVITATIONS: &str = "GET /orgs/{org}/invitations";
@@ -77,7 +83,8 @@ impl Collector for GithubOrg {
         let max_pages = self.policy(&ctx.settings)?.max_pages;
         let permission_of = |operation: &str| permission(&SPEC, operation);
         let (github, asker) = access.connect(ctx, max_pages, operations::operation_of, permission_of).await?;
-        let run = Run { github, asker, access, settings, tables: Tables::new(), reasons: Vec::new() };
+        let run =
+            Run { github, asker, access, settings, tables: Tables::new(), reasons: Vec::new(), counts: Vec::new() };
         let mut observation = run.collect().await?;
         observation.observed_at = ctx.egress.last_answer_date();
         observation.redactions = ctx.egress.redactions();
@@ -93,6 +100,10 @@ struct Tables {
     invitations: Table,
     teams: Table,
     team_members: Table,
+    installations: Table,
+    saml: Table,
+    authorizations: Table,
+    tokens: Table,
 }
 
 impl Tables {
@@ -104,11 +115,26 @@ impl Tables {
             invitations: table(&SPEC, "github_invitation"),
             teams: table(&SPEC, "github_team"),
             team_members: table(&SPEC, "github_team_member"),
+            installations: table(&SPEC, "github_app_installation"),
+            saml: table(&SPEC, "github_saml_identity"),
+            authorizations: table(&SPEC, "github_credential_authorization"),
+            tokens: table(&SPEC, "github_fine_grained_token"),
         }
     }
 
     fn into_vec(self) -> Vec<Table> {
-        vec![self.org, self.members, self.outside, self.invitations, self.teams, self.team_members]
+        vec![
+            self.org,
+            self.members,
+            self.outside,
+            self.invitations,
+            self.teams,
+            self.team_members,
+            self.installations,
+            self.saml,
+            self.authorizations,
+            self.tokens,
+        ]
     }
 }
 
@@ -119,28 +145,44 @@ struct Run {
     settings: Settings,
     tables: Tables,
     reasons: Vec<Reason>,
+    counts: Vec<Count>,
 }
 
 impl Run {
     async fn collect(mut self) -> Result<Observation, CollectError> {
-        let is_owner = self.organisation().await?;
+        let (mut org, is_owner) = self.organisation().await?;
         let count = self.members(is_owner).await?;
+        self.counts.insert(0, count);
         if is_owner {
             self.outside_collaborators().await?;
             self.invitations().await?;
+            self.installations().await?;
+            let has_saml = self.saml_identities().await?;
+            org["has_saml"] = json!(has_saml);
+            if has_saml == Some(true) {
+                self.credential_authorizations().await?;
+            }
+            let tells_tokens = self.asker.has("organization_personal_access_tokens");
+            org["tells_fine_grained_tokens"] = json!(tells_tokens);
+            if tells_tokens {
+                self.fine_grained_tokens().await?;
+            }
         } else {
-            let message = "only owners may list outside collaborators and invitations";
-            for name in ["github_outside_collaborator", "github_invitation"] {
+            let message = "only owners may list outside collaborators, invitations, apps and identities";
+            for name in
+                ["github_outside_collaborator", "github_invitation", "github_app_installation", "github_saml_identity"]
+            {
                 self.reasons.push(not_owner(message).table(name));
             }
         }
         self.teams(is_owner).await?;
+        push(&mut self.tables.org, row(org))?;
 
         let basis = "every listing was followed to its last page; owners and other members together are exactly the \
-                     members; the caller is an owner";
+                     members, who are as many as GraphQL counts; the caller sees all that owners see";
         Ok(Observation {
             completeness: Completeness::from_reasons(basis, self.reasons),
-            counts: vec![count],
+            counts: self.counts,
             caller: Some(Caller { identity: self.asker.identity(), tenant: self.access.org }),
             tables: self.tables.into_vec(),
             observed_at: None,
@@ -152,8 +194,8 @@ impl Run {
         self.github.url(&[&["orgs", &self.access.org], rest].concat())
     }
 
-    /// The organisation's row; whether the caller is shown all that owners are.
-    async fn organisation(&mut self) -> Result<bool, CollectError> {
+    /// The organisation's row as far as this answer tells it; whether the caller is shown all that owners are.
+    async fn organisation(&mut self) -> Result<(Value, bool), CollectError> {
         let org = self.asker.organisation(&self.github, &self.access).await?;
         let role = self.asker.role(&self.github, &self.access).await?;
         // an app that may read members is shown concealed ones too, and secret teams
@@ -184,8 +226,7 @@ impl Run {
                     .permission(&permission(&SPEC, ORG)),
             );
         }
-        push(&mut self.tables.org, row(cells))?;
-        Ok(is_owner)
+        Ok((cells, is_owner))
     }
 
     /// Everyone in the organisation, with the independent count.
@@ -203,7 +244,9 @@ impl Run {
 
         let mut admins = None;
         let mut without_2fa = None;
+        let mut insecure_2fa = None;
         if is_owner {
+            self.count_members(count.counted).await?;
             admins = self.part("github_member", "role", ADMINS, &["members"], ("role", "admin")).await?;
             let plain = self.part("github_member", "role", PLAIN_MEMBERS, &["members"], ("role", "member")).await?;
             if let (Some(admins), Some(plain)) = (&admins, &plain) {
@@ -217,6 +260,16 @@ impl Run {
                 .part("github_member", "two_factor", MEMBERS_WITHOUT_2FA, &["members"], ("filter", "2fa_disabled"))
                 .await?;
             self.within("github_member", MEMBERS_WITHOUT_2FA, without_2fa.as_ref(), &everyone);
+            insecure_2fa = self
+                .part(
+                    "github_member",
+                    "two_factor_secure",
+                    MEMBERS_INSECURE_2FA,
+                    &["members"],
+                    ("filter", "2fa_insecure"),
+                )
+                .await?;
+            self.within("github_member", MEMBERS_INSECURE_2FA, insecure_2fa.as_ref(), &everyone);
         } else {
             self.reasons.push(
                 not_owner("the caller is not an owner: GitHub shows it only some of the members")
@@ -225,7 +278,7 @@ impl Run {
             self.reasons.push(
                 not_owner("only owners are told who is an owner and who has a second factor")
                     .table("github_member")
-                    .columns(&["role", "two_factor"]),
+                    .columns(&["role", "two_factor", "two_factor_secure"]),
             );
         }
 
@@ -241,6 +294,7 @@ impl Run {
                 "site_admin": member.get("site_admin").and_then(Value::as_bool),
                 "role": role,
                 "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
+                "two_factor_secure": secure(&login, without_2fa.as_ref(), insecure_2fa.as_ref()),
                 "name": profile.as_ref().and_then(|profile| text(profile, "name")),
                 "email": profile.as_ref().and_then(|profile| text(profile, "email"))
                     .or_else(|| text(member, "email")),
@@ -255,6 +309,30 @@ impl Run {
             );
         }
         Ok(count)
+    }
+
+    /// GitHub's own count of the members, in another API than the listings.
+    async fn count_members(&mut self, counted: u64) -> Result<(), CollectError> {
+        let variables = json!({ "org": self.access.org });
+        let declared = self.github.graphql(COUNT_OPERATION, COUNT, &variables).await.and_then(|data| {
+            let count = data.pointer("/organization/membersWithRole/totalCount").and_then(Value::as_u64);
+            count.ok_or_else(|| malformed(COUNT_OPERATION, "the answer holds no count"))
+        });
+        match declared {
+            Ok(declared) => self.count("github_member", counted, declared, "GraphQL membersWithRole.totalCount"),
+            Err(error) => self.reasons.push(reason(error)?.table("github_member")),
+        }
+        Ok(())
+    }
+
+    /// Keeps a count, and a reason where the two figures differ.
+    fn count(&mut self, table: &str, counted: u64, declared: u64, by: &str) {
+        if declared != counted {
+            let message = format!("{by}: {declared}; counted in the answers: {counted}");
+            self.reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table(table));
+        }
+        let (table, declared_by) = (table.to_owned(), Some(by.to_owned()));
+        self.counts.push(Count { table, counted, declared: Some(declared), declared_by });
     }
 
     fn compare(&mut self, everyone: &BTreeSet<String>, admins: &BTreeSet<String>, plain: &BTreeSet<String>) {
@@ -338,6 +416,10 @@ impl Run {
             .part(TABLE, "two_factor", OUTSIDE_WITHOUT_2FA, &["outside_collaborators"], ("filter", "2fa_disabled"))
             .await?;
         self.within(TABLE, OUTSIDE_WITHOUT_2FA, without_2fa.as_ref(), &everyone);
+        let path = ["outside_collaborators"];
+        let insecure_2fa =
+            self.part(TABLE, "two_factor_secure", OUTSIDE_INSECURE_2FA, &path, ("filter", "2fa_insecure")).await?;
+        self.within(TABLE, OUTSIDE_INSECURE_2FA, insecure_2fa.as_ref(), &everyone);
         for person in &all {
             let Some(login) = text(person, "login") else { continue };
             let cells = json!({
@@ -345,6 +427,7 @@ impl Run {
                 "id": integer(person, "id"),
                 "type": text(person, "type"),
                 "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
+                "two_factor_secure": secure(&login, without_2fa.as_ref(), insecure_2fa.as_ref()),
             });
             push(&mut self.tables.outside, row(cells))?;
         }
@@ -405,5 +488,13 @@ impl Run {
             push(&mut self.tables.team_members, row(cells))?;
         }
         Ok(())
+    }
+}
+
+/// Whether `login` has a second factor and none that GitHub calls insecure (text messages).
+fn secure(login: &str, without: Option<&BTreeSet<String>>, insecure: Option<&BTreeSet<String>>) -> Option<bool> {
+    match (without?.contains(login), insecure?.contains(login)) {
+        (true, _) | (_, true) => Some(false),
+        (false, false) => Some(true),
     }
 }

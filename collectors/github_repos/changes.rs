@@ -40,7 +40,7 @@ pub(super) fn row(
     let merged = merged_at(operation, node)?;
     let base = text(node, "baseRefName").ok_or_else(|| malformed(operation, "a pull request without a base"))?;
     let author = actor(node, "author");
-    let merger = actor(node, "mergedBy");
+    let who_merged = actor(node, "mergedBy");
     let mut cells = json!({
         "repository": repository,
         "number": number,
@@ -48,8 +48,8 @@ pub(super) fn row(
         "base": base,
         "author": author.as_ref().map(|(login, _)| login),
         "author_kind": author.as_ref().map(|(_, kind)| kind),
-        "merged_by": merger.as_ref().map(|(login, _)| login),
-        "merged_by_kind": merger.as_ref().map(|(_, kind)| kind),
+        "merged_by": who_merged.as_ref().map(|(login, _)| login),
+        "merged_by_kind": who_merged.as_ref().map(|(_, kind)| kind),
         "created_at": instant(node, "createdAt"),
         "merged_at": model::time::seconds_text(merged),
         "merge_commit": node.get("mergeCommit").and_then(|commit| text(commit, "oid")),

@@ -229,8 +229,8 @@ impl Reader<'_> {
                 continue;
             }
             let parts = self.parts(&listed.name, node).await;
-            let parts = seen.take(parts, CHANGE_TABLE, PARTS)?;
-            let row = changes::row(CHANGES_OPERATION, &listed.name, node, parts.as_ref());
+            let read = seen.take(parts, CHANGE_TABLE, PARTS)?;
+            let row = changes::row(CHANGES_OPERATION, &listed.name, node, read.as_ref());
             let Some(row) = seen.take(row, CHANGE_TABLE, &[])? else { continue };
             seen.rows.push((CHANGE_TABLE, row));
             merges.push(merged);

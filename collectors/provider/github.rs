@@ -194,7 +194,17 @@ impl GitHub {
 
     /// Every element of a listing, to the page its first answer announced as the last.
     pub(crate) async fn listing(&self, operation: &str, url: Url) -> Result<Vec<Value>, CollectError> {
-        self.listing_of(operation, url, None).await
+        self.listing_of(operation, url, None, None).await.map(|(elements, _)| elements)
+    }
+
+    /// Every element of a listing that stands as `member` of an object, and the total GitHub gives beside it.
+    pub(crate) async fn listing_in(
+        &self,
+        operation: &str,
+        url: Url,
+        member: &str,
+    ) -> Result<(Vec<Value>, Option<u64>), CollectError> {
+        self.listing_of(operation, url, Some(member), None).await
     }
 
     /// Every element of a listing whose pages have no numbers. Its end is proven by `oldest`: the same listing from the
@@ -205,14 +215,21 @@ impl GitHub {
         url: Url,
         oldest: Url,
     ) -> Result<Vec<Value>, CollectError> {
-        self.listing_of(operation, url, Some(oldest)).await
+        self.listing_of(operation, url, None, Some(oldest)).await.map(|(elements, _)| elements)
     }
 
-    async fn listing_of(&self, operation: &str, mut url: Url, oldest: Option<Url>) -> Result<Vec<Value>, CollectError> {
+    async fn listing_of(
+        &self,
+        operation: &str,
+        mut url: Url,
+        member: Option<&str>,
+        oldest: Option<Url>,
+    ) -> Result<(Vec<Value>, Option<u64>), CollectError> {
         url.query_pairs_mut().append_pair("per_page", &PER_PAGE.to_string());
         let mut pages = Pages::new(operation, self.max_pages);
         let mut elements = Vec::new();
         let mut announced = None;
+        let mut total = None;
         let mut read = 0_u32;
         loop {
             let answer = self.get(operation, &url).await?;
@@ -223,8 +240,9 @@ impl GitHub {
             // what it says, however it is written: the same page may come again with other spacing
             pages.page(answer.links.next.as_deref(), Digest::of(page.to_string().as_bytes()))?;
             read += 1;
-            let Value::Array(page) = page else {
-                return Err(malformed(operation, "the answer is not a JSON array"));
+            total = page.get("total_count").and_then(Value::as_u64).or(total);
+            let Some(page) = elements_of(page, member) else {
+                return Err(malformed(operation, "the answer is not a JSON array, or does not hold one"));
             };
             if page.len() > PER_PAGE {
                 return Err(malformed(operation, &format!("a page of {PER_PAGE} has {} elements", page.len())));
@@ -236,7 +254,7 @@ impl GitHub {
                 Some(next) => url = next_page_within(&self.base, next)?,
                 None if is_full => {
                     match oldest {
-                        None => self.nothing_on_page(operation, url, read + 1).await?,
+                        None => self.nothing_on_page(operation, url, member, read + 1).await?,
                         Some(oldest) => self.ends_with(operation, oldest, elements.last()).await?,
                     }
                     break;
@@ -250,7 +268,7 @@ impl GitHub {
                 message: format!("page {read} has no next page, but {last} pages were announced"),
                 code: ReasonCode::CountsDisagree,
             }),
-            _ => Ok(elements),
+            _ => Ok((elements, total)),
         }
     }
 
@@ -273,7 +291,13 @@ impl GitHub {
     }
 
     /// A full page without a next one is the last only if there is nothing behind it: a header can get lost on the way.
-    async fn nothing_on_page(&self, operation: &str, mut url: Url, page: u32) -> Result<(), CollectError> {
+    async fn nothing_on_page(
+        &self,
+        operation: &str,
+        mut url: Url,
+        member: Option<&str>,
+        page: u32,
+    ) -> Result<(), CollectError> {
         let others: Vec<(String, String)> = url
             .query_pairs()
             .filter(|(name, _)| name != "page")
@@ -284,14 +308,26 @@ impl GitHub {
         if answer.status != 200 {
             return Err(self.refusal(operation, &answer));
         }
-        match parse(operation, &answer.body)? {
-            Value::Array(elements) if elements.is_empty() => Ok(()),
+        match elements_of(parse(operation, &answer.body)?, member) {
+            Some(elements) if elements.is_empty() => Ok(()),
             _ => Err(CollectError::Incomplete {
                 operation: operation.to_owned(),
                 message: format!("page {} names no next page, but page {page} has members", page - 1),
                 code: ReasonCode::CountsDisagree,
             }),
         }
+    }
+}
+
+/// The array that an answer is, or that is its `member`.
+fn elements_of(answer: Value, member: Option<&str>) -> Option<Vec<Value>> {
+    match (answer, member) {
+        (Value::Array(elements), None) => Some(elements),
+        (mut object @ Value::Object(_), Some(member)) => match object.get_mut(member)?.take() {
+            Value::Array(elements) => Some(elements),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

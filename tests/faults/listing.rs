@@ -20,6 +20,8 @@ enum Shape {
     Xml { text: String, places: Vec<(usize, usize)> },
     /// An object with one list, and the list's name.
     Object { around: serde_json::Map<String, Value>, name: String },
+    /// The same, with the next page in the `link` header.
+    Linked { around: serde_json::Map<String, Value>, name: String },
     /// A GraphQL answer, and where in it the connection stands.
     Connection { around: Value, pointer: String },
     /// A bare array; the next page stands in the `link` header.
@@ -54,6 +56,10 @@ impl Listing {
                 let mut arrays = around.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name.clone());
                 let (name, None) = (arrays.next()?, arrays.next()) else { return None };
                 let members = around[&name].as_array()?.iter().map(Value::to_string).collect();
+                if request.target.contains("per_page=") {
+                    let next = response.header("link").and_then(|link| link_to(link, "next"));
+                    return Some(Self { lists: vec![members], next, shape: Shape::Linked { around, name } });
+                }
                 let next = around.remove("NextToken").and_then(|token| token.as_str().map(str::to_owned));
                 Some(Self { lists: vec![members], next, shape: Shape::Object { around, name } })
             }
@@ -111,15 +117,14 @@ impl Listing {
                 connection["pageInfo"]["endCursor"] = self.next.map_or(Value::Null, Value::String);
                 Response { body: around.to_string().into_bytes(), ..response }
             }
+            Shape::Linked { mut around, name } => {
+                let members = self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
+                around.insert(name, Value::Array(members));
+                linked(response, Value::Object(around).to_string(), self.next)
+            }
             Shape::Array => {
                 let body = format!("[{}]", self.lists[0].join(","));
-                let others = response.header("link").map(|link| links(link).filter(|(_, rel)| rel != "next").collect());
-                let mut links: Vec<(String, String)> = others.unwrap_or_default();
-                links.extend(self.next.map(|next| (next, "next".to_owned())));
-                let link: Vec<String> = links.iter().map(|(url, rel)| format!("<{url}>; rel=\"{rel}\"")).collect();
-                let mut response = Response { body: body.into_bytes(), ..response };
-                response.headers.retain(|(name, _)| name != "link");
-                if link.is_empty() { response } else { response.with("link", &link.join(", ")) }
+                linked(response, body, self.next)
             }
         }
     }
@@ -128,6 +133,17 @@ impl Listing {
     pub(crate) fn len(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()
     }
+}
+
+/// The answer with `body`, and `next` among its links.
+fn linked(response: Response, body: String, next: Option<String>) -> Response {
+    let others = response.header("link").map(|link| links(link).filter(|(_, rel)| rel != "next").collect());
+    let mut links: Vec<(String, String)> = others.unwrap_or_default();
+    links.extend(next.map(|next| (next, "next".to_owned())));
+    let link: Vec<String> = links.iter().map(|(url, rel)| format!("<{url}>; rel=\"{rel}\"")).collect();
+    let mut response = Response { body: body.into_bytes(), ..response };
+    response.headers.retain(|(name, _)| name != "link");
+    if link.is_empty() { response } else { response.with("link", &link.join(", ")) }
 }
 
 /// Where the outermost connection of a GraphQL answer stands.

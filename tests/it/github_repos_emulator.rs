@@ -170,7 +170,7 @@ fn repositories_protection_and_merges_are_collected_as_the_emulator_holds_them()
         merge(&github, "repo-03", &format!("c{number}"), "grace", if number % 2 == 0 { &["ken"] } else { &["ada"] });
     }
     let graphql = GraphQl::over(github.address());
-    let filled = Filled::with_graphql(github.address(), Vec::new(), graphql.address(), gaps());
+    let filled = Filled::with_listings(github.address(), graphql.address(), Vec::new(), gaps());
     let proxy = Proxy::paging(filled.address(), PAGE);
     let audit = Audit::with(&source(&proxy.url(), "token = { env = \"GITHUB_TOKEN\" }"));
 
@@ -227,7 +227,7 @@ fn a_github_app_signs_in_with_its_key_and_no_credential_is_kept() {
     let key = app_key();
     let github = emulator(&key);
     let graphql = GraphQl::over(github.address());
-    let filled = Filled::with_graphql(github.address(), Vec::new(), graphql.address(), gaps());
+    let filled = Filled::with_listings(github.address(), graphql.address(), Vec::new(), gaps());
     let proxy = Proxy::forwarding(filled.address());
     let credential =
         format!("app_id = \"{APP}\"\napp_installation_id = \"{INSTALLATION}\"\napp_key = {{ file = \"app.pem\" }}");

@@ -6,6 +6,7 @@
 //!   are the emulator's own; which of them have no second factor is the test's.
 //! - `GET /orgs/{org}/outside_collaborators`, also with that filter, and `GET /orgs/{org}/invitations` - the emulator
 //!   answers 404. Wholly from the file.
+//! - the filter `2fa_insecure`, which it ignores too, and `GET /orgs/{org}/installations` (404): nobody and nothing.
 //! - `GET /orgs/{org}/repos` - 404; the emulator's own repositories, from its search.
 //! - `Branch not protected` - the emulator says `Not Found`.
 //! - `POST /graphql` - `github_graphql.rs`, over the emulator.
@@ -25,7 +26,7 @@ pub(crate) struct Gaps {
     emulator: SocketAddr,
     recorded: Value,
     without_2fa: Vec<String>,
-    graphql: Option<SocketAddr>,
+    graphql: SocketAddr,
     /// Listings by path, which the emulator does not have and the test makes up.
     listings: BTreeMap<String, Vec<Value>>,
 }
@@ -42,21 +43,18 @@ pub(crate) fn recorded() -> Value {
 }
 
 impl Filled {
-    pub(crate) fn before(emulator: SocketAddr, without_2fa: Vec<String>) -> Self {
-        Self::with(Gaps { emulator, recorded: recorded(), without_2fa, graphql: None, listings: BTreeMap::new() })
+    pub(crate) fn before(emulator: SocketAddr, graphql: SocketAddr, without_2fa: Vec<String>) -> Self {
+        Self::with_listings(emulator, graphql, without_2fa, BTreeMap::new())
     }
 
-    /// The same with GraphQL, and with listings by path.
-    pub(crate) fn with_graphql(
+    /// The same with listings by path.
+    pub(crate) fn with_listings(
         emulator: SocketAddr,
-        without_2fa: Vec<String>,
         graphql: SocketAddr,
+        without_2fa: Vec<String>,
         listings: BTreeMap<String, Vec<Value>>,
     ) -> Self {
-        Self::with(Gaps { emulator, recorded: recorded(), without_2fa, graphql: Some(graphql), listings })
-    }
-
-    fn with(gaps: Gaps) -> Self {
+        let gaps = Gaps { emulator, recorded: recorded(), without_2fa, graphql, listings };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let filled = Self { address: listener.local_addr().unwrap(), stopped: Arc::default() };
         let gaps = Arc::new(gaps);
@@ -92,15 +90,17 @@ impl Gaps {
         let path = request.target.split('?').next().unwrap_or_default();
         let place: Vec<&str> = path.trim_matches('/').split('/').collect();
         let is_filtered = request.parameter("filter").is_some_and(|filter| filter == "2fa_disabled");
+        let is_insecure = request.parameter("filter").is_some_and(|filter| filter == "2fa_insecure");
         let all = |name: &str| self.recorded[name].as_array().unwrap().clone();
         if let (Some(listing), "GET") = (self.listings.get(path), request.method.as_str()) {
             return page(request, listing.clone());
         }
         match (request.method.as_str(), place.as_slice(), is_filtered) {
-            ("POST", ["graphql"], _) => match self.graphql {
-                Some(graphql) => ask(graphql, request),
-                None => ask(self.emulator, request),
-            },
+            ("GET", ["orgs", _, "members" | "outside_collaborators"], _) if is_insecure => page(request, Vec::new()),
+            ("GET", ["orgs", _, "installations"], _) => {
+                Response::new(200, "application/json", "{\"total_count\":0,\"installations\":[]}")
+            }
+            ("POST", ["graphql"], _) => ask(self.graphql, request),
             ("GET", ["orgs", org, "repos"], _) => page(request, self.repositories(request, org)),
             ("GET", ["repos", _, _, "branches", _, "protection"], _) => {
                 let answer = ask(self.emulator, request);
