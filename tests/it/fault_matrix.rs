@@ -57,7 +57,7 @@ const MATRIX: &[Row] = &[
     },
     Row {
         collector: "github_repos",
-        case: "whole",
+        case: "two_repositories",
         population: &["GET /orgs/{org}/repos"],
         counted: &["GET /orgs/{org}/repos"],
     },
