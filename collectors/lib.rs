@@ -9,6 +9,7 @@ mod aws_iam;
 mod bamboohr;
 mod borg;
 mod github_org;
+mod github_repos;
 mod hr_file;
 mod linux_accounts;
 mod okta;
@@ -36,6 +37,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &bamboohr::BambooHr,
     &borg::Borg,
     &github_org::GithubOrg,
+    &github_repos::GithubRepos,
     &hr_file::HrFile,
     &linux_accounts::LinuxAccounts,
     &okta::Okta,

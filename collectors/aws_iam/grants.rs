@@ -1,6 +1,6 @@
 //! What users, groups and roles are granted: the account's authorisation details, in pages of a thousand.
 
-use super::policy::{allows_everything, document, is_administrator_access, is_aws_managed};
+use super::policy::{Power, aws_managed_power, document, is_aws_managed, power};
 use crate::provider::aws::{Page, call, list};
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{
@@ -23,8 +23,28 @@ pub(super) struct Grant {
     pub name: String,
     /// `aws_managed`, `customer_managed` or `inline`.
     pub kind: &'static str,
-    /// Whether it allows everything; none when its document was not seen.
-    pub is_administrator: Option<bool>,
+    /// Whether it makes an administrator, and how; none when its document was not seen.
+    pub power: Power,
+}
+
+impl Grant {
+    pub(super) fn is_administrator(&self) -> Option<bool> {
+        is_administrator(&self.power)
+    }
+
+    /// Why it makes an administrator, where it does.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.power.clone().flatten().map(|words| format!("{}: {words}", self.name))
+    }
+}
+
+pub(super) fn is_administrator(power: &Power) -> Option<bool> {
+    power.as_ref().map(Option::is_some)
+}
+
+/// Why some of them make an administrator: the first that does.
+pub(super) fn reason(grants: &[Grant]) -> Option<String> {
+    grants.iter().find_map(Grant::reason)
 }
 
 /// A user, group or role with what it is granted directly.
@@ -40,8 +60,8 @@ pub(super) struct Details {
     pub users: BTreeMap<String, Granted<UserDetail>>,
     pub groups: BTreeMap<String, Granted<GroupDetail>>,
     pub roles: BTreeMap<String, Granted<RoleDetail>>,
-    /// The customer's managed policies by ARN, and whether each allows everything.
-    pub policies: BTreeMap<String, (ManagedPolicyDetail, Option<bool>)>,
+    /// The customer's managed policies by ARN, and whether each makes an administrator.
+    pub policies: BTreeMap<String, (ManagedPolicyDetail, Power)>,
     /// Whoever came more than once with different content.
     pub differing: BTreeSet<String>,
 }
@@ -51,9 +71,22 @@ impl Details {
     /// and none of the others says yes.
     pub(super) fn is_administrator(&self, user: &Granted<UserDetail>) -> Option<bool> {
         let groups = user.detail.group_list().iter().map(|group| {
-            self.groups.get(group).map_or(vec![None], |group| group.grants.iter().map(|g| g.is_administrator).collect())
+            self.groups
+                .get(group)
+                .map_or(vec![None], |group| group.grants.iter().map(Grant::is_administrator).collect())
         });
-        any(user.grants.iter().map(|grant| grant.is_administrator).chain(groups.flatten()))
+        any(user.grants.iter().map(Grant::is_administrator).chain(groups.flatten()))
+    }
+
+    /// Why the user may do everything, where it may: its own policies first, then its groups'.
+    pub(super) fn administrator_reason(&self, user: &Granted<UserDetail>) -> Option<String> {
+        reason(&user.grants).or_else(|| {
+            let mut names: Vec<&String> = user.detail.group_list().iter().collect();
+            names.sort();
+            names.into_iter().find_map(|name| {
+                Some(format!("group {name}: {}", self.groups.get(name).and_then(|group| reason(&group.grants))?))
+            })
+        })
     }
 }
 
@@ -100,7 +133,7 @@ pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
         roles.extend(page.role_detail_list.unwrap_or_default());
         for policy in page.policies.unwrap_or_default() {
             let arn = named(OPERATION, policy.arn())?;
-            let administrator = default_document(&policy).and_then(|document| allows_everything(&document));
+            let administrator = default_document(&policy).and_then(|document| power(&document));
             keep(&mut details.policies, &mut details.differing, arn, (policy, administrator));
         }
     }
@@ -132,19 +165,18 @@ impl Details {
     fn grants(&self, attached: &[AttachedPolicy], inline: &[PolicyDetail]) -> Result<Vec<Grant>, CollectError> {
         let attached = attached.iter().map(|policy| {
             let arn = named(OPERATION, policy.policy_arn())?;
-            let (kind, is_administrator) = if is_aws_managed(&arn) {
-                ("aws_managed", Some(is_administrator_access(&arn)))
+            let (kind, power) = if is_aws_managed(&arn) {
+                ("aws_managed", Some(aws_managed_power(&arn)))
             } else {
-                ("customer_managed", self.policies.get(&arn).and_then(|(_, administrator)| *administrator))
+                ("customer_managed", self.policies.get(&arn).and_then(|(_, power)| power.clone()))
             };
             let name = policy.policy_name().unwrap_or(&arn).to_owned();
-            Ok(Grant { policy: arn, name, kind, is_administrator })
+            Ok(Grant { policy: arn, name, kind, power })
         });
         let inline = inline.iter().map(|policy| {
             let name = named(OPERATION, policy.policy_name())?;
-            let is_administrator =
-                policy.policy_document().and_then(document).and_then(|document| allows_everything(&document));
-            Ok(Grant { policy: format!("inline:{name}"), name, kind: "inline", is_administrator })
+            let power = policy.policy_document().and_then(document).and_then(|document| power(&document));
+            Ok(Grant { policy: format!("inline:{name}"), name, kind: "inline", power })
         });
         attached.chain(inline).collect()
     }

@@ -169,8 +169,15 @@ const REPORT: [Feeds; 3] = [
 ];
 
 /// Columns of a user that only the authorisation details tell.
-const AUTHORIZATION_COLUMNS: &[&str] =
-    &["tags", "groups", "attached_policies", "inline_policies", "permissions_boundary", "is_administrator"];
+const AUTHORIZATION_COLUMNS: &[&str] = &[
+    "tags",
+    "groups",
+    "attached_policies",
+    "inline_policies",
+    "permissions_boundary",
+    "is_administrator",
+    "administrator_reason",
+];
 
 const AUTHORIZATION: [Feeds; 2] = [
     Feeds { tables: &["aws_iam_user"], columns: AUTHORIZATION_COLUMNS },

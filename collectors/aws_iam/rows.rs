@@ -1,7 +1,7 @@
 //! From what was read to the tables of `collector.toml`. Whatever a source did not say is left out of its row.
 
 use super::Facts;
-use super::grants::{Details, Grant, any};
+use super::grants::{Details, Grant, any, is_administrator, reason};
 use super::policy::document;
 use super::report::{ROOT, ReportRow};
 use crate::provider::aws::{instant, text};
@@ -85,6 +85,8 @@ fn user_row(facts: &Facts, user: &User) -> Value {
             .and_then(|boundary| boundary.permissions_boundary_arn()),
         "is_administrator": granted
             .and_then(|granted| facts.details.as_ref().and_then(|details| details.is_administrator(granted))),
+        "administrator_reason": granted
+            .and_then(|granted| facts.details.as_ref().and_then(|details| details.administrator_reason(granted))),
         "report_generated_at": generated_at.map(seconds_text),
     })
 }
@@ -139,7 +141,8 @@ fn grants(details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
             "created_at": instant(group.detail.create_date()),
             "attached_policies": attached(&group.grants),
             "inline_policies": inline(&group.grants),
-            "is_administrator": any(group.grants.iter().map(|grant| grant.is_administrator)),
+            "is_administrator": any(group.grants.iter().map(Grant::is_administrator)),
+            "administrator_reason": reason(&group.grants),
         });
         add("aws_iam_group", object)?;
     }
@@ -161,11 +164,12 @@ fn grants(details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
                 .and_then(|boundary| boundary.permissions_boundary_arn()),
             "last_used_at": instant(last_used.and_then(|used| used.last_used_date())),
             "last_used_region": text(last_used.and_then(|used| used.region())),
-            "is_administrator": any(role.grants.iter().map(|grant| grant.is_administrator)),
+            "is_administrator": any(role.grants.iter().map(Grant::is_administrator)),
+            "administrator_reason": reason(&role.grants),
         });
         add("aws_iam_role", object)?;
     }
-    for (arn, (policy, is_administrator)) in &details.policies {
+    for (arn, (policy, power)) in &details.policies {
         let object = json!({
             "arn": arn,
             "policy_name": text(policy.policy_name()),
@@ -173,7 +177,8 @@ fn grants(details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
             "updated_at": instant(policy.update_date()),
             "default_version": text(policy.default_version_id()),
             "attachment_count": policy.attachment_count(),
-            "is_administrator": is_administrator,
+            "is_administrator": is_administrator(power),
+            "administrator_reason": power.clone().flatten(),
         });
         add("aws_iam_policy", object)?;
     }
@@ -188,7 +193,8 @@ fn attach(kind: &str, principal: &str, grants: &[Grant], add: &mut Add<'_>) -> R
             "policy": grant.policy,
             "policy_name": grant.name,
             "policy_kind": grant.kind,
-            "is_administrator": grant.is_administrator,
+            "is_administrator": grant.is_administrator(),
+            "administrator_reason": grant.reason(),
         });
         add("aws_iam_attached_policy", object)?;
     }

@@ -1,17 +1,19 @@
 //! `github_org`: who belongs to a GitHub organisation, who is a guest or invited, and how the organisation is set.
 //! A refused or missing listing is never an empty one, and a caller who is not an owner never sees a whole population.
 
+mod credentials;
 mod operations;
-mod people;
+mod saml;
 
 use crate::provider::files::permission;
 use crate::provider::github::{GitHub, malformed};
+use crate::provider::github_access::{Access, Asker, ORG, not_owner};
+use crate::provider::github_json::{Listing, instant, integer, logins, reason, text};
 use crate::provider::rows::{push, row, table};
 use crate::settings;
 use egress::{Collector, Context, Policy};
 use model::collector::CollectorSpec;
 use model::{Caller, CollectError, Completeness, Count, Observation, Reason, ReasonCode, Table};
-use people::{Listing, instant, integer, logins, text};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -20,13 +22,14 @@ use url::Url;
 
 static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
 
-const USER: &str = "GET /user";
-const ORG: &str = "GET /orgs/{org}";
-const MEMBERSHIP: &str = "GET /orgs/{org}/memberships/{username}";
 const MEMBERS: &str = "GET /orgs/{org}/members";
 const ADMINS: &str = "GET /orgs/{org}/members?role=admin";
 const PLAIN_MEMBERS: &str = "GET /orgs/{org}/members?role=member";
 const MEMBERS_WITHOUT_2FA: &str = "GET /orgs/{org}/members?filter=2fa_disabled";
+const MEMBERS_INSECURE_2FA: &str = "GET /orgs/{org}/members?filter=2fa_insecure";
+const OUTSIDE_INSECURE_2FA: &str = "GET /orgs/{org}/outside_collaborators?filter=2fa_insecure";
+const COUNT_OPERATION: &str = "POST /graphql organization.membersWithRole";
+const COUNT: &str = "query($org: String!) { organization(login: $org) { membersWithRole { totalCount } } }";
 const OUTSIDE: &str = "GET /orgs/{org}/outside_collaborators";
 const OUTSIDE_WITHOUT_2FA: &str = "GET /orgs/{org}/outside_collaborators?filter=2fa_disabled";
 const INVITATIONS: &str = "GET /orgs/{org}/invitations";
@@ -48,21 +51,13 @@ pub(crate) struct GithubOrg;
 
 #[derive(Deserialize)]
 struct Settings {
-    org: String,
-    api_url: Url,
     profiles: bool,
 }
 
-fn read_settings(settings: &Value) -> Result<Settings, CollectError> {
-    let read: Settings = settings::typed(&SPEC, settings)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if read.org.is_empty() || !read.org.chars().all(plain) {
-        return Err(CollectError::Misconfigured {
-            message: format!("`{}` is no login of an organisation", read.org),
-            help: "write `org` as it stands in the organisation's URL".to_owned(),
-        });
-    }
-    Ok(read)
+fn read_settings(given: &Value) -> Result<(Access, Settings), CollectError> {
+    let access: Access = settings::typed(&SPEC, given)?;
+    access.validate()?;
+    Ok((access, settings::typed(&SPEC, given)?))
 }
 
 #[async_trait::async_trait]
@@ -77,19 +72,19 @@ impl Collector for GithubOrg {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         Ok(Policy {
-            origins: vec![read_settings(settings)?.api_url],
+            origins: read_settings(settings)?.0.origins()?,
             operations: SPEC.operations.iter().map(|operation| operation.name.clone()).collect(),
             ..Policy::default()
         })
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
-        let settings = read_settings(&ctx.settings)?;
+        let (access, settings) = read_settings(&ctx.settings)?;
         let max_pages = self.policy(&ctx.settings)?.max_pages;
-        let github = GitHub::new(ctx, &settings.api_url, max_pages, operations::operation_of, |operation| {
-            permission(&SPEC, operation)
-        })?;
-        let run = Run { github, settings, tables: Tables::new(), reasons: Vec::new() };
+        let permission_of = |operation: &str| permission(&SPEC, operation);
+        let (github, asker) = access.connect(ctx, max_pages, operations::operation_of, permission_of).await?;
+        let run =
+            Run { github, asker, access, settings, tables: Tables::new(), reasons: Vec::new(), counts: Vec::new() };
         let mut observation = run.collect().await?;
         observation.observed_at = ctx.egress.last_answer_date();
         observation.redactions = ctx.egress.redactions();
@@ -105,6 +100,10 @@ struct Tables {
     invitations: Table,
     teams: Table,
     team_members: Table,
+    installations: Table,
+    saml: Table,
+    authorizations: Table,
+    tokens: Table,
 }
 
 impl Tables {
@@ -116,43 +115,75 @@ impl Tables {
             invitations: table(&SPEC, "github_invitation"),
             teams: table(&SPEC, "github_team"),
             team_members: table(&SPEC, "github_team_member"),
+            installations: table(&SPEC, "github_app_installation"),
+            saml: table(&SPEC, "github_saml_identity"),
+            authorizations: table(&SPEC, "github_credential_authorization"),
+            tokens: table(&SPEC, "github_fine_grained_token"),
         }
     }
 
     fn into_vec(self) -> Vec<Table> {
-        vec![self.org, self.members, self.outside, self.invitations, self.teams, self.team_members]
+        vec![
+            self.org,
+            self.members,
+            self.outside,
+            self.invitations,
+            self.teams,
+            self.team_members,
+            self.installations,
+            self.saml,
+            self.authorizations,
+            self.tokens,
+        ]
     }
 }
 
 struct Run {
     github: GitHub,
+    asker: Asker,
+    access: Access,
     settings: Settings,
     tables: Tables,
     reasons: Vec<Reason>,
+    counts: Vec<Count>,
 }
 
 impl Run {
     async fn collect(mut self) -> Result<Observation, CollectError> {
-        let caller = self.caller().await?;
-        let is_owner = self.organisation(&caller).await?;
+        let (mut org, is_owner) = self.organisation().await?;
         let count = self.members(is_owner).await?;
+        self.counts.insert(0, count);
         if is_owner {
             self.outside_collaborators().await?;
             self.invitations().await?;
+            self.installations().await?;
+            let has_saml = self.saml_identities().await?;
+            org["has_saml"] = json!(has_saml);
+            if has_saml == Some(true) {
+                self.credential_authorizations().await?;
+            }
+            let tells_tokens = self.asker.has("organization_personal_access_tokens");
+            org["tells_fine_grained_tokens"] = json!(tells_tokens);
+            if tells_tokens {
+                self.fine_grained_tokens().await?;
+            }
         } else {
-            let message = "only owners may list outside collaborators and invitations";
-            for name in ["github_outside_collaborator", "github_invitation"] {
+            let message = "only owners may list outside collaborators, invitations, apps and identities";
+            for name in
+                ["github_outside_collaborator", "github_invitation", "github_app_installation", "github_saml_identity"]
+            {
                 self.reasons.push(not_owner(message).table(name));
             }
         }
         self.teams(is_owner).await?;
+        push(&mut self.tables.org, row(org))?;
 
         let basis = "every listing was followed to its last page; owners and other members together are exactly the \
-                     members; the caller is an owner";
+                     members, who are as many as GraphQL counts; the caller sees all that owners see";
         Ok(Observation {
             completeness: Completeness::from_reasons(basis, self.reasons),
-            counts: vec![count],
-            caller: Some(Caller { identity: caller, tenant: self.settings.org.clone() }),
+            counts: self.counts,
+            caller: Some(Caller { identity: self.asker.identity(), tenant: self.access.org }),
             tables: self.tables.into_vec(),
             observed_at: None,
             redactions: Vec::new(),
@@ -160,48 +191,18 @@ impl Run {
     }
 
     fn org_url(&self, rest: &[&str]) -> Result<Url, CollectError> {
-        self.github.url(&[&["orgs", &self.settings.org], rest].concat())
+        self.github.url(&[&["orgs", &self.access.org], rest].concat())
     }
 
-    async fn caller(&self) -> Result<String, CollectError> {
-        let user = self.github.object(USER, &self.github.url(&["user"])?).await?;
-        text(&user, "login").ok_or_else(|| malformed(USER, "the calling user has no `login`"))
-    }
-
-    /// The organisation's row; whether the caller is an owner of it.
-    async fn organisation(&mut self, caller: &str) -> Result<bool, CollectError> {
-        let org = match self.github.object(ORG, &self.org_url(&[])?).await {
-            Err(CollectError::Denied { message, .. }) if message.starts_with("HTTP 404") => {
-                return Err(CollectError::Misconfigured {
-                    message: format!(
-                        "the token sees no organisation `{}` at {}",
-                        self.settings.org, self.settings.api_url
-                    ),
-                    help: "look at `org` and `api_url`, and let the token see this organisation".to_owned(),
-                });
-            }
-            answer => answer?,
-        };
-        let login = text(&org, "login").ok_or_else(|| malformed(ORG, "the organisation has no `login`"))?;
-        if !login.eq_ignore_ascii_case(&self.settings.org) {
-            return Err(CollectError::Misconfigured {
-                message: format!("asked for the organisation `{}`, GitHub answered for `{login}`", self.settings.org),
-                help: "it may have been renamed: correct `org` of this source".to_owned(),
-            });
-        }
-
-        let role = match self.github.object(MEMBERSHIP, &self.org_url(&["memberships", caller])?).await {
-            Ok(membership) if text(&membership, "state").is_none_or(|state| state == "active") => {
-                text(&membership, "role")
-            }
-            Ok(_) | Err(CollectError::Denied { .. }) => None,
-            // somebody who is not a member at all may still see public ones
-            Err(error) => return Err(error),
-        };
-        let is_owner = role.as_deref() == Some("admin");
+    /// The organisation's row as far as this answer tells it; whether the caller is shown all that owners are.
+    async fn organisation(&mut self) -> Result<(Value, bool), CollectError> {
+        let org = self.asker.organisation(&self.github, &self.access).await?;
+        let role = self.asker.role(&self.github, &self.access).await?;
+        // an app that may read members is shown concealed ones too, and secret teams
+        let is_owner = role.as_deref() == Some("admin") || self.asker.has("members");
 
         let mut cells = json!({
-            "login": login,
+            "login": text(&org, "login"),
             "id": integer(&org, "id"),
             "name": text(&org, "name"),
             "created_at": instant(&org, "created_at"),
@@ -225,8 +226,7 @@ impl Run {
                     .permission(&permission(&SPEC, ORG)),
             );
         }
-        push(&mut self.tables.org, row(cells))?;
-        Ok(is_owner)
+        Ok((cells, is_owner))
     }
 
     /// Everyone in the organisation, with the independent count.
@@ -244,7 +244,9 @@ impl Run {
 
         let mut admins = None;
         let mut without_2fa = None;
+        let mut insecure_2fa = None;
         if is_owner {
+            self.count_members(count.counted).await?;
             admins = self.part("github_member", "role", ADMINS, &["members"], ("role", "admin")).await?;
             let plain = self.part("github_member", "role", PLAIN_MEMBERS, &["members"], ("role", "member")).await?;
             if let (Some(admins), Some(plain)) = (&admins, &plain) {
@@ -258,6 +260,16 @@ impl Run {
                 .part("github_member", "two_factor", MEMBERS_WITHOUT_2FA, &["members"], ("filter", "2fa_disabled"))
                 .await?;
             self.within("github_member", MEMBERS_WITHOUT_2FA, without_2fa.as_ref(), &everyone);
+            insecure_2fa = self
+                .part(
+                    "github_member",
+                    "two_factor_secure",
+                    MEMBERS_INSECURE_2FA,
+                    &["members"],
+                    ("filter", "2fa_insecure"),
+                )
+                .await?;
+            self.within("github_member", MEMBERS_INSECURE_2FA, insecure_2fa.as_ref(), &everyone);
         } else {
             self.reasons.push(
                 not_owner("the caller is not an owner: GitHub shows it only some of the members")
@@ -266,7 +278,7 @@ impl Run {
             self.reasons.push(
                 not_owner("only owners are told who is an owner and who has a second factor")
                     .table("github_member")
-                    .columns(&["role", "two_factor"]),
+                    .columns(&["role", "two_factor", "two_factor_secure"]),
             );
         }
 
@@ -282,6 +294,7 @@ impl Run {
                 "site_admin": member.get("site_admin").and_then(Value::as_bool),
                 "role": role,
                 "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
+                "two_factor_secure": secure(&login, without_2fa.as_ref(), insecure_2fa.as_ref()),
                 "name": profile.as_ref().and_then(|profile| text(profile, "name")),
                 "email": profile.as_ref().and_then(|profile| text(profile, "email"))
                     .or_else(|| text(member, "email")),
@@ -296,6 +309,30 @@ impl Run {
             );
         }
         Ok(count)
+    }
+
+    /// GitHub's own count of the members, in another API than the listings.
+    async fn count_members(&mut self, counted: u64) -> Result<(), CollectError> {
+        let variables = json!({ "org": self.access.org });
+        let declared = self.github.graphql(COUNT_OPERATION, COUNT, &variables).await.and_then(|data| {
+            let count = data.pointer("/organization/membersWithRole/totalCount").and_then(Value::as_u64);
+            count.ok_or_else(|| malformed(COUNT_OPERATION, "the answer holds no count"))
+        });
+        match declared {
+            Ok(declared) => self.count("github_member", counted, declared, "GraphQL membersWithRole.totalCount"),
+            Err(error) => self.reasons.push(reason(error)?.table("github_member")),
+        }
+        Ok(())
+    }
+
+    /// Keeps a count, and a reason where the two figures differ.
+    fn count(&mut self, table: &str, counted: u64, declared: u64, by: &str) {
+        if declared != counted {
+            let message = format!("{by}: {declared}; counted in the answers: {counted}");
+            self.reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table(table));
+        }
+        let (table, declared_by) = (table.to_owned(), Some(by.to_owned()));
+        self.counts.push(Count { table, counted, declared: Some(declared), declared_by });
     }
 
     fn compare(&mut self, everyone: &BTreeSet<String>, admins: &BTreeSet<String>, plain: &BTreeSet<String>) {
@@ -350,7 +387,7 @@ impl Run {
         match read {
             Ok(logins) => Ok(Some(logins)),
             Err(error) => {
-                let reason = people::reason(error)?.table(table).columns(&[column]);
+                let reason = reason(error)?.table(table).columns(&[column]);
                 self.reasons.push(reason);
                 Ok(None)
             }
@@ -362,7 +399,7 @@ impl Run {
         match self.github.listing(operation, self.org_url(path)?).await {
             Ok(elements) => Ok(Listing::Whole(elements)),
             Err(error) => {
-                let reason = people::reason(error)?;
+                let reason = reason(error)?;
                 self.reasons.extend(tables.iter().map(|table| reason.clone().table(table)));
                 Ok(Listing::Unseen)
             }
@@ -379,6 +416,10 @@ impl Run {
             .part(TABLE, "two_factor", OUTSIDE_WITHOUT_2FA, &["outside_collaborators"], ("filter", "2fa_disabled"))
             .await?;
         self.within(TABLE, OUTSIDE_WITHOUT_2FA, without_2fa.as_ref(), &everyone);
+        let path = ["outside_collaborators"];
+        let insecure_2fa =
+            self.part(TABLE, "two_factor_secure", OUTSIDE_INSECURE_2FA, &path, ("filter", "2fa_insecure")).await?;
+        self.within(TABLE, OUTSIDE_INSECURE_2FA, insecure_2fa.as_ref(), &everyone);
         for person in &all {
             let Some(login) = text(person, "login") else { continue };
             let cells = json!({
@@ -386,6 +427,7 @@ impl Run {
                 "id": integer(person, "id"),
                 "type": text(person, "type"),
                 "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
+                "two_factor_secure": secure(&login, without_2fa.as_ref(), insecure_2fa.as_ref()),
             });
             push(&mut self.tables.outside, row(cells))?;
         }
@@ -449,6 +491,10 @@ impl Run {
     }
 }
 
-fn not_owner(message: &str) -> Reason {
-    Reason::new(ReasonCode::NotOwner, message).permission("a token of an owner of the organisation")
+/// Whether `login` has a second factor and none that GitHub calls insecure (text messages).
+fn secure(login: &str, without: Option<&BTreeSet<String>>, insecure: Option<&BTreeSet<String>>) -> Option<bool> {
+    match (without?.contains(login), insecure?.contains(login)) {
+        (true, _) | (_, true) => Some(false),
+        (false, false) => Some(true),
+    }
 }

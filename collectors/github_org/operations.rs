@@ -6,11 +6,15 @@ pub(super) fn operation_of(method: &str, path_and_query: &str) -> String {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let place = match segments.as_slice() {
         ["user"] => "/user",
+        ["app", "installations", _] => "/app/installations/{installation_id}",
         ["users", _] => "/users/{username}",
         ["orgs", _] => "/orgs/{org}",
         ["orgs", _, "memberships", _] => "/orgs/{org}/memberships/{username}",
         ["orgs", _, "members"] => "/orgs/{org}/members",
         ["orgs", _, "outside_collaborators"] => "/orgs/{org}/outside_collaborators",
+        ["orgs", _, "installations"] => "/orgs/{org}/installations",
+        ["orgs", _, "credential-authorizations"] => "/orgs/{org}/credential-authorizations",
+        ["orgs", _, "personal-access-tokens"] => "/orgs/{org}/personal-access-tokens",
         ["orgs", _, "invitations"] => "/orgs/{org}/invitations",
         ["orgs", _, "teams"] => "/orgs/{org}/teams",
         ["orgs", _, "teams", _, "members"] => "/orgs/{org}/teams/{team_slug}/members",

@@ -3,6 +3,8 @@
 pub(crate) mod aws;
 pub(crate) mod files;
 pub(crate) mod github;
+pub(crate) mod github_access;
+pub(crate) mod github_json;
 pub(crate) mod json;
 pub(crate) mod people;
 pub(crate) mod rest;

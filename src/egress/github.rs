@@ -24,21 +24,21 @@ impl Egress {
         token: Option<&SecretString>,
         operation_of: OperationOf,
     ) -> Result<Octocrab, EgressError> {
-        let authorization = match token {
-            None => None,
-            Some(token) => {
-                self.protect(token);
-                let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim()))
-                    .map_err(|_| EgressError::Client("the token holds characters no header can".to_owned()))?;
-                value.set_sensitive(true);
-                Some(value)
-            }
-        };
+        let authorization = token.map(|token| self.bearer(token)).transpose()?;
         let service = Service { egress: self.clone(), base: base.clone(), authorization, operation_of };
         match OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build() {
             Ok(octocrab) => Ok(octocrab),
             Err(never) => match never {},
         }
+    }
+
+    /// The header that authorises a request with `token`, which is kept out of everything recorded.
+    pub fn bearer(&self, token: &SecretString) -> Result<HeaderValue, EgressError> {
+        self.protect(token);
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret().trim()))
+            .map_err(|_| EgressError::Client("the token holds characters no header can".to_owned()))?;
+        value.set_sensitive(true);
+        Ok(value)
     }
 }
 

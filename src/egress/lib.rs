@@ -18,6 +18,7 @@ mod credential;
 mod failure;
 mod file;
 pub mod github;
+mod github_app;
 mod live;
 mod outbound;
 mod pages;

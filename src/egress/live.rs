@@ -61,9 +61,13 @@ impl Live {
         })
     }
 
-    /// For the credential chain alone: nothing sent with it is recorded.
+    /// For credentials alone: nothing sent with it is recorded.
     pub(crate) const fn client(&self) -> &reqwest::Client {
         &self.client
+    }
+
+    pub(crate) const fn first_wait(&self) -> Duration {
+        self.policy.first_wait
     }
 
     pub(crate) fn origins(&self) -> &[Url] {

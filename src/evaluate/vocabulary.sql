@@ -131,6 +131,55 @@ CREATE TABLE backup_plan (
     vault_locked INTEGER CHECK (vault_locked IN (0, 1))
 ) STRICT;
 
+-- Repositories of source code.
+CREATE TABLE repository (
+    repository_key TEXT NOT NULL,       -- <source>:<name>
+    source TEXT NOT NULL,
+    system TEXT,
+    native_id TEXT,                     -- the system's own immutable id
+    name TEXT,
+    visibility TEXT CHECK (visibility IN ('public', 'private', 'internal')),
+    archived INTEGER CHECK (archived IN (0, 1)),  -- read-only for everybody
+    fork INTEGER CHECK (fork IN (0, 1)),
+    default_branch TEXT,
+    created_at TEXT,
+    last_pushed_at TEXT
+) STRICT;
+
+-- What holds for the default branch of a repository, whichever rules say so: one row per default branch that exists
+-- and can be changed.
+CREATE TABLE branch_rule (
+    repository_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    branch TEXT,
+    protected INTEGER CHECK (protected IN (0, 1)),  -- some rule is in force
+    required_approvals INTEGER,         -- at least so many before a merge; 0: none
+    stale_approvals_dismissed INTEGER CHECK (stale_approvals_dismissed IN (0, 1)),
+    code_owner_review INTEGER CHECK (code_owner_review IN (0, 1)),
+    last_push_approval INTEGER CHECK (last_push_approval IN (0, 1)),
+    status_checks_required INTEGER CHECK (status_checks_required IN (0, 1)),
+    force_push_allowed INTEGER CHECK (force_push_allowed IN (0, 1)),
+    deletion_allowed INTEGER CHECK (deletion_allowed IN (0, 1)),
+    admins_exempt INTEGER CHECK (admins_exempt IN (0, 1))  -- administrators need not keep them
+) STRICT;
+
+-- What came onto default branches: one row per merge, and per push past the merges.
+CREATE TABLE change (
+    change_key TEXT NOT NULL,           -- <source>:<repository>#<number>, or @<event> for a push
+    source TEXT NOT NULL,
+    repository_key TEXT,
+    kind TEXT CHECK (kind IN ('pull_request', 'push', 'force_push')),
+    number INTEGER,
+    branch TEXT,
+    author TEXT,                        -- login; NULL: the system does not name anybody
+    contributors TEXT,                  -- JSON array of the logins that wrote or committed part of it
+    approvers TEXT,                     -- JSON array of the logins whose approval stood when it was merged
+    merged_by TEXT,
+    merged_at TEXT,
+    commit_id TEXT,                     -- the commit it became
+    independent_approval INTEGER CHECK (independent_approval IN (0, 1))  -- approved by a person who had no part in it
+) STRICT;
+
 -- Filled by the engine -------------------------------------------------------------------------------------------
 
 -- Which account belongs to which person. Accounts linked to nobody have no row.
@@ -193,6 +242,8 @@ CREATE INDEX account_by_key ON account (account_key);
 CREATE INDEX entitlement_by_account ON entitlement (account_key);
 CREATE INDEX credential_by_account ON credential (account_key);
 CREATE INDEX backup_job_by_resource ON backup_job (source, resource);
+CREATE INDEX branch_rule_by_repository ON branch_rule (repository_key);
+CREATE INDEX change_by_repository ON change (repository_key);
 CREATE INDEX identity_link_by_account ON identity_link (account_key);
 CREATE INDEX identity_link_by_person ON identity_link (person_key);
 CREATE INDEX registered_account_by_account ON registered_account (account_key);

@@ -238,6 +238,7 @@ fn differing(listing: &Listing) -> Option<(usize, String)> {
         ("<EnableDate>2", "<EnableDate>1"),
         ("<Path>/", "<Path>/other/"),
         ("\"site_admin\":false", "\"site_admin\":true"),
+        ("\"fork\":false", "\"fork\":true"),
         ("\"type\":\"User\"", "\"type\":\"Bot\""),
         ("\"State\":\"COMPLETED\"", "\"State\":\"FAILED\""),
         ("\"State\":\"ABORTED\"", "\"State\":\"COMPLETED\""),

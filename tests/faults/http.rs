@@ -73,7 +73,7 @@ impl Request {
             Some((path, query)) => format!("{path}?{}", without(query)).trim_end_matches('?').to_owned(),
             None => self.target.clone(),
         };
-        let body = if self.parameter("Action").is_some() { without(&self.body) } else { self.body.clone() };
+        let body = if self.parameter("Action").is_some() { without(&self.body) } else { without_cursor(&self.body) };
         Self { target, body, ..self.clone() }
     }
 
@@ -82,6 +82,17 @@ impl Request {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let mut pairs = query.split('&').chain(self.body.split('&'));
         pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+    }
+}
+
+/// The body of a GraphQL query without the cursor of its page.
+fn without_cursor(body: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(body) {
+        Ok(mut query) if query["variables"].get("after").is_some() => {
+            query["variables"]["after"] = serde_json::Value::Null;
+            query.to_string()
+        }
+        _ => body.to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, JSON arrays with a
 //! `link` header as GitHub and Okta give them, and JSON objects as AWS Backup, SCIM, Microsoft Graph, Google, BambooHR and
-//! Personio do.
+//! Personio do; and the outermost connection of a GraphQL answer.
 //! Everything around the lists is kept as it came.
 
 use super::{Request, Response};
@@ -24,6 +24,10 @@ enum Shape {
     Xml { text: String, places: Vec<(usize, usize)> },
     /// An object with one list, the list's name, and how it says that there is more.
     Object { around: serde_json::Map<String, Value>, name: String, more: More },
+    /// The same, with the next page in the `link` header.
+    Linked { around: serde_json::Map<String, Value>, name: String },
+    /// A GraphQL answer, and where in it the connection stands.
+    Connection { around: Value, pointer: String },
     /// A bare array; the next page stands in the `link` header.
     Array,
 }
@@ -84,6 +88,17 @@ impl Listing {
                 let members = members.iter().map(Value::to_string).collect();
                 Some(Self { lists: vec![members], had_next: next.is_some(), next, shape: Shape::Array })
             }
+            around @ Value::Object(_)
+                if around.get("data").is_some_and(Value::is_object) && connection_in(&around, "").is_some() =>
+            {
+                let pointer = connection_in(&around, "")?;
+                let connection = around.pointer(&pointer)?;
+                let info = connection.get("pageInfo")?;
+                let next = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true).map(str::to_owned);
+                let members = connection["nodes"].as_array()?.iter().map(Value::to_string).collect();
+                let shape = Shape::Connection { around, pointer };
+                Some(Self { lists: vec![members], had_next: next.is_some(), next, shape })
+            }
             Value::Object(mut around) => {
                 let mut arrays = around.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name.as_str());
                 let known = LISTS.iter().find(|name| around.get(**name).is_some_and(Value::is_array));
@@ -93,6 +108,11 @@ impl Listing {
                     _ => return None,
                 };
                 let members: Vec<String> = around[&name].as_array()?.iter().map(Value::to_string).collect();
+                if request.target.contains("per_page=") {
+                    let next = response.header("link").and_then(|link| link_to(link, "next"));
+                    let shape = Shape::Linked { around, name };
+                    return Some(Self { lists: vec![members], had_next: next.is_some(), next, shape });
+                }
                 let more = More::of(&around, &name);
                 let next = match more {
                     More::Token(field) | More::Address(field) => {
@@ -188,28 +208,55 @@ impl Listing {
                 }
                 Response { body: Value::Object(around).to_string().into_bytes(), ..response }
             }
+            Shape::Connection { mut around, pointer } => {
+                let members = self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
+                let connection = around.pointer_mut(&pointer).expect("found when the answer was read");
+                connection["nodes"] = Value::Array(members);
+                connection["pageInfo"]["hasNextPage"] = Value::Bool(self.next.is_some());
+                connection["pageInfo"]["endCursor"] = self.next.map_or(Value::Null, Value::String);
+                Response { body: around.to_string().into_bytes(), ..response }
+            }
+            Shape::Linked { mut around, name } => {
+                let members = self.lists[0].iter().map(|member| serde_json::from_str(member).unwrap()).collect();
+                around.insert(name, Value::Array(members));
+                linked(response, Value::Object(around).to_string(), self.next)
+            }
             Shape::Array => {
                 let body = format!("[{}]", self.lists[0].join(","));
-                let others = response.header("link").map(|link| links(link).filter(|(_, rel)| rel != "next").collect());
-                let mut links: Vec<(String, String)> = others.unwrap_or_default();
-                links.extend(self.next.map(|next| (next, "next".to_owned())));
-                let link: Vec<String> = links.iter().map(|(url, rel)| format!("<{url}>; rel=\"{rel}\"")).collect();
-                let mut response = Response { body: body.into_bytes(), ..response };
-                response.headers.retain(|(name, _)| name != "link");
-                if link.is_empty() { response } else { response.with("link", &link.join(", ")) }
+                linked(response, body, self.next)
             }
         }
     }
 
     /// Whether the next page is named by its address.
     pub(crate) const fn is_followed_by_address(&self) -> bool {
-        matches!(self.shape, Shape::Array | Shape::Object { more: More::Address(_), .. })
+        matches!(self.shape, Shape::Array | Shape::Linked { .. } | Shape::Object { more: More::Address(_), .. })
     }
 
     /// How many members there are in all lists together.
     pub(crate) fn len(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()
     }
+}
+
+/// The answer with `body`, and `next` among its links.
+fn linked(response: Response, body: String, next: Option<String>) -> Response {
+    let others = response.header("link").map(|link| links(link).filter(|(_, rel)| rel != "next").collect());
+    let mut links: Vec<(String, String)> = others.unwrap_or_default();
+    links.extend(next.map(|next| (next, "next".to_owned())));
+    let link: Vec<String> = links.iter().map(|(url, rel)| format!("<{url}>; rel=\"{rel}\"")).collect();
+    let mut response = Response { body: body.into_bytes(), ..response };
+    response.headers.retain(|(name, _)| name != "link");
+    if link.is_empty() { response } else { response.with("link", &link.join(", ")) }
+}
+
+/// Where the outermost connection of a GraphQL answer stands.
+fn connection_in(value: &Value, pointer: &str) -> Option<String> {
+    let members = value.as_object()?;
+    if members.contains_key("nodes") && members.contains_key("pageInfo") {
+        return Some(pointer.to_owned());
+    }
+    members.iter().find_map(|(name, member)| connection_in(member, &format!("{pointer}/{name}")))
 }
 
 /// The addresses of a `link` header with their relations.

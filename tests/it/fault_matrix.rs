@@ -74,6 +74,12 @@ pub(crate) const MATRIX: &[Row] = &[
         population: &["GET /v1/company/employees"],
         counted: &["GET /v1/company/employees", "GET /v1/company/employees?limit=1"],
     },
+    Row {
+        collector: "github_repos",
+        case: "two_repositories",
+        population: &["GET /orgs/{org}/repos"],
+        counted: &["GET /orgs/{org}/repos"],
+    },
 ];
 
 #[test]
@@ -117,6 +123,11 @@ fn no_fault_makes_bamboohr_complete() {
 #[test]
 fn no_fault_makes_personio_complete() {
     matrix("personio");
+}
+
+#[test]
+fn no_fault_makes_github_repos_complete() {
+    matrix("github_repos");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A GitHub organisation of several pages: complete, counted as declared, and every row as the emulator holds it.
 //!
-//! The emulator pages by itself; a proxy asks it for pages of [`PAGE`]. Four answers are not the emulator's, because it
+//! The emulator pages by itself; a proxy asks it for pages of [`PAGE`]. Some answers are not the emulator's, because it
 //! does not have them: `tests/peers/github_gaps.rs` says which and whose they are. So the columns and tables that come
 //! from these - `two_factor`, two settings of the organisation, outside collaborators, invitations - are compared with
 //! `github_gaps.json` and with this test's own list, and show that the collector reads them as GitHub documents them, not
@@ -9,6 +9,7 @@
 use crate::faults::Proxy;
 use crate::peers::github::{GitHub, TOKEN};
 use crate::peers::github_gaps::{Filled, recorded};
+use crate::peers::github_graphql::GraphQl;
 use crate::rows::assert_rows;
 use crate::support::Audit;
 use serde_json::{Value, json};
@@ -86,7 +87,8 @@ fn held_members(github: &GitHub, without_2fa: &BTreeSet<String>) -> Vec<Value> {
         Some(json!({
             "login": login, "id": profile["id"], "type": profile["type"],
             "site_admin": i64::from(profile["site_admin"] == true), "role": membership["role"],
-            "two_factor": i64::from(!without_2fa.contains(login)), "name": profile["name"], "email": profile["email"],
+            "two_factor": i64::from(!without_2fa.contains(login)),
+            "two_factor_secure": i64::from(!without_2fa.contains(login)), "name": profile["name"], "email": profile["email"],
         }))
     };
     users(github).iter().filter_map(row).collect()
@@ -124,7 +126,8 @@ fn an_organisation_of_many_pages_is_collected_as_the_emulator_holds_it() {
     let github = emulator(MEMBERS);
     make_teams(&github);
     let without_2fa: BTreeSet<String> = (4..MEMBERS).step_by(9).map(login).collect();
-    let filled = Filled::before(github.address(), without_2fa.iter().cloned().collect());
+    let graphql = GraphQl::over(github.address());
+    let filled = Filled::before(github.address(), graphql.address(), without_2fa.iter().cloned().collect());
     let proxy = Proxy::paging(filled.address(), PAGE);
     let audit = Audit::with(&source(&proxy.url()));
 
@@ -133,6 +136,12 @@ fn an_organisation_of_many_pages_is_collected_as_the_emulator_holds_it() {
     assert_eq!(snapshot["status"], "complete", "{snapshot:#}");
     assert_eq!(snapshot["completeness"]["declared"], MEMBERS);
     assert_eq!(snapshot["completeness"]["counted"], MEMBERS);
+    let by_graphql = snapshot["completeness"]["counts"].as_array().unwrap().iter().any(|count| {
+        count["table"] == "github_member"
+            && count["declared"] == MEMBERS
+            && count["declared_by"] == "GraphQL membersWithRole.totalCount"
+    });
+    assert!(by_graphql, "{snapshot:#}");
     assert_eq!(snapshot["caller"]["identity"], login(0).as_str());
     let pages = |path: &str| {
         let asked = |call: &&crate::faults::Call| call.request.target.starts_with(path);
@@ -205,9 +214,13 @@ fn what_the_emulator_lacks_is_not_seen_rather_than_empty() {
     };
     let unseen: BTreeSet<(String, String)> = snapshot["reasons"].as_array().unwrap().iter().map(reason).collect();
     let lacking = [
+        ("github_app_installation", ""),
         ("github_invitation", ""),
+        ("github_member", ""),
+        ("github_org", "has_saml"),
         ("github_org", "two_factor_requirement_enabled"),
         ("github_outside_collaborator", ""),
+        ("github_saml_identity", ""),
     ];
     assert_eq!(unseen, lacking.map(|(table, columns)| (table.to_owned(), columns.to_owned())).into());
 

@@ -4,6 +4,7 @@
 use crate::faults::{Fault, Injection, Proxy, Request};
 use crate::peers::github::{GitHub, TOKEN};
 use crate::peers::github_gaps::Filled;
+use crate::peers::github_graphql::GraphQl;
 use crate::peers::moto::{ACCOUNT, Moto};
 use crate::support::Audit;
 use serde_json::{Value, json};
@@ -26,6 +27,7 @@ struct Company {
     audit: Audit,
     /// Answers what the GitHub emulator lacks, for as long as the company lasts.
     _filled: Filled,
+    _graphql: GraphQl,
 }
 
 impl Company {
@@ -43,7 +45,8 @@ impl Company {
         }));
         let moto = Moto::start();
         moto.populate(PEOPLE);
-        let filled = Filled::before(github.address(), Vec::new());
+        let graphql = GraphQl::over(github.address());
+        let filled = Filled::before(github.address(), graphql.address(), Vec::new());
         let (aws, gh) = (Proxy::paging(moto.address(), PAGE), Proxy::paging(filled.address(), PAGE));
 
         let mut sources = format!(
@@ -80,7 +83,7 @@ token = {{ env = "GITHUB_TOKEN" }}
         }
         let audit = Audit::with(&sources);
         audit.write("hr.csv", &roster);
-        Self { moto, github, aws, gh, audit, _filled: filled }
+        Self { moto, github, aws, gh, audit, _filled: filled, _graphql: graphql }
     }
 
     /// Collects everything; the status of each source.

@@ -15,6 +15,7 @@ mod fault_matrix;
 mod faults;
 mod forks;
 mod github_emulator;
+mod github_repos_emulator;
 mod house;
 mod kill;
 mod leaver;

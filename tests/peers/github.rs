@@ -43,8 +43,15 @@ impl GitHub {
 
     /// Changes something.
     pub(crate) fn change(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.change_as(TOKEN, method, path, body)
+    }
+
+    /// Changes something as somebody else.
+    pub(crate) fn change_as(&self, token: &str, method: &str, path: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let response = self.0.ask(&request(method, path, &body));
+        let mut request = request(method, path, &body);
+        request.headers[0].1 = format!("Bearer {token}");
+        let response = self.0.ask(&request);
         assert!((200..300).contains(&response.status), "{method} {path}: {}: {}", response.status, response.text());
         serde_json::from_slice(&response.body).unwrap_or_default()
     }

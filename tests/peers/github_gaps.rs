@@ -6,11 +6,17 @@
 //!   are the emulator's own; which of them have no second factor is the test's.
 //! - `GET /orgs/{org}/outside_collaborators`, also with that filter, and `GET /orgs/{org}/invitations` - the emulator
 //!   answers 404. Wholly from the file.
+//! - the filter `2fa_insecure`, which it ignores too, and `GET /orgs/{org}/installations` (404): nobody and nothing.
+//! - `GET /orgs/{org}/repos` - 404; the emulator's own repositories, from its search.
+//! - `Branch not protected` - the emulator says `Not Found`.
+//! - `POST /graphql` - `github_graphql.rs`, over the emulator.
+//! - Listings the test names: rules of branches, keys, activity, rulesets.
 //!
 //! It pages these as GitHub does: `per_page`, `page`, and a `link` header with the next and the last page.
 
 use crate::faults::{Request, Response, ask};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +26,9 @@ pub(crate) struct Gaps {
     emulator: SocketAddr,
     recorded: Value,
     without_2fa: Vec<String>,
+    graphql: SocketAddr,
+    /// Listings by path, which the emulator does not have and the test makes up.
+    listings: BTreeMap<String, Vec<Value>>,
 }
 
 /// A server on a loopback port of its own, stopped when dropped.
@@ -34,10 +43,21 @@ pub(crate) fn recorded() -> Value {
 }
 
 impl Filled {
-    pub(crate) fn before(emulator: SocketAddr, without_2fa: Vec<String>) -> Self {
+    pub(crate) fn before(emulator: SocketAddr, graphql: SocketAddr, without_2fa: Vec<String>) -> Self {
+        Self::with_listings(emulator, graphql, without_2fa, BTreeMap::new())
+    }
+
+    /// The same with listings by path.
+    pub(crate) fn with_listings(
+        emulator: SocketAddr,
+        graphql: SocketAddr,
+        without_2fa: Vec<String>,
+        listings: BTreeMap<String, Vec<Value>>,
+    ) -> Self {
+        let gaps = Gaps { emulator, recorded: recorded(), without_2fa, graphql, listings };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let filled = Self { address: listener.local_addr().unwrap(), stopped: Arc::default() };
-        let gaps = Arc::new(Gaps { emulator, recorded: recorded(), without_2fa });
+        let gaps = Arc::new(gaps);
         let stopped = filled.stopped.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -70,8 +90,25 @@ impl Gaps {
         let path = request.target.split('?').next().unwrap_or_default();
         let place: Vec<&str> = path.trim_matches('/').split('/').collect();
         let is_filtered = request.parameter("filter").is_some_and(|filter| filter == "2fa_disabled");
+        let is_insecure = request.parameter("filter").is_some_and(|filter| filter == "2fa_insecure");
         let all = |name: &str| self.recorded[name].as_array().unwrap().clone();
+        if let (Some(listing), "GET") = (self.listings.get(path), request.method.as_str()) {
+            return page(request, listing.clone());
+        }
         match (request.method.as_str(), place.as_slice(), is_filtered) {
+            ("GET", ["orgs", _, "members" | "outside_collaborators"], _) if is_insecure => page(request, Vec::new()),
+            ("GET", ["orgs", _, "installations"], _) => {
+                Response::new(200, "application/json", "{\"total_count\":0,\"installations\":[]}")
+            }
+            ("POST", ["graphql"], _) => ask(self.graphql, request),
+            ("GET", ["orgs", org, "repos"], _) => page(request, self.repositories(request, org)),
+            ("GET", ["repos", _, _, "branches", _, "protection"], _) => {
+                let answer = ask(self.emulator, request);
+                match answer.status {
+                    404 => Response::new(404, "application/json", "{\"message\":\"Branch not protected\"}"),
+                    _ => answer,
+                }
+            }
             ("GET", ["orgs", _], _) => self.organisation(request),
             ("GET", ["orgs", _, "members"], true) => {
                 let known = |member: &Value| self.without_2fa.iter().any(|login| member["login"] == **login);
@@ -96,6 +133,22 @@ impl Gaps {
             organisation.insert(name.clone(), value.clone());
         }
         Response { body: Value::Object(organisation).to_string().into_bytes(), ..answer }
+    }
+
+    /// All repositories of an organisation, as the emulator's search finds them.
+    fn repositories(&self, request: &Request, org: &str) -> Vec<Value> {
+        let mut repositories = Vec::new();
+        for page in 1.. {
+            let target = format!("/search/repositories?q=org:{org}&per_page=100&page={page}");
+            let answer = ask(self.emulator, &Request { target, ..request.clone() });
+            let found: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let some = found["items"].as_array().cloned().unwrap_or_default();
+            if some.is_empty() {
+                break;
+            }
+            repositories.extend(some);
+        }
+        repositories
     }
 
     /// All members, as the emulator lists them.

@@ -3,6 +3,7 @@
 
 pub(crate) mod github;
 pub(crate) mod github_gaps;
+pub(crate) mod github_graphql;
 pub(crate) mod moto;
 pub(crate) mod okta;
 pub(crate) mod stand_in;

@@ -46,10 +46,15 @@ const GITHUB: &[(&str, &str)] = &[
     ("/orgs/sample/members?role=admin", include_str!("sample/github/admins.json")),
     ("/orgs/sample/members?role=member", include_str!("sample/github/plain-members.json")),
     ("/orgs/sample/members?filter=2fa_disabled", include_str!("sample/github/without-2fa.json")),
+    ("/orgs/sample/members?filter=2fa_insecure", "[]"),
     ("/orgs/sample/members", include_str!("sample/github/members.json")),
     ("/orgs/sample/outside_collaborators?filter=2fa_disabled", "[]"),
+    ("/orgs/sample/outside_collaborators?filter=2fa_insecure", "[]"),
     ("/orgs/sample/outside_collaborators", include_str!("sample/github/outside.json")),
     ("/orgs/sample/invitations", "[]"),
+    ("/orgs/sample/installations", r#"{"total_count":0,"installations":[]}"#),
+    ("/graphql?membersWithRole", r#"{"data":{"organization":{"membersWithRole":{"totalCount":6}}}}"#),
+    ("/graphql?samlIdentityProvider", r#"{"data":{"organization":{"samlIdentityProvider":null}}}"#),
     ("/orgs/sample/teams", include_str!("sample/github/teams.json")),
     ("/orgs/sample/memberships/ada-osei", include_str!("sample/github/membership.json")),
     ("/orgs/sample", include_str!("sample/github/org.json")),
@@ -104,7 +109,9 @@ async fn answer(method: Method, uri: Uri, body: Bytes) -> Response {
         };
     }
     if let Some(path) = uri.path().strip_prefix("/github") {
-        return json(GITHUB, path, query);
+        // a GraphQL query is in the body
+        let asked = if path == "/graphql" { String::from_utf8_lossy(&body) } else { query.into() };
+        return json(GITHUB, path, &asked);
     }
     if uri.path().starts_with("/copy-jobs") {
         // one refused call, so that the demo shows what becomes of evidence that was not seen
