@@ -110,14 +110,19 @@ impl Case {
         self.arguments.iter().map(String::as_str).collect()
     }
 
-    /// Runs went wrong after they printed `said`: what is there is sound, and the next run goes on.
-    fn assert_recovers(&self, audit: &Audit, said: &[&str], name: &str) {
+    /// A pack that a run left under its final name is whole; it makes way for the next.
+    fn assert_pack_is_whole(audit: &Audit, name: &str) {
         let pack = audit.path("out.zip");
         if pack.exists() {
             let verified = audit.run(&["verify", "out.zip"]);
             assert_eq!(verified.code, 0, "{name}: a pack under its final name is whole: {verified:#?}");
             std::fs::remove_file(pack).unwrap();
         }
+    }
+
+    /// Runs went wrong after they printed `said`: what is there is sound, and the next run goes on.
+    fn assert_recovers(&self, audit: &Audit, said: &[&str], name: &str) {
+        Self::assert_pack_is_whole(audit, name);
         let again = audit.run(&self.words());
         assert!(self.again.contains(&again.code), "{name}, the next run: {again:#?}");
         let collected = audit.run(&["collect"]);
@@ -199,6 +204,7 @@ fn a_second_kill_at_any_system_call_of_the_recovery_loses_nothing() {
         for first in spread(&points, KILLED_FIRST) {
             let broken = case.template.copy();
             let before = traced::run(&broken, arguments, Some(&Fault::kill(&first.name, first.nth)));
+            Case::assert_pack_is_whole(&broken, case.name);
             let recovery = traced::run(&broken.copy(), arguments, None);
             assert!(
                 recovery.code.is_some_and(|code| case.again.contains(&code)),
