@@ -18,7 +18,7 @@ static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(includ
 const INFO: &str = "pgbackrest info";
 const FOLDERS: &str = "pgbackrest repo-ls";
 
-/// Codes of `src/common/error.auto.c`: 42 is an option that is not valid, and the rest tells by words.
+/// Its exit codes name kinds of errors, not whose they are: only the words tell a refusal.
 const REFUSALS: Refusals = Refusals { denied: (&[], &["Permission denied"]), absent: (&[], &[]) };
 
 /// Statuses of a repository that was read to its end: all is well, and no backup yet.
