@@ -32,13 +32,13 @@ pub(super) fn key() -> SigningKey {
     SigningKey::from_seed(ORIGIN, &[7; 32]).unwrap()
 }
 
-pub(super) fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 /// Entries, openings, documents and blobs in memory.
 #[derive(Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     pub(super) entries: Vec<Vec<u8>>,
     openings: BTreeMap<u64, String>,
     documents: BTreeMap<u64, Vec<u8>>,
@@ -252,7 +252,7 @@ fn evaluation(snapshot: &str, sha256: Digest) -> Evaluation {
 }
 
 /// The log, and a plan for all of it; the database lies in `folder`.
-pub(super) fn contents(folder: &Path) -> (Log, Plan) {
+pub(crate) fn contents(folder: &Path) -> (Log, Plan) {
     let mut log = Log::default();
     let genesis = Body::Genesis { origin: ORIGIN.into(), log_key: key().verifier().to_string() };
     log.append("log", genesis, None);
@@ -278,6 +278,7 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
         organisation: "Acme <Ltd>".into(),
         from: at("2026-02-01T00:00:00Z"),
         to: at("2026-02-28T23:59:59Z"),
+        zone: jiff::tz::TimeZone::UTC,
         log_key: key().verifier().clone(),
         rotations: Vec::new(),
         checkpoint: log.checkpoint(&key()),
