@@ -86,6 +86,25 @@ impl Log {
         Checkpoint { origin: ORIGIN.into(), size: size as u64, root }.sign(key).unwrap().text()
     }
 
+    /// Seals another snapshot like the roster's first, after `change`, and puts it into `plan`.
+    pub(super) fn manifest(&mut self, plan: &mut Plan, change: impl FnOnce(&mut Manifest)) -> Manifest {
+        let mut manifest: Manifest = serde_json::from_slice(&self.documents[&1]).unwrap();
+        manifest.id.push_str("-more");
+        change(&mut manifest);
+        let body = Body::Snapshot {
+            snapshot: manifest.id.clone(),
+            source: manifest.source.clone(),
+            collector: manifest.collector.clone(),
+            status: manifest.status,
+            slot: manifest.slot,
+        };
+        let document = canonical_json(&manifest).unwrap();
+        let series = format!("snapshot:{}", manifest.source);
+        plan.items.push(self.append(&series, body, Some((document, Manifest::MEDIA_TYPE))));
+        plan.checkpoint = self.checkpoint(&key());
+        manifest
+    }
+
     fn blob(&mut self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         self.blobs.insert(digest, bytes.to_vec());

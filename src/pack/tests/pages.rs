@@ -2,6 +2,8 @@
 
 use super::fixture::{Log, at, contents, export};
 use crate::{Form, Plan};
+use model::{Count, Digest, Reason, ReasonCode, SnapshotStatus};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,4 +54,34 @@ fn the_period_is_told_in_the_days_that_were_asked_for() {
         [&scope["first_day"], &scope["last_day"], &scope["time_zone"], &scope["to"]],
         ["2026-07-01", "2026-07-31", "Europe/London", "2026-07-31T23:00:00Z"]
     );
+}
+
+#[test]
+fn a_table_that_was_not_seen_is_not_shown_as_empty() {
+    let refused = Reason::new(ReasonCode::Denied, "backup:ListCopyJobs was refused").table("hr_copy");
+    let partly = Reason::new(ReasonCode::RowRejected, "line 4 has no id").table("hr_person");
+    let (_folder, pack) = changed(|log, plan| {
+        log.manifest(plan, |manifest| {
+            manifest.source = "backup".into();
+            manifest.status = SnapshotStatus::Incomplete;
+            manifest.completeness.basis = None;
+            manifest.completeness.reasons = vec![refused, partly];
+            let mut copies = manifest.tables[0].clone();
+            (copies.name, copies.rows, copies.sha256) = ("hr_copy".into(), 0, Digest::of(b""));
+            manifest.tables.push(copies);
+            let count = Count { table: "hr_copy".into(), counted: 0, declared: None, declared_by: None };
+            manifest.completeness.counts.push(count);
+        });
+        log.blobs.insert(Digest::of(b""), Vec::new());
+    });
+    let page = read(&pack, "populations/backup.html");
+    assert!(page.contains("not reported: backup:ListCopyJobs was refused"), "{page}");
+    assert!(page.contains("2, not all: line 4 has no id"), "{page}");
+    assert!(!page.contains(&Digest::of(b"").to_string()), "the digest of nothing");
+    let statement: serde_json::Value = serde_json::from_str(&read(&pack, "populations/backup.json")).unwrap();
+    let (people, copies) = (&statement["rows"][0], &statement["rows"][1]);
+    assert_eq!(people["rows"], 2);
+    assert_eq!([&copies["rows"], &copies["sha256"]], [&Value::Null, &Value::Null]);
+    assert_eq!(copies["seen"], "not reported");
+    assert_eq!(statement["counts"][1]["counted"], Value::Null, "{statement:#}");
 }
