@@ -274,6 +274,27 @@ pub struct CompletenessRecord {
     pub reasons: Vec<Reason>,
 }
 
+impl CompletenessRecord {
+    /// Why rows of `table` may be missing; empty: it was seen whole. Doubts about a population that was seen whole and
+    /// columns that are not reported take no row away.
+    pub fn missing_rows(&self, table: &str) -> Vec<&Reason> {
+        let of_table = |reason: &&Reason| reason.tables.is_empty() || reason.tables.iter().any(|name| name == table);
+        let rows = |reason: &&Reason| {
+            reason.columns.is_empty() && !matches!(reason.code, ReasonCode::Empty | ReasonCode::Drop)
+        };
+        self.reasons.iter().filter(of_table).filter(rows).collect()
+    }
+
+    /// How many rows of `table` were seen, in words that do not let an unseen table pass for an empty one.
+    pub fn rows_seen(&self, table: &str, rows: u64) -> String {
+        match (self.missing_rows(table).is_empty(), rows) {
+            (true, rows) => rows.to_string(),
+            (false, 0) => "not reported".to_owned(),
+            (false, rows) => format!("{rows}, not all"),
+        }
+    }
+}
+
 /// An error of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorRecord {

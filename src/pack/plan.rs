@@ -3,6 +3,7 @@
 //! The pack knows nothing of stores or of how checks run; whoever has both fills these in.
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use ledger::VerifierKey;
 use model::{CollectorSpec, Digest, Timestamp};
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub from: Timestamp,
     /// Last instant of the period.
     pub to: Timestamp,
+    /// Where the organisation's days begin and end: the period is told in them.
+    pub zone: TimeZone,
     /// The log's public key; its name is the log's origin.
     pub log_key: VerifierKey,
     /// For each entry that changed the log's key, by its index: the first checkpoint that both keys signed.

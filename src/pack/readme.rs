@@ -91,12 +91,7 @@ pub(crate) fn html(facts: &Facts<'_>) -> String {
 
 fn title(facts: &Facts<'_>) -> String {
     let plan = facts.plan;
-    format!(
-        "Evidence pack: {}, {} to {}",
-        plan.organisation,
-        plan.from.strftime("%Y-%m-%d"),
-        plan.to.strftime("%Y-%m-%d")
-    )
+    format!("Evidence pack: {}, {} to {}", plan.organisation, plan.first_day(), plan.last_day())
 }
 
 fn blocks(facts: &Facts<'_>) -> Vec<Block> {
@@ -177,7 +172,17 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
     let (findings, open) = summary.findings.counts();
     let mut pairs = vec![
         ("Organisation".to_owned(), plan.organisation.clone()),
-        ("Period".to_owned(), format!("{} to {}", instant(plan.from), instant(plan.to))),
+        (
+            "Period".to_owned(),
+            format!(
+                "{} to {}, days of {}: from {} until {}",
+                plan.first_day(),
+                plan.last_day(),
+                plan.zone_name(),
+                instant(plan.from),
+                instant(plan.to)
+            ),
+        ),
         (
             "Framework".to_owned(),
             plan.framework

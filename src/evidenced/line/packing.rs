@@ -82,6 +82,7 @@ impl Line {
             organisation: settings.organisation.name.clone(),
             from,
             to,
+            zone: settings.organisation.timezone.clone(),
             log_key: signing_key(&settings)?.verifier().clone(),
             rotations: store_reader.rotations()?,
             checkpoint: store_reader.checkpoint()?.text().clone(),

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::line::{self, overview};
 use crate::settings::Settings;
 use askama::Template;
-use model::{Evaluation, Manifest, Outcome, Timestamp, Verdict};
+use model::{Evaluation, Manifest, Outcome, TableRecord, Timestamp, Verdict};
 use store::{SnapshotFilter, SnapshotRow};
 use workflow::Finding;
 
@@ -149,6 +149,20 @@ fn maybe(instant: Option<&Timestamp>) -> String {
 /// `not_applicable` as people write it.
 fn words(word: &str) -> String {
     word.replace('_', " ")
+}
+
+/// Members counted; an unseen population is not one of nobody.
+fn counted(manifest: &Manifest) -> String {
+    let completeness = &manifest.completeness;
+    match completeness.counts.first() {
+        Some(first) => completeness.rows_seen(&first.table, first.counted),
+        None => "not reported".to_owned(),
+    }
+}
+
+/// Whether the source reported anything of a table; the digest of nothing would say that it was seen, and empty.
+fn reported(manifest: &Manifest, table: &TableRecord) -> bool {
+    table.rows > 0 || manifest.completeness.missing_rows(&table.name).is_empty()
 }
 
 /// `never collected` as a class name.

@@ -1,11 +1,11 @@
 //! A cell a source and day: whether what was due was seen.
 //!
-//! Days are those of UTC, as every time in a pack. A day counts as seen only when every due run ended complete.
+//! Days are the organisation's, as the period is. A day counts as seen only when every due run ended complete.
 
 use crate::plan::Plan;
 use crate::summary::{SnapshotNote, Summary};
 use jiff::civil::Date;
-use model::{SnapshotStatus, Timestamp};
+use model::SnapshotStatus;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Months drawn; the sheet has every run.
@@ -102,16 +102,12 @@ pub(crate) struct Calendar {
     pub(crate) left_out: usize,
 }
 
-fn date(at: Timestamp) -> Date {
-    at.to_zoned(jiff::tz::TimeZone::UTC).date()
-}
-
 /// The calendar of the period.
 pub(crate) fn calendar(plan: &Plan, summary: &Summary) -> Calendar {
     let mut sources: BTreeMap<&str, BTreeMap<Date, Runs>> = BTreeMap::new();
     let filled: BTreeSet<&str> = plan.slots.iter().filter_map(|slot| slot.snapshot.as_deref()).collect();
     for slot in &plan.slots {
-        let runs = sources.entry(&slot.source).or_default().entry(date(slot.due_at)).or_default();
+        let runs = sources.entry(&slot.source).or_default().entry(plan.day(slot.due_at)).or_default();
         runs.due += 1;
         runs.due_complete += u64::from(slot.outcome == "complete");
     }
@@ -120,7 +116,7 @@ pub(crate) fn calendar(plan: &Plan, summary: &Summary) -> Calendar {
         // a source whose every run lies before the period still gets its row
         let days = sources.entry(&note.source).or_default();
         if !filled.contains(note.id.as_str()) {
-            let runs = days.entry(date(note.slot.unwrap_or(note.started_at))).or_default();
+            let runs = days.entry(plan.day(note.slot.unwrap_or(note.started_at))).or_default();
             runs.other += 1;
             runs.other_complete += u64::from(note.status == SnapshotStatus::Complete);
         }
@@ -128,7 +124,7 @@ pub(crate) fn calendar(plan: &Plan, summary: &Summary) -> Calendar {
     let names: Vec<String> = sources.keys().map(|name| (*name).to_owned()).collect();
     let mut months = Vec::new();
     let mut left_out = 0;
-    let (mut first, last) = (date(plan.from).first_of_month(), date(plan.to));
+    let (mut first, last) = (plan.first_day().first_of_month(), plan.last_day());
     while first <= last {
         if months.len() == MOST_MONTHS {
             left_out += 1;

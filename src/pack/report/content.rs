@@ -39,12 +39,10 @@ pub(crate) fn report(facts: &Facts<'_>) -> Document {
         title: format!("Evidence report: {}", plan.organisation),
         subtitle: format!(
             "{} to {}, {}",
-            plan.from.strftime("%e %B %Y"),
-            plan.to.strftime("%e %B %Y"),
+            plan.first_day().strftime("%-d %B %Y"),
+            plan.last_day().strftime("%-d %B %Y"),
             framework_title(facts)
-        )
-        .trim_start()
-        .to_owned(),
+        ),
         blocks,
     }
 }
@@ -70,7 +68,17 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
     let systems = if sources.is_empty() { "none".to_owned() } else { sources.join(", ") };
     let mut blocks = vec![Block::Pairs(vec![
         ("Organisation".into(), plain(&plan.organisation)),
-        ("Period".into(), plain(format!("{} to {}", time(plan.from), time(plan.to)))),
+        (
+            "Period".into(),
+            plain(format!(
+                "{} to {}, days of {}: from {} until {}",
+                plan.first_day(),
+                plan.last_day(),
+                plan.zone_name(),
+                time(plan.from),
+                time(plan.to)
+            )),
+        ),
         ("Framework".into(), plain(framework_title(facts))),
         ("Systems".into(), plain(systems)),
         ("Made by".into(), plain(format!("{}, from the sealed documents in this pack", plan.tool))),
@@ -384,10 +392,11 @@ fn coverage(facts: &Facts<'_>) -> Vec<Block> {
     let calendar = calendar(facts.plan, facts.summary);
     let mut blocks = vec![heading(2, "Coverage")];
     blocks.push(Block::Text(vec![
-        text(
-            "Whether what was due was seen, by source and day (UTC). A day is whole only when every due run ended complete; an \
+        text(format!(
+            "Whether what was due was seen, by source and day ({}). A day is whole only when every due run ended complete; an \
              empty cell means that nothing was due and nothing was run. Every run, with the reason of every gap, is in ",
-        ),
+            facts.plan.zone_name()
+        )),
         link(layout::COVERAGE, layout::COVERAGE),
         text("."),
     ]));

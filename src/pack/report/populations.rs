@@ -4,7 +4,7 @@
 use super::blocks::{Block, Document, Line, code, heading, link, mark, paragraph, plain, table, text};
 use crate::plan::Plan;
 use crate::summary::{PopulationNote, instant};
-use model::{CollectorSpec, Count};
+use model::{CollectorSpec, CompletenessRecord, Count, TableRecord};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -64,7 +64,8 @@ struct Request<'a> {
 #[derive(Serialize)]
 struct CountRow<'a> {
     table: &'a str,
-    counted: u64,
+    /// None: the source did not report the table.
+    counted: Option<u64>,
     declared: Option<u64>,
     difference: Option<i64>,
     declared_by: Option<&'a str>,
@@ -73,9 +74,16 @@ struct CountRow<'a> {
 #[derive(Serialize)]
 struct Rows<'a> {
     table: &'a str,
+    /// None: the source did not report the table.
     #[serde(rename = "rows")]
-    count: u64,
-    sha256: String,
+    count: Option<u64>,
+    /// `3`, `3, not all`, `not reported`.
+    #[serde(rename = "seen")]
+    words: String,
+    /// Why rows may be missing.
+    missing_because: Vec<&'a str>,
+    /// Of the table as it was derived; none where nothing was reported.
+    sha256: Option<String>,
     description: &'a str,
 }
 
@@ -137,17 +145,8 @@ pub(crate) fn statement<'a>(plan: &'a Plan, note: &'a PopulationNote) -> Stateme
             })
             .collect(),
         filters: &manifest.settings,
-        counts: manifest.completeness.counts.iter().map(count).collect(),
-        rows: manifest
-            .tables
-            .iter()
-            .map(|table| Rows {
-                table: &table.name,
-                count: table.rows,
-                sha256: table.sha256.to_string(),
-                description: &table.spec.description,
-            })
-            .collect(),
+        counts: manifest.completeness.counts.iter().map(|row| count(row, &manifest.completeness)).collect(),
+        rows: manifest.tables.iter().map(|table| rows(table, &manifest.completeness)).collect(),
         basis: manifest.completeness.basis.as_deref(),
         reasons: manifest.completeness.reasons.iter().map(|reason| reason.message.as_str()).collect(),
         errors: manifest.errors.iter().map(|error| error.message.as_str()).collect(),
@@ -180,12 +179,30 @@ pub(crate) fn statement<'a>(plan: &'a Plan, note: &'a PopulationNote) -> Stateme
 const UNDESCRIBED: &str =
     "another version of the collector made this snapshot; how that version read the population is not described here";
 
-fn count(count: &Count) -> CountRow<'_> {
+fn rows<'a>(table: &'a TableRecord, completeness: &'a CompletenessRecord) -> Rows<'a> {
+    let missing = completeness.missing_rows(&table.name);
+    // the digest of nothing would say that the table was seen, and empty
+    let reported = missing.is_empty() || table.rows > 0;
+    Rows {
+        table: &table.name,
+        count: reported.then_some(table.rows),
+        words: completeness.rows_seen(&table.name, table.rows),
+        missing_because: missing.iter().map(|reason| reason.message.as_str()).collect(),
+        sha256: reported.then(|| table.sha256.to_string()),
+        description: &table.spec.description,
+    }
+}
+
+fn count<'a>(count: &'a Count, completeness: &CompletenessRecord) -> CountRow<'a> {
+    let counted = Some(count.counted).filter(|rows| *rows > 0 || completeness.missing_rows(&count.table).is_empty());
     CountRow {
         table: &count.table,
-        counted: count.counted,
+        counted,
         declared: count.declared,
-        difference: count.declared.map(|declared| declared.cast_signed() - count.counted.cast_signed()),
+        difference: count
+            .declared
+            .zip(counted)
+            .map(|(declared, counted)| declared.cast_signed() - counted.cast_signed()),
         declared_by: count.declared_by.as_deref(),
     }
 }
@@ -297,7 +314,7 @@ pub(crate) fn page(statement: &Statement<'_>, note: &PopulationNote) -> Document
                     let or = |value: Option<String>| plain(value.unwrap_or_else(|| "not declared".to_owned()));
                     vec![
                         vec![code(row.table)],
-                        plain(row.counted.to_string()),
+                        plain(row.counted.map_or_else(|| "not reported".to_owned(), |count| count.to_string())),
                         or(row.declared.map(|count| count.to_string())),
                         plain(row.difference.map(|count| count.to_string()).unwrap_or_default()),
                         plain(row.declared_by.unwrap_or_default()),
@@ -309,16 +326,20 @@ pub(crate) fn page(statement: &Statement<'_>, note: &PopulationNote) -> Document
     if !statement.rows.is_empty() {
         blocks.push(heading(3, "Tables derived from the answers"));
         blocks.push(table(
-            &[("table", 22), ("rows", 8), ("what it holds", 34), ("SHA-256", 36)],
+            &[("table", 22), ("rows", 22), ("what it holds", 26), ("SHA-256", 30)],
             statement
                 .rows
                 .iter()
                 .map(|row| {
+                    let mut seen = row.words.clone();
+                    if !row.missing_because.is_empty() {
+                        seen.push_str(&format!(": {}", row.missing_because.join("; ")));
+                    }
                     vec![
                         vec![code(row.table)],
-                        plain(row.count.to_string()),
+                        plain(seen),
                         plain(row.description),
-                        vec![code(&row.sha256)],
+                        row.sha256.as_deref().map_or_else(|| plain("none"), |sha256| vec![code(sha256)]),
                     ]
                 })
                 .collect(),

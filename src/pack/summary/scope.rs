@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 struct Scope<'a> {
     schema: &'static str,
     organisation: &'a str,
+    /// The days asked for, those of `time_zone`.
+    first_day: String,
+    last_day: String,
+    time_zone: String,
     from: String,
     to: String,
     framework: Option<&'a str>,
@@ -82,6 +86,9 @@ pub(crate) fn scope_json(plan: &Plan, summary: &Summary) -> Result<Vec<u8>, serd
     pretty(&Scope {
         schema: "evidenced/scope/v1",
         organisation: &plan.organisation,
+        first_day: plan.first_day().to_string(),
+        last_day: plan.last_day().to_string(),
+        time_zone: plan.zone_name(),
         from: instant(plan.from),
         to: instant(plan.to),
         framework: plan.framework.as_deref(),

@@ -32,13 +32,13 @@ pub(super) fn key() -> SigningKey {
     SigningKey::from_seed(ORIGIN, &[7; 32]).unwrap()
 }
 
-pub(super) fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 /// Entries, openings, documents and blobs in memory.
 #[derive(Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     pub(super) entries: Vec<Vec<u8>>,
     openings: BTreeMap<u64, String>,
     documents: BTreeMap<u64, Vec<u8>>,
@@ -84,6 +84,25 @@ impl Log {
         let leaves = self.entries[..size].iter().map(|entry| ledger::tree::leaf_hash(entry));
         let root = MemoryNodes::from_leaves(leaves).unwrap().root();
         Checkpoint { origin: ORIGIN.into(), size: size as u64, root }.sign(key).unwrap().text()
+    }
+
+    /// Seals another snapshot like the roster's first, after `change`, and puts it into `plan`.
+    pub(super) fn manifest(&mut self, plan: &mut Plan, change: impl FnOnce(&mut Manifest)) -> Manifest {
+        let mut manifest: Manifest = serde_json::from_slice(&self.documents[&1]).unwrap();
+        manifest.id.push_str("-more");
+        change(&mut manifest);
+        let body = Body::Snapshot {
+            snapshot: manifest.id.clone(),
+            source: manifest.source.clone(),
+            collector: manifest.collector.clone(),
+            status: manifest.status,
+            slot: manifest.slot,
+        };
+        let document = canonical_json(&manifest).unwrap();
+        let series = format!("snapshot:{}", manifest.source);
+        plan.items.push(self.append(&series, body, Some((document, Manifest::MEDIA_TYPE))));
+        plan.checkpoint = self.checkpoint(&key());
+        manifest
     }
 
     fn blob(&mut self, bytes: &[u8]) -> Digest {
@@ -252,7 +271,7 @@ fn evaluation(snapshot: &str, sha256: Digest) -> Evaluation {
 }
 
 /// The log, and a plan for all of it; the database lies in `folder`.
-pub(super) fn contents(folder: &Path) -> (Log, Plan) {
+pub(crate) fn contents(folder: &Path) -> (Log, Plan) {
     let mut log = Log::default();
     let genesis = Body::Genesis { origin: ORIGIN.into(), log_key: key().verifier().to_string() };
     log.append("log", genesis, None);
@@ -278,6 +297,7 @@ pub(super) fn contents(folder: &Path) -> (Log, Plan) {
         organisation: "Acme <Ltd>".into(),
         from: at("2026-02-01T00:00:00Z"),
         to: at("2026-02-28T23:59:59Z"),
+        zone: jiff::tz::TimeZone::UTC,
         log_key: key().verifier().clone(),
         rotations: Vec::new(),
         checkpoint: log.checkpoint(&key()),

@@ -1,9 +1,10 @@
 //! Packs as whoever makes and whoever receives them sees them.
 
 mod bits;
-mod fixture;
+pub(crate) mod fixture;
 mod hostile;
 mod mutated;
+mod pages;
 mod previous;
 mod redaction;
 mod rotation;

@@ -1,0 +1,87 @@
+//! What the pages of a pack say to whoever reads them: the period, what was not seen, what a word means.
+
+use super::fixture::{Log, at, contents, export};
+use crate::{Form, Plan};
+use model::{Count, Digest, Reason, ReasonCode, SnapshotStatus};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The fixture's pack as a folder, after `change`.
+fn changed(change: impl FnOnce(&mut Log, &mut Plan)) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, mut plan) = contents(folder.path());
+    change(&mut log, &mut plan);
+    let target = folder.path().join("q1");
+    export(&plan, &log, &target, Form::Folder).unwrap();
+    (folder, target)
+}
+
+fn read(pack: &Path, name: &str) -> String {
+    fs::read_to_string(pack.join(name)).unwrap()
+}
+
+/// The text without its line breaks and indents.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_period_is_told_in_the_days_that_were_asked_for() {
+    let (_folder, pack) = changed(|_, plan| {
+        plan.zone = jiff::tz::TimeZone::get("Europe/London").unwrap();
+        (plan.from, plan.to) = (at("2026-06-30T23:00:00Z"), at("2026-07-31T23:00:00Z"));
+    });
+    let report = read(&pack, "report.html");
+    assert!(report.contains("1 July 2026 to 31 July 2026, ISO/IEC 27001:2022"), "{report}");
+    assert!(
+        report.contains(
+            "2026-07-01 to 2026-07-31, days of Europe/London: from 2026-06-30 23:00:00Z until 2026-07-31 23:00:00Z"
+        ),
+        "{report}"
+    );
+    assert!(!report.contains("2026-06<") && !report.contains("2026-08"), "the calendar is of the period's days");
+    let readme = read(&pack, "00_README.txt");
+    assert!(readme.starts_with("Evidence pack: Acme <Ltd>, 2026-07-01 to 2026-07-31\n"), "{readme}");
+    assert!(
+        flat(&readme).contains(
+            "2026-07-01 to 2026-07-31, days of Europe/London: from 2026-06-30T23:00:00Z until 2026-07-31T23:00:00Z"
+        ),
+        "{readme}"
+    );
+    let scope: serde_json::Value = serde_json::from_str(&read(&pack, "01_SCOPE.json")).unwrap();
+    assert_eq!(
+        [&scope["first_day"], &scope["last_day"], &scope["time_zone"], &scope["to"]],
+        ["2026-07-01", "2026-07-31", "Europe/London", "2026-07-31T23:00:00Z"]
+    );
+}
+
+#[test]
+fn a_table_that_was_not_seen_is_not_shown_as_empty() {
+    let refused = Reason::new(ReasonCode::Denied, "backup:ListCopyJobs was refused").table("hr_copy");
+    let partly = Reason::new(ReasonCode::RowRejected, "line 4 has no id").table("hr_person");
+    let (_folder, pack) = changed(|log, plan| {
+        log.manifest(plan, |manifest| {
+            manifest.source = "backup".into();
+            manifest.status = SnapshotStatus::Incomplete;
+            manifest.completeness.basis = None;
+            manifest.completeness.reasons = vec![refused, partly];
+            let mut copies = manifest.tables[0].clone();
+            (copies.name, copies.rows, copies.sha256) = ("hr_copy".into(), 0, Digest::of(b""));
+            manifest.tables.push(copies);
+            let count = Count { table: "hr_copy".into(), counted: 0, declared: None, declared_by: None };
+            manifest.completeness.counts.push(count);
+        });
+        log.blobs.insert(Digest::of(b""), Vec::new());
+    });
+    let page = read(&pack, "populations/backup.html");
+    assert!(page.contains("not reported: backup:ListCopyJobs was refused"), "{page}");
+    assert!(page.contains("2, not all: line 4 has no id"), "{page}");
+    assert!(!page.contains(&Digest::of(b"").to_string()), "the digest of nothing");
+    let statement: serde_json::Value = serde_json::from_str(&read(&pack, "populations/backup.json")).unwrap();
+    let (people, copies) = (&statement["rows"][0], &statement["rows"][1]);
+    assert_eq!(people["rows"], 2);
+    assert_eq!([&copies["rows"], &copies["sha256"]], [&Value::Null, &Value::Null]);
+    assert_eq!(copies["seen"], "not reported");
+    assert_eq!(statement["counts"][1]["counted"], Value::Null, "{statement:#}");
+}
