@@ -130,7 +130,11 @@ impl Fault {
             Self::ResetMidBody | Self::Cut | Self::NotUtf8 | Self::Gzip => clean.body.len() > 1,
             Self::PageLoop | Self::PageForEver | Self::NextMissing => {
                 // a bare array has no sign of a further page but the address of one
-                listing().is_some_and(|_| self != Self::NextMissing || request.parameter("Action").is_some())
+                // and a reader that counts by itself is never told where to go on
+                listing().is_some_and(|listing| match self {
+                    Self::NextMissing => request.parameter("Action").is_some(),
+                    _ => !listing.is_stepped_through(),
+                })
             }
             Self::PageRepeated => before.is_some() && listing().is_some(),
             Self::EndsEarly => listing().is_some_and(|listing| listing.next.is_some()),

@@ -233,6 +233,11 @@ impl Listing {
         matches!(self.shape, Shape::Array | Shape::Linked { .. } | Shape::Object { more: More::Address(_), .. })
     }
 
+    /// Whether the reader counts the pages itself, up to a total.
+    pub(crate) const fn is_stepped_through(&self) -> bool {
+        matches!(self.shape, Shape::Object { more: More::Elements, .. })
+    }
+
     /// How many members there are in all lists together.
     pub(crate) fn len(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()
