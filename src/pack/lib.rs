@@ -24,6 +24,8 @@ mod cadence;
 #[cfg(feature = "write")]
 mod entries;
 #[cfg(feature = "write")]
+mod extent;
+#[cfg(feature = "write")]
 mod period;
 #[cfg(feature = "write")]
 mod plan;
