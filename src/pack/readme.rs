@@ -244,6 +244,10 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
             samples.join(", ")
         )));
     }
+    if !plan.damage.is_empty() {
+        blocks.push(Block::Text(format!("DAMAGED STORE: {DAMAGED}")));
+        blocks.push(Block::List(plan.damage.iter().map(ToString::to_string).collect()));
+    }
     let unsure: Vec<String> = latest
         .values()
         .filter(|one| matches!(one.outcome, Outcome::Fail | Outcome::Inconclusive))
@@ -429,6 +433,11 @@ pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 7] {
         "Anything about systems that are not in 01_SCOPE.json, or about controls marked as manual evidence.",
     ]
 }
+
+/// What damage in the store means for a pack made from it.
+pub(crate) const DAMAGED: &str = "When this pack was made, these parts of the store it was made from were known not to be what \
+    was sealed any more. What is in the pack was proven when it was written; what rests on the damage can be missing from it, and \
+    checks on it are inconclusive:";
 
 const UNSEEN: &str = "That anybody but the organisation has seen this log: no witness cosigned its checkpoint.";
 

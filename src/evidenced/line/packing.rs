@@ -85,6 +85,16 @@ impl Line {
         if !snapshots.iter().any(|row| from <= row.finished_at && row.finished_at <= to) {
             warnings.push("no snapshot was taken in this period: the pack holds no evidence of it".to_owned());
         }
+        let damage: Vec<pack::Damage> = store_reader
+            .damage()?
+            .into_iter()
+            .map(|row| pack::Damage {
+                what: row.path,
+                problem: row.problem,
+                snapshot: Some(row.snapshot).filter(|snapshot| !snapshot.is_empty()),
+            })
+            .collect();
+        warnings.extend(damage.iter().map(|one| format!("the store is damaged: {one}")));
         let plan = Plan {
             organisation: settings.organisation.name.clone(),
             from,
@@ -128,6 +138,7 @@ impl Line {
             requests: settings.handover.requests.iter().map(Into::into).collect(),
             slots: slots(&settings, &store_reader, from, to)?,
             exclusions: settings.handover.exclusions.iter().map(Into::into).collect(),
+            damage,
             redact: request.redact.clone(),
             // it holds the hidden values in whatever columns the mappings give them
             database: request.redact.is_empty().then_some(Database { path: database, as_of: checked.as_of }),

@@ -94,6 +94,14 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
             )),
         ]));
     }
+    if !plan.damage.is_empty() {
+        blocks.push(Block::Notice(vec![strong("DAMAGED STORE. "), text(readme::DAMAGED)]));
+        let shown = plan.damage.iter().take(MOST_ITEMS).map(|one| plain(one.to_string()));
+        blocks.push(Block::List(shown.collect()));
+        if plan.damage.len() > MOST_ITEMS {
+            blocks.push(paragraph(format!("{} more are in 00_README.txt.", plan.damage.len() - MOST_ITEMS)));
+        }
+    }
     blocks.push(paragraph(
         "Do not take this report's word for anything. It is a summary of sealed documents that lie beside it; each can be \
          proven to be in the organisation's log with the tools below, and each check can be performed again.",

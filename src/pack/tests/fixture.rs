@@ -354,6 +354,7 @@ pub(crate) fn contents(folder: &Path) -> (Log, Plan) {
             },
         ],
         exclusions: vec![Exclusion { what: "payroll".into(), reason: "out of scope".into() }],
+        damage: vec![],
         redact: vec![],
         database: Some(Database { path: folder.join("tables.sqlite"), as_of: at("2026-02-01T01:00:00Z") }),
         created_at: at("2026-03-01T00:00:00Z"),

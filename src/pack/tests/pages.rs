@@ -1,7 +1,7 @@
 //! What the pages of a pack say to whoever reads them: the period, what was not seen, what a word means.
 
 use super::fixture::{Log, at, contents, export};
-use crate::{Form, Plan};
+use crate::{Damage, Form, Plan};
 use model::{Count, Digest, Reason, ReasonCode, SnapshotStatus};
 use serde_json::Value;
 use std::fs;
@@ -84,4 +84,31 @@ fn a_table_that_was_not_seen_is_not_shown_as_empty() {
     assert_eq!([&copies["rows"], &copies["sha256"]], [&Value::Null, &Value::Null]);
     assert_eq!(copies["seen"], "not reported");
     assert_eq!(statement["counts"][1]["counted"], Value::Null, "{statement:#}");
+}
+
+#[test]
+fn known_damage_of_the_store_is_told_first() {
+    let (_folder, pack) = changed(|_, plan| {
+        plan.damage = vec![
+            Damage {
+                what: "blobs/ab/<abc>".into(),
+                problem: "its digest is another".into(),
+                snapshot: Some("20260101T000000Z-hr-0".into()),
+            },
+            Damage { what: "openings/7".into(), problem: "it is gone".into(), snapshot: None },
+        ];
+    });
+    let report = read(&pack, "report.html");
+    let notice = report.find("DAMAGED STORE").unwrap();
+    assert!(notice < report.find(">Summary<").unwrap(), "on the front page");
+    for said in [
+        "blobs/ab/&lt;abc&gt;: its digest is another (snapshot 20260101T000000Z-hr-0 rests on it)",
+        "openings/7: it is gone",
+    ] {
+        assert!(report.contains(said), "{said}: {report}");
+    }
+    let readme = flat(&read(&pack, "00_README.txt"));
+    assert!(readme.contains("DAMAGED STORE: ") && readme.contains("blobs/ab/<abc>: its digest is another"), "{readme}");
+    let (_folder, whole) = changed(|_, _| ());
+    assert!(!read(&whole, "report.html").contains("DAMAGED STORE"));
 }
