@@ -4,7 +4,7 @@
 
 use crate::plan::Plan;
 use crate::report::html::escape;
-use crate::summary::{Summary, instant};
+use crate::summary::{Summary, days, instant};
 use model::{Outcome, SnapshotStatus};
 use std::fmt::Write as _;
 
@@ -203,6 +203,7 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
                 snapshots(SnapshotStatus::Failed)
             ),
         ),
+        ("Evidence".to_owned(), days(plan, summary).0.text()),
         (
             "Due runs".to_owned(),
             format!("{}, of which {gaps} did not end complete (04_COVERAGE.csv)", plan.slots.len()),

@@ -10,8 +10,8 @@ use super::controls::{check, counts, last};
 use crate::layout;
 use crate::plan::Framework;
 use crate::readme;
-use crate::summary::{NO_EXCEPTION, roll_up, texts};
-use model::{Outcome, SnapshotStatus};
+use crate::summary::{Days, NO_EXCEPTION, days, roll_up, texts};
+use model::{Outcome, SnapshotStatus, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -79,6 +79,7 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
                 time(plan.to)
             )),
         ),
+        ("Evidence".into(), plain(days(plan, facts.summary).0.text())),
         ("Framework".into(), plain(framework_title(facts))),
         ("Systems".into(), plain(systems)),
         ("Made by".into(), plain(format!("{}, from the sealed documents in this pack", plan.tool))),
@@ -408,6 +409,16 @@ fn coverage(facts: &Facts<'_>) -> Vec<Block> {
         link(layout::COVERAGE, layout::COVERAGE),
         text("."),
     ]));
+    let (_, sources) = days(facts.plan, facts.summary);
+    if sources.values().any(Days::lacking) {
+        let at = |at: Option<Timestamp>| plain(at.map_or_else(|| "none in the period".to_owned(), time));
+        let rows =
+            sources.iter().map(|(source, days)| vec![plain(*source), at(days.first), at(days.last), plain(days.gap())]);
+        blocks.push(table(
+            &[("source", 28), ("first complete snapshot", 26), ("last", 26), ("days of the period without", 20)],
+            rows.collect(),
+        ));
+    }
     if facts.plan.slots.is_empty() {
         blocks.push(Block::Notice(plain(
             "No due run is recorded for this period: no daemon kept a schedule. What follows was run because somebody asked, \

@@ -112,3 +112,23 @@ fn known_damage_of_the_store_is_told_first() {
     let (_folder, whole) = changed(|_, _| ());
     assert!(!read(&whole, "report.html").contains("DAMAGED STORE"));
 }
+
+#[test]
+fn evidence_that_began_late_is_told_on_the_front_pages() {
+    let (_folder, pack) = changed(|_, plan| {
+        // everything of the fixture is of the first of February
+        (plan.from, plan.to) = (at("2026-01-02T00:00:00Z"), at("2026-02-02T00:00:00Z"));
+    });
+    let said = "first complete snapshot at 2026-02-01T00:00:02Z; 30 of 31 days of the period have none, of any source";
+    let (report, readme) = (read(&pack, "report.html"), flat(&read(&pack, "00_README.txt")));
+    assert!(report.contains(said), "{report}");
+    assert!(readme.contains(said), "{readme}");
+    let row = report.split("<tr>").find(|row| row.contains("none in the period")).unwrap();
+    assert!(
+        row.contains("../aws prod") && row.contains("31 of 31 days"),
+        "an incomplete snapshot is no evidence: {row}"
+    );
+
+    let (_folder, pack) = changed(|_, plan| plan.to = at("2026-02-02T00:00:00Z"));
+    assert!(read(&pack, "report.html").contains("0 of 1 days of the period have none"));
+}
