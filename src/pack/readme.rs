@@ -309,9 +309,10 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
         Block::Heading("How to verify it without evidenced".to_owned()),
         Block::Text(
             "The commands are those of Linux, with OpenSSL 3; on Windows, Git for Windows or WSL has them, on macOS the packages \
-             coreutils, openssl and sqlite. Unpack the pack and go to its folder. 1. No file was changed or lost:"
+             coreutils, openssl and sqlite. Unpack the pack and go to its folder."
                 .to_owned(),
         ),
+        Block::Text("1. No file was changed or lost (prints nothing):".to_owned()),
         code("sha256sum --quiet --check SHA256SUMS"),
         Block::Text("No file was added (prints nothing):".to_owned()),
         code("find . -type f ! -name SHA256SUMS | sed 's|^\\./||' | LC_ALL=C sort > /tmp/found\ncut -c67- SHA256SUMS | LC_ALL=C sort | diff - /tmp/found"),

@@ -132,3 +132,13 @@ fn evidence_that_began_late_is_told_on_the_front_pages() {
     let (_folder, pack) = changed(|_, plan| plan.to = at("2026-02-02T00:00:00Z"));
     assert!(read(&pack, "report.html").contains("0 of 1 days of the period have none"));
 }
+
+#[test]
+fn every_step_of_the_verification_begins_a_paragraph() {
+    let (_folder, pack) = changed(|_, _| ());
+    let (readme, html) = (read(&pack, "00_README.txt"), read(&pack, "00_README.html"));
+    for step in 1..=7 {
+        assert!(readme.contains(&format!("\n\n{step}. ")), "{step}: {readme}");
+        assert!(html.contains(&format!("<p>{step}. ")), "{step}: {html}");
+    }
+}
