@@ -436,6 +436,10 @@ pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 7] {
     ]
 }
 
+/// What `not_applicable` means; the reason given with it says which.
+pub(crate) const NOT_APPLICABLE: &str = "nothing to check: that is declared, or nothing fell into the population, or no source is \
+    configured for it; it never counts as satisfied";
+
 /// What damage in the store means for a pack made from it.
 pub(crate) const DAMAGED: &str = "When this pack was made, these parts of the store it was made from were known not to be what \
     was sealed any more. What is in the pack was proven when it was written; what rests on the damage can be missing from it, and \
@@ -486,7 +490,7 @@ fn how_to_read(facts: &Facts<'_>) -> Vec<Block> {
             ("pass", "the whole population was seen, and nobody fails"),
             ("fail", "at least one member fails, and that is proven"),
             ("inconclusive", "it cannot be said from this evidence; never read it as a pass"),
-            ("not_applicable", "there is nothing to check, and that is declared; it does not count as satisfied"),
+            ("not_applicable", NOT_APPLICABLE),
         ]),
         Block::Text(
             "In CSV files a cell that a spreadsheet would run as a formula begins with an apostrophe that is not part of the \

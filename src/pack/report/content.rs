@@ -10,7 +10,7 @@ use super::controls::{check, counts, last};
 use crate::layout;
 use crate::plan::Framework;
 use crate::readme;
-use crate::summary::{Days, NO_EXCEPTION, days, roll_up, texts};
+use crate::summary::{Days, EvaluationNote, NO_EXCEPTION, days, roll_up, texts};
 use model::{Outcome, SnapshotStatus, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -157,11 +157,12 @@ fn summary(facts: &Facts<'_>) -> Vec<Block> {
                 "due runs not complete",
             ),
         ]),
-        paragraph(
+        paragraph(format!(
             "Pass: the whole population was seen and nobody fails. Fail: at least one member fails, and that is proven. \
-             Inconclusive: it cannot be said from this evidence; never read it as a pass. Not applicable: there is nothing to \
-             check, and that is declared. The figures are of each check's last evaluation.",
-        ),
+             Inconclusive: it cannot be said from this evidence; never read it as a pass. Not applicable: {}. The figures are \
+             of each check's last evaluation.",
+            readme::NOT_APPLICABLE
+        )),
         heading(3, "Outcomes over the period"),
     ];
     if latest.is_empty() {
@@ -223,7 +224,8 @@ fn controls(facts: &Facts<'_>, framework: &Framework) -> Vec<Block> {
     let mut blocks = vec![
         heading(2, format!("Controls of {}", framework.title)),
         paragraph(
-            "A control fails when one of its checks fails, and passes only when all of them pass. A check tests a part of a \
+            "A control fails when one of its checks fails, passes only when all of them pass, and is inconclusive otherwise, also \
+             where a check is not applicable. A check tests a part of a \
              control; the rest is the organisation's and the auditor's.",
         ),
     ];
@@ -258,6 +260,13 @@ fn not_passed(facts: &Facts<'_>) -> Vec<Block> {
         ]));
         blocks.push(Block::List(one.why.iter().map(|why| plain(why.as_str())).collect()));
     }
+    blocks.extend(unsure_controls(facts));
+    let not_applicable: Vec<_> = latest.values().filter(|one| one.outcome == Outcome::NotApplicable).collect();
+    if !not_applicable.is_empty() {
+        blocks.push(heading(3, "Checks that are not applicable, and why"));
+        let rows = not_applicable.into_iter().map(|one| vec![vec![code(&one.check)], plain(why(one))]);
+        blocks.push(table(&[("check", 34), ("why", 66)], rows.collect()));
+    }
     blocks.push(heading(2, "Subjects that fail"));
     let failing: Vec<_> = latest.values().filter(|one| one.outcome == Outcome::Fail).collect();
     if failing.is_empty() {
@@ -287,6 +296,43 @@ fn not_passed(facts: &Facts<'_>) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// Every control that is inconclusive, with those of its checks that keep it from passing.
+fn unsure_controls(facts: &Facts<'_>) -> Vec<Block> {
+    let mut rows: Vec<Vec<Line>> = Vec::new();
+    for framework in &facts.plan.frameworks {
+        for control in &framework.controls {
+            let latest = last(facts, &format!("{}/{}", framework.id, control.id));
+            if roll_up(&latest, &control.coverage) != Outcome::Inconclusive.as_str() {
+                continue;
+            }
+            let checks = latest.iter().filter(|one| one.outcome != Outcome::Pass);
+            let words: Vec<String> = checks
+                .map(|one| format!("{} is {}: {}", one.check, one.outcome.as_str().replace('_', " "), why(one)))
+                .collect();
+            rows.push(vec![
+                vec![
+                    link(&control.id, layout::control(&framework.id, &control.id)),
+                    text(format!(" {}", control.title)),
+                ],
+                plain(&framework.title),
+                plain(words.join("\n")),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        heading(3, format!("Controls that are inconclusive: {}", rows.len())),
+        table(&[("control", 28), ("framework", 18), ("because", 54)], rows),
+    ]
+}
+
+/// Why a check neither passes nor fails.
+fn why(one: &EvaluationNote) -> String {
+    if one.why.is_empty() { counts(one) } else { one.why.join("; ") }
 }
 
 fn findings(facts: &Facts<'_>) -> Vec<Block> {

@@ -105,6 +105,17 @@ impl Log {
         manifest
     }
 
+    /// Seals another evaluation like the fixture's, after `change`, and puts it into `plan`.
+    pub(super) fn evaluation(&mut self, plan: &mut Plan, change: impl FnOnce(&mut Evaluation)) {
+        let mut evaluation: Evaluation = serde_json::from_slice(&self.documents[&5]).unwrap();
+        change(&mut evaluation);
+        let body = Body::Evaluation { check: evaluation.check.clone(), outcome: evaluation.outcome };
+        let document = canonical_json(&evaluation).unwrap();
+        let series = format!("evaluation:{}", evaluation.check);
+        plan.items.push(self.append(&series, body, Some((document, Evaluation::MEDIA_TYPE))));
+        plan.checkpoint = self.checkpoint(&key());
+    }
+
     fn blob(&mut self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         self.blobs.insert(digest, bytes.to_vec());

@@ -2,7 +2,7 @@
 
 use super::fixture::{Log, at, contents, export};
 use crate::{Damage, Form, Plan};
-use model::{Count, Digest, Reason, ReasonCode, SnapshotStatus};
+use model::{Count, Digest, Outcome, Reason, ReasonCode, SnapshotStatus};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,4 +141,26 @@ fn every_step_of_the_verification_begins_a_paragraph() {
         assert!(readme.contains(&format!("\n\n{step}. ")), "{step}: {readme}");
         assert!(html.contains(&format!("<p>{step}. ")), "{step}: {html}");
     }
+}
+
+#[test]
+fn a_check_that_is_not_applicable_satisfies_nothing_and_the_control_says_why() {
+    let (_folder, pack) = changed(|log, plan| {
+        log.evaluation(plan, |evaluation| {
+            evaluation.check = "backup_job_failed".into();
+            evaluation.outcome = Outcome::NotApplicable;
+            evaluation.controls = vec!["iso27001:2022/A.7.1".into()];
+            evaluation.why = vec!["no source is configured for backup_job".into()];
+            evaluation.members.clear();
+        });
+    });
+    let sheet = read(&pack, "controls/iso27001-2022.csv");
+    assert!(sheet.contains("A.7.1,Boundaries,manual,inconclusive,backup_job_failed not_applicable,"), "{sheet}");
+    let report = read(&pack, "report.html");
+    let (_, unsure) = report.split_once("Controls that are inconclusive: 1").unwrap();
+    assert!(unsure.contains("backup_job_failed is not applicable: no source is configured for backup_job"), "{unsure}");
+    let said = "nothing to check: that is declared, or nothing fell into the population, or no source is configured for it; it \
+                never counts as satisfied";
+    assert!(report.contains(said), "{report}");
+    assert!(flat(&read(&pack, "00_README.txt")).contains(said));
 }
