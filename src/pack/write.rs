@@ -372,7 +372,7 @@ impl Writer<'_> {
             changes: &changes,
         })?);
         if !self.summary.findings.is_empty() {
-            pages.push((layout::FINDINGS_CSV.to_owned(), self.summary.findings.csv()?));
+            pages.push((layout::FINDINGS_CSV.to_owned(), self.summary.findings.csv(&self.summary.snapshots)?));
             pages.push((layout::FINDINGS_JSON.to_owned(), self.summary.findings.json()?));
         }
         for (path, bytes) in pages {

@@ -197,6 +197,11 @@ impl Summary {
         }
     }
 
+    /// The sources that are sample data, of the snapshots that `of` names.
+    pub(crate) fn samples(&self, of: impl Fn(&SnapshotNote) -> bool) -> BTreeSet<&str> {
+        self.snapshots.iter().filter(|note| note.sample && of(note)).map(|note| note.source.as_str()).collect()
+    }
+
     /// The last evaluation of every check, by check.
     pub(crate) fn latest(&self) -> BTreeMap<&str, &EvaluationNote> {
         let mut latest: BTreeMap<&str, &EvaluationNote> = BTreeMap::new();

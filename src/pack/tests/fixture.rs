@@ -116,6 +116,18 @@ impl Log {
         plan.checkpoint = self.checkpoint(&key());
     }
 
+    /// Seals a finding with an item a source and snapshot, and puts it into `plan`.
+    pub(super) fn finding(&mut self, plan: &mut Plan, id: &str, items: &[(&str, &str)]) {
+        let item =
+            |(source, snapshot): &(&str, &str)| json!({ "subject": "x", "source": source, "failed_on": [snapshot] });
+        let items: Vec<Value> = items.iter().map(item).collect();
+        let event = json!({ "finding": { "id": id, "state": "draft", "items": items } });
+        let body = Body::FindingEvent { finding: id.to_owned(), event: "raised".into() };
+        let document = (canonical_json(&event).unwrap(), "application/json");
+        plan.items.push(self.append(&format!("finding:{id}"), body, Some(document)));
+        plan.checkpoint = self.checkpoint(&key());
+    }
+
     fn blob(&mut self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         self.blobs.insert(digest, bytes.to_vec());

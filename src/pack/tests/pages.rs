@@ -164,3 +164,23 @@ fn a_check_that_is_not_applicable_satisfies_nothing_and_the_control_says_why() {
     assert!(report.contains(said), "{report}");
     assert!(flat(&read(&pack, "00_README.txt")).contains(said));
 }
+
+#[test]
+fn sample_data_is_marked_wherever_it_is_shown() {
+    let (_folder, pack) = changed(|log, plan| {
+        log.evaluation(plan, |evaluation| {
+            evaluation.controls = vec!["iso27001:2022/A.7.1".into()];
+            evaluation.as_of += std::time::Duration::from_secs(60);
+            evaluation.inputs[0].snapshot = Some("20260201T000000Z-sample-1".into());
+        });
+        log.finding(plan, "sample:1", &[("hr", "20260201T000000Z-hr-1"), ("sample", "20260201T000000Z-sample-1")]);
+    });
+    let page = |control: &str| read(&pack, &format!("controls/iso27001-2022/{control}/index.html"));
+    assert!(page("A.7.1").contains("SAMPLE DATA"), "{}", page("A.7.1"));
+    assert!(!page("A.5.18").contains("SAMPLE DATA"), "{}", page("A.5.18"));
+    let sheet = read(&pack, "findings/findings.csv");
+    let marks: Vec<(bool, bool)> =
+        sheet.lines().skip(1).map(|row| (row.contains("-sample-1"), row.ends_with(",yes"))).collect();
+    assert!(sheet.lines().next().unwrap().ends_with(",sample_data"), "{sheet}");
+    assert_eq!(marks, [(false, false), (false, false), (true, true)], "{sheet}");
+}
