@@ -196,7 +196,7 @@ fn summary(facts: &Facts<'_>) -> Vec<Block> {
         })
         .collect();
     blocks.push(table(
-        &[("check", 32), ("at the end", 13), ("members", 21), ("last evaluated", 17), ("evaluations", 17)],
+        &[("check", 31), ("at the end", 13), ("members", 19), ("last evaluated", 20), ("evaluations", 17)],
         rows,
     ));
     blocks
@@ -385,7 +385,7 @@ fn findings(facts: &Facts<'_>) -> Vec<Block> {
             })
             .collect();
         if !rows.is_empty() {
-            blocks.push(table(&[("member", 28), ("why", 38), ("first seen", 18), ("now", 16)], rows));
+            blocks.push(table(&[("member", 27), ("why", 37), ("first seen", 20), ("now", 16)], rows));
         }
         if items.len() > MOST_ITEMS {
             blocks.push(paragraph(format!("{} more are in findings/findings.csv.", items.len() - MOST_ITEMS)));
