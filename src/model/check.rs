@@ -30,7 +30,8 @@ pub enum Outcome {
     Fail,
     /// It cannot be said; `Evaluation::why` says why.
     Inconclusive,
-    /// There is nothing to evaluate, and that is declared.
+    /// There is nothing to evaluate: that is declared, or nothing fell into the population, or no source is configured for a
+    /// table. It never counts as satisfied.
     NotApplicable,
 }
 
@@ -43,6 +44,21 @@ impl Outcome {
             Self::Inconclusive => "inconclusive",
             Self::NotApplicable => "not_applicable",
         }
+    }
+}
+
+/// What the checks of a control come to together; an outcome of none is a check that was never evaluated. Any fail fails, all
+/// pass passes, anything else is inconclusive; nothing is said of a control without a check.
+pub fn roll_up(outcomes: impl IntoIterator<Item = Option<Outcome>>) -> Option<Outcome> {
+    let outcomes: Vec<Option<Outcome>> = outcomes.into_iter().collect();
+    if outcomes.is_empty() {
+        None
+    } else if outcomes.contains(&Some(Outcome::Fail)) {
+        Some(Outcome::Fail)
+    } else if outcomes.iter().all(|outcome| *outcome == Some(Outcome::Pass)) {
+        Some(Outcome::Pass)
+    } else {
+        Some(Outcome::Inconclusive)
     }
 }
 
@@ -167,5 +183,22 @@ impl Evaluation {
     /// The failing members.
     pub fn failing(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| member.verdict == Verdict::Fail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_passes_only_when_every_check_passes() {
+        use Outcome::{Fail, Inconclusive, NotApplicable, Pass};
+        assert_eq!(roll_up([]), None);
+        assert_eq!(roll_up([Some(Pass), Some(Pass)]), Some(Pass));
+        assert_eq!(roll_up([Some(Pass), Some(Inconclusive), Some(Fail), None]), Some(Fail));
+        for other in [Some(NotApplicable), Some(Inconclusive), None] {
+            assert_eq!(roll_up([other]), Some(Inconclusive), "{other:?}");
+            assert_eq!(roll_up([Some(Pass), other]), Some(Inconclusive), "{other:?}");
+        }
     }
 }

@@ -382,3 +382,32 @@ impl Manifest {
     /// Media type of a sealed manifest.
     pub const MEDIA_TYPE: &'static str = "application/vnd.evidenced.snapshot+json";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unseen_table_is_not_an_empty_one() {
+        let seen = |reason: Option<Reason>, rows| {
+            let reasons = reason.into_iter().collect();
+            let record = CompletenessRecord {
+                basis: None,
+                declared: None,
+                counted: 0,
+                difference: None,
+                counts: vec![],
+                reasons,
+            };
+            record.rows_seen("copies", rows)
+        };
+        let denied = || Reason::new(ReasonCode::Denied, "refused");
+        assert_eq!(seen(None, 0), "0");
+        assert_eq!(seen(Some(denied().table("copies")), 0), "not reported");
+        assert_eq!(seen(Some(denied()), 0), "not reported", "a reason without tables concerns all");
+        assert_eq!(seen(Some(denied().table("copies")), 3), "3, not all");
+        assert_eq!(seen(Some(denied().table("jobs")), 0), "0", "another table");
+        assert_eq!(seen(Some(denied().table("copies").columns(&["state"])), 3), "3", "a column takes no row away");
+        assert_eq!(seen(Some(Reason::new(ReasonCode::Empty, "the population is empty")), 0), "0", "seen, and doubted");
+    }
+}

@@ -38,6 +38,11 @@ pub enum PackError {
         /// Where the proof breaks.
         problem: String,
     },
+    /// Nobody could verify it.
+    #[error(
+        "the pack would be too large to be verified: {0}\nhelp: narrow the period (--from, --to) or choose a framework (--framework)"
+    )]
+    TooLarge(String),
     /// The plan contradicts itself.
     #[error("the pack cannot be made: {0}")]
     Plan(String),

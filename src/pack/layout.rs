@@ -27,6 +27,9 @@ pub(crate) const PREVIOUS_GROWTH: &str = "log/previous/consistency";
 pub(crate) const LOG_KEY: &str = "log/log-key.vkey";
 pub(crate) const LOG_KEY_PEM: &str = "log/log-key.pem";
 
+/// Files of a table: its lines, and the sheet that shows them.
+#[cfg(feature = "write")]
+pub(crate) const FILES_OF_TABLE: usize = 2;
 /// Sealed lines of a table, and lines with fields hidden.
 pub(crate) const LINES_SUFFIX: &str = ".jsonl";
 pub(crate) const REDACTED_SUFFIX: &str = ".redacted.jsonl";

@@ -24,6 +24,8 @@ mod cadence;
 #[cfg(feature = "write")]
 mod entries;
 #[cfg(feature = "write")]
+mod extent;
+#[cfg(feature = "write")]
 mod period;
 #[cfg(feature = "write")]
 mod plan;
@@ -52,8 +54,8 @@ pub use error::VerifyError;
 pub use manifest::{FileRecord, ItemRecord, PackManifest, RedactionRecord};
 #[cfg(feature = "write")]
 pub use plan::{
-    Applicability, Authority, CheckFile, Control, Custody, Database, Exclusion, Form, Framework, Plan, Progress,
-    Request, Slot, Source, SourceError,
+    Applicability, Authority, CheckFile, Control, Custody, Damage, Database, Exclusion, Form, Framework, Plan,
+    Progress, Request, Slot, Source, SourceError,
 };
 #[cfg(feature = "write")]
 pub use previous::ExportRecord;

@@ -16,6 +16,8 @@ pub(crate) const MANIFEST: &str = "MANIFEST.json";
 pub(crate) const SIGNATURE: &str = "MANIFEST.json.sig";
 /// Most files of a pack. With the longest names it is what fits the memory that verifying any pack may take.
 pub(crate) const MAX_FILES: usize = 400_000;
+/// Largest sealed document of a pack, in bytes; manifests of large runs list every exchange.
+pub(crate) const MAX_DOCUMENT: u64 = 64 * 1024 * 1024;
 /// The digest list's path.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 

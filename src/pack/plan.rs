@@ -69,6 +69,8 @@ pub struct Plan {
     pub slots: Vec<Slot>,
     /// What is left out on purpose, and why.
     pub exclusions: Vec<Exclusion>,
+    /// What is known to be damaged where the documents come from.
+    pub damage: Vec<Damage>,
     /// Columns to hide, as table and column.
     pub redact: Vec<(String, String)>,
     /// The database of all tables; none when there is none to ship.
@@ -212,6 +214,27 @@ pub struct Exclusion {
     pub what: String,
     /// The reason.
     pub reason: String,
+}
+
+/// Something that is no longer what was sealed.
+#[derive(Debug, Clone)]
+pub struct Damage {
+    /// The file.
+    pub what: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// The snapshot that rests on it, where one does.
+    pub snapshot: Option<String>,
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.what, self.problem)?;
+        match &self.snapshot {
+            Some(snapshot) => write!(f, " (snapshot {snapshot} rests on it)"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The database that checks are performed on again.

@@ -4,7 +4,7 @@
 
 use crate::plan::Plan;
 use crate::report::html::escape;
-use crate::summary::{Summary, instant};
+use crate::summary::{Summary, days, instant};
 use model::{Outcome, SnapshotStatus};
 use std::fmt::Write as _;
 
@@ -203,6 +203,7 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
                 snapshots(SnapshotStatus::Failed)
             ),
         ),
+        ("Evidence".to_owned(), days(plan, summary).0.text()),
         (
             "Due runs".to_owned(),
             format!("{}, of which {gaps} did not end complete (04_COVERAGE.csv)", plan.slots.len()),
@@ -243,6 +244,10 @@ fn at_a_glance(facts: &Facts<'_>) -> Vec<Block> {
             "SAMPLE DATA: what is under evidence/ for {} is invented and comes with the program. It is evidence of nothing.",
             samples.join(", ")
         )));
+    }
+    if !plan.damage.is_empty() {
+        blocks.push(Block::Text(format!("DAMAGED STORE: {DAMAGED}")));
+        blocks.push(Block::List(plan.damage.iter().map(ToString::to_string).collect()));
     }
     let unsure: Vec<String> = latest
         .values()
@@ -304,9 +309,10 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
         Block::Heading("How to verify it without evidenced".to_owned()),
         Block::Text(
             "The commands are those of Linux, with OpenSSL 3; on Windows, Git for Windows or WSL has them, on macOS the packages \
-             coreutils, openssl and sqlite. Unpack the pack and go to its folder. 1. No file was changed or lost:"
+             coreutils, openssl and sqlite. Unpack the pack and go to its folder."
                 .to_owned(),
         ),
+        Block::Text("1. No file was changed or lost (prints nothing):".to_owned()),
         code("sha256sum --quiet --check SHA256SUMS"),
         Block::Text("No file was added (prints nothing):".to_owned()),
         code("find . -type f ! -name SHA256SUMS | sed 's|^\\./||' | LC_ALL=C sort > /tmp/found\ncut -c67- SHA256SUMS | LC_ALL=C sort | diff - /tmp/found"),
@@ -430,6 +436,15 @@ pub(crate) fn not_proven(summary: &Summary) -> [&'static str; 7] {
     ]
 }
 
+/// What `not_applicable` means; the reason given with it says which.
+pub(crate) const NOT_APPLICABLE: &str = "nothing to check: that is declared, or nothing fell into the population, or no source is \
+    configured for it; it never counts as satisfied";
+
+/// What damage in the store means for a pack made from it.
+pub(crate) const DAMAGED: &str = "When this pack was made, these parts of the store it was made from were known not to be what \
+    was sealed any more. What is in the pack was proven when it was written; what rests on the damage can be missing from it, and \
+    checks on it are inconclusive:";
+
 const UNSEEN: &str = "That anybody but the organisation has seen this log: no witness cosigned its checkpoint.";
 
 const COSIGNED: &str = "That the signatures beside the log's own in log/checkpoint are those of witnesses you trust. A witness \
@@ -475,7 +490,7 @@ fn how_to_read(facts: &Facts<'_>) -> Vec<Block> {
             ("pass", "the whole population was seen, and nobody fails"),
             ("fail", "at least one member fails, and that is proven"),
             ("inconclusive", "it cannot be said from this evidence; never read it as a pass"),
-            ("not_applicable", "there is nothing to check, and that is declared; it does not count as satisfied"),
+            ("not_applicable", NOT_APPLICABLE),
         ]),
         Block::Text(
             "In CSV files a cell that a spreadsheet would run as a formula begins with an apostrophe that is not part of the \

@@ -4,6 +4,7 @@
 
 use crate::entries::{self, Entries, Lines};
 use crate::error::PackError;
+use crate::extent::{Limits, foresee};
 use crate::layout;
 use crate::manifest::{self, ItemRecord, MANIFEST, PackManifest, RedactionRecord, SIGNATURE, SUMS};
 use crate::names::Taken;
@@ -74,6 +75,19 @@ pub fn prepare(
     form: Form,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared, PackError> {
+    prepare_within(Limits::OF_VERIFY, plan, source, signer, target, form, progress)
+}
+
+/// The same, with the limits named.
+pub(crate) fn prepare_within(
+    limits: Limits,
+    plan: &Plan,
+    source: &dyn Source,
+    signer: &SigningKey,
+    target: &Path,
+    form: Form,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Prepared, PackError> {
     if signer.verifier() != &plan.log_key {
         return Err(PackError::Plan("the key that would sign it is not the log's".to_owned()));
     }
@@ -92,12 +106,14 @@ pub fn prepare(
     if plan.database.is_some() && !plan.redact.is_empty() {
         return Err(PackError::Plan("a redacted pack holds no database: it would show what is hidden".to_owned()));
     }
+    foresee(plan, source, &items, limits)?;
     let redaction = Redaction::gather(plan, source, &items)?;
     let sink = Sink::create(target, form).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => PackError::Exists(target.to_owned()),
         _ => PackError::Write { path: target.display().to_string(), source: error },
     })?;
     let mut writer = Writer {
+        limits,
         plan,
         source,
         summary: Summary {
@@ -130,6 +146,7 @@ pub fn prepare(
 }
 
 pub(crate) struct Writer<'a> {
+    limits: Limits,
     pub(crate) plan: &'a Plan,
     pub(crate) source: &'a dyn Source,
     pub(crate) checkpoint: SignedCheckpoint,
@@ -169,6 +186,7 @@ impl Writer<'_> {
         let entry = entries::read(self.source, index)?;
         let opening = self.source.opening(index).map_err(failed)?;
         let document = self.source.document(index).map_err(failed)?;
+        self.limits.document(index, document.len())?;
         let inclusion = self.entries.inclusion(index)?;
         let sealed =
             Sealed::prove(&entry, &inclusion, &self.checkpoint, &opening, &document, |_| Ok::<(), Infallible>(()))
@@ -354,7 +372,7 @@ impl Writer<'_> {
             changes: &changes,
         })?);
         if !self.summary.findings.is_empty() {
-            pages.push((layout::FINDINGS_CSV.to_owned(), self.summary.findings.csv()?));
+            pages.push((layout::FINDINGS_CSV.to_owned(), self.summary.findings.csv(&self.summary.snapshots)?));
             pages.push((layout::FINDINGS_JSON.to_owned(), self.summary.findings.json()?));
         }
         for (path, bytes) in pages {
@@ -381,6 +399,8 @@ impl Writer<'_> {
             redaction: redacted
                 .then(|| RedactionRecord { columns: self.redaction.names(), ..std::mem::take(&mut self.hidden) }),
         };
+        // with the manifest, its signature and the digest list
+        self.limits.files(manifest.files.len() + 3)?;
         let bytes = canonical_json(&manifest)?;
         let signature = manifest::sign(&bytes, signer).map_err(|error| PackError::Plan(error.to_string()))?;
         let manifest_sha256 = self.add(MANIFEST, &bytes)?;

@@ -40,10 +40,14 @@ pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) ->
                 });
                 bar.finish_and_clear();
                 let packed = packed?;
+                for warning in &packed.warnings {
+                    print::line_to_stderr(&format!("warning: {}", print::safe(warning)));
+                }
                 match global.format {
                     Format::Json => print::json(&json!({
                         "schema": "evidenced/pack/v1", "pack": output, "files": packed.files,
                         "manifest_sha256": packed.manifest_sha256, "log_index": packed.log_index,
+                        "warnings": packed.warnings,
                     }))?,
                     Format::Table => print::text_line(&format!(
                         "{} ({} files), export sealed as entry {}\nverify it with\n  evidenced verify {}",

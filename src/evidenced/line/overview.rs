@@ -143,15 +143,10 @@ pub(crate) fn controls(set: &CheckSet, reader: &Reader) -> Result<Vec<ControlRow
 
 /// Any fail fails; all pass passes; no check is never green; anything else is inconclusive.
 pub(crate) fn roll_up(outcomes: &[Option<Outcome>], coverage: Coverage) -> &'static str {
-    if outcomes.is_empty() {
-        return if coverage == Coverage::Review { "review" } else { "manual evidence" };
-    }
-    if outcomes.contains(&Some(Outcome::Fail)) {
-        "fail"
-    } else if outcomes.iter().all(|outcome| *outcome == Some(Outcome::Pass)) {
-        "pass"
-    } else {
-        "inconclusive"
+    match model::roll_up(outcomes.iter().copied()) {
+        Some(outcome) => outcome.as_str(),
+        None if coverage == Coverage::Review => "review",
+        None => "manual evidence",
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Packed {
     pub(crate) files: u64,
     pub(crate) manifest_sha256: Digest,
     pub(crate) log_index: u64,
+    /// What whoever receives the pack should be told first; the pack is written all the same.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Line {
@@ -78,6 +80,21 @@ impl Line {
         evaluate::write_database(&inputs, &of_pack, &settings.checks.parameters, &database)
             .map_err(|error| evaluation_failure(&error))?;
         let items = items(&store_reader, from, to, &checked.evaluations)?;
+        let mut warnings = Vec::new();
+        let snapshots = store_reader.snapshots(&SnapshotFilter::default())?;
+        if !snapshots.iter().any(|row| from <= row.finished_at && row.finished_at <= to) {
+            warnings.push("no snapshot was taken in this period: the pack holds no evidence of it".to_owned());
+        }
+        let damage: Vec<pack::Damage> = store_reader
+            .damage()?
+            .into_iter()
+            .map(|row| pack::Damage {
+                what: row.path,
+                problem: row.problem,
+                snapshot: Some(row.snapshot).filter(|snapshot| !snapshot.is_empty()),
+            })
+            .collect();
+        warnings.extend(damage.iter().map(|one| format!("the store is damaged: {one}")));
         let plan = Plan {
             organisation: settings.organisation.name.clone(),
             from,
@@ -121,6 +138,7 @@ impl Line {
             requests: settings.handover.requests.iter().map(Into::into).collect(),
             slots: slots(&settings, &store_reader, from, to)?,
             exclusions: settings.handover.exclusions.iter().map(Into::into).collect(),
+            damage,
             redact: request.redact.clone(),
             // it holds the hidden values in whatever columns the mappings give them
             database: request.redact.is_empty().then_some(Database { path: database, as_of: checked.as_of }),
@@ -155,7 +173,7 @@ impl Line {
         let appended = self.store()?.append(now(), vec![draft])?;
         let written = prepared.publish().map_err(|error| unwritten(&error))?;
         let log_index = appended.first().map(|entry| entry.index).unwrap_or_default();
-        Ok(Packed { files: written.files, manifest_sha256: written.manifest_sha256, log_index })
+        Ok(Packed { files: written.files, manifest_sha256: written.manifest_sha256, log_index, warnings })
     }
 }
 
@@ -188,7 +206,8 @@ pub(crate) fn reveal(
 }
 
 fn unwritten(error: &pack::PackError) -> Failure {
-    let exit = if matches!(error, pack::PackError::Plan(_)) { Exit::Usage } else { Exit::Store };
+    let refused = matches!(error, pack::PackError::Plan(_) | pack::PackError::TooLarge(_));
+    let exit = if refused { Exit::Usage } else { Exit::Store };
     Failure {
         exit,
         message: error.to_string(),

@@ -5,7 +5,8 @@ use crate::line::{self, overview};
 use crate::settings::Settings;
 use askama::Template;
 use model::{Evaluation, Manifest, Outcome, TableRecord, Timestamp, Verdict};
-use store::{SnapshotFilter, SnapshotRow};
+use std::collections::BTreeSet;
+use store::{Reader, SnapshotFilter, SnapshotRow, StoreError};
 use workflow::Finding;
 
 #[derive(Template)]
@@ -40,6 +41,8 @@ struct CheckPage<'a> {
     controls: &'a [String],
     population: &'a str,
     sql: &'a str,
+    /// Sources it rests on that are sample data.
+    samples: Vec<String>,
     evaluation: Option<(&'a Evaluation, u64)>,
 }
 
@@ -47,6 +50,8 @@ struct CheckPage<'a> {
 #[template(path = "finding.html")]
 struct FindingPage<'a> {
     finding: &'a Finding,
+    /// Sources it rests on that are sample data.
+    samples: Vec<String>,
 }
 
 #[derive(Template)]
@@ -102,21 +107,44 @@ pub(super) fn snapshot(settings: &Settings, id: &str) -> Result<Option<String>, 
 pub(super) fn check(settings: &Settings, name: &str) -> Result<Option<String>, Failure> {
     let checks = line::load_checks(Some(settings))?;
     let Some(check) = checks.checks().iter().find(|check| check.name == name) else { return Ok(None) };
-    let last = overview::latest_evaluation(&line::reader(settings)?, name)?;
+    let reader = line::reader(settings)?;
+    let last = overview::latest_evaluation(&reader, name)?;
+    let inputs = last.iter().flat_map(|sealed| &sealed.value().inputs);
+    let samples = samples(&reader, inputs.filter_map(|input| input.snapshot.as_deref()))?;
     render(&CheckPage {
         title: &check.title,
         name: &check.name,
         controls: &check.controls,
         population: &check.population,
         sql: &check.text,
+        samples,
         evaluation: last.as_ref().map(|sealed| (sealed.value(), sealed.index())),
     })
     .map(Some)
 }
 
 pub(super) fn finding(settings: &Settings, id: &str) -> Result<Option<String>, Failure> {
-    let findings = line::findings(&line::reader(settings)?)?;
-    findings.iter().find(|finding| finding.id == id).map(|finding| render(&FindingPage { finding })).transpose()
+    let reader = line::reader(settings)?;
+    let findings = line::findings(&reader)?;
+    let Some(finding) = findings.iter().find(|finding| finding.id == id) else { return Ok(None) };
+    let snapshots = finding.items.iter().flat_map(|item| item.failed_on.iter().chain(&item.resolved_on));
+    let samples = samples(&reader, snapshots.map(String::as_str))?;
+    render(&FindingPage { finding, samples }).map(Some)
+}
+
+/// The sources of those of `snapshots` that are sample data. One that is damaged or erased says nothing of itself any more.
+fn samples<'a>(reader: &Reader, snapshots: impl Iterator<Item = &'a str>) -> Result<Vec<String>, Failure> {
+    let mut sources = BTreeSet::new();
+    for id in snapshots.collect::<BTreeSet<_>>() {
+        match reader.snapshot(id) {
+            Ok(Some(sealed)) if sealed.value().sample => {
+                sources.insert(sealed.value().source.clone());
+            }
+            Ok(_) | Err(StoreError::Damaged { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(sources.into_iter().collect())
 }
 
 /// The page for what is not there.

@@ -10,8 +10,8 @@ use super::controls::{check, counts, last};
 use crate::layout;
 use crate::plan::Framework;
 use crate::readme;
-use crate::summary::{NO_EXCEPTION, roll_up, texts};
-use model::{Outcome, SnapshotStatus};
+use crate::summary::{Days, EvaluationNote, NO_EXCEPTION, days, roll_up, texts};
+use model::{Outcome, SnapshotStatus, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -79,6 +79,7 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
                 time(plan.to)
             )),
         ),
+        ("Evidence".into(), plain(days(plan, facts.summary).0.text())),
         ("Framework".into(), plain(framework_title(facts))),
         ("Systems".into(), plain(systems)),
         ("Made by".into(), plain(format!("{}, from the sealed documents in this pack", plan.tool))),
@@ -93,6 +94,14 @@ fn cover(facts: &Facts<'_>) -> Vec<Block> {
                 samples.join(", ")
             )),
         ]));
+    }
+    if !plan.damage.is_empty() {
+        blocks.push(Block::Notice(vec![strong("DAMAGED STORE. "), text(readme::DAMAGED)]));
+        let shown = plan.damage.iter().take(MOST_ITEMS).map(|one| plain(one.to_string()));
+        blocks.push(Block::List(shown.collect()));
+        if plan.damage.len() > MOST_ITEMS {
+            blocks.push(paragraph(format!("{} more are in 00_README.txt.", plan.damage.len() - MOST_ITEMS)));
+        }
     }
     blocks.push(paragraph(
         "Do not take this report's word for anything. It is a summary of sealed documents that lie beside it; each can be \
@@ -148,11 +157,12 @@ fn summary(facts: &Facts<'_>) -> Vec<Block> {
                 "due runs not complete",
             ),
         ]),
-        paragraph(
+        paragraph(format!(
             "Pass: the whole population was seen and nobody fails. Fail: at least one member fails, and that is proven. \
-             Inconclusive: it cannot be said from this evidence; never read it as a pass. Not applicable: there is nothing to \
-             check, and that is declared. The figures are of each check's last evaluation.",
-        ),
+             Inconclusive: it cannot be said from this evidence; never read it as a pass. Not applicable: {}. The figures are \
+             of each check's last evaluation.",
+            readme::NOT_APPLICABLE
+        )),
         heading(3, "Outcomes over the period"),
     ];
     if latest.is_empty() {
@@ -186,7 +196,7 @@ fn summary(facts: &Facts<'_>) -> Vec<Block> {
         })
         .collect();
     blocks.push(table(
-        &[("check", 32), ("at the end", 13), ("members", 21), ("last evaluated", 17), ("evaluations", 17)],
+        &[("check", 31), ("at the end", 13), ("members", 19), ("last evaluated", 20), ("evaluations", 17)],
         rows,
     ));
     blocks
@@ -214,7 +224,8 @@ fn controls(facts: &Facts<'_>, framework: &Framework) -> Vec<Block> {
     let mut blocks = vec![
         heading(2, format!("Controls of {}", framework.title)),
         paragraph(
-            "A control fails when one of its checks fails, and passes only when all of them pass. A check tests a part of a \
+            "A control fails when one of its checks fails, passes only when all of them pass, and is inconclusive otherwise, also \
+             where a check is not applicable. A check tests a part of a \
              control; the rest is the organisation's and the auditor's.",
         ),
     ];
@@ -249,6 +260,13 @@ fn not_passed(facts: &Facts<'_>) -> Vec<Block> {
         ]));
         blocks.push(Block::List(one.why.iter().map(|why| plain(why.as_str())).collect()));
     }
+    blocks.extend(unsure_controls(facts));
+    let not_applicable: Vec<_> = latest.values().filter(|one| one.outcome == Outcome::NotApplicable).collect();
+    if !not_applicable.is_empty() {
+        blocks.push(heading(3, "Checks that are not applicable, and why"));
+        let rows = not_applicable.into_iter().map(|one| vec![vec![code(&one.check)], plain(why(one))]);
+        blocks.push(table(&[("check", 34), ("why", 66)], rows.collect()));
+    }
     blocks.push(heading(2, "Subjects that fail"));
     let failing: Vec<_> = latest.values().filter(|one| one.outcome == Outcome::Fail).collect();
     if failing.is_empty() {
@@ -278,6 +296,43 @@ fn not_passed(facts: &Facts<'_>) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// Every control that is inconclusive, with those of its checks that keep it from passing.
+fn unsure_controls(facts: &Facts<'_>) -> Vec<Block> {
+    let mut rows: Vec<Vec<Line>> = Vec::new();
+    for framework in &facts.plan.frameworks {
+        for control in &framework.controls {
+            let latest = last(facts, &format!("{}/{}", framework.id, control.id));
+            if roll_up(&latest, &control.coverage) != Outcome::Inconclusive.as_str() {
+                continue;
+            }
+            let checks = latest.iter().filter(|one| one.outcome != Outcome::Pass);
+            let words: Vec<String> = checks
+                .map(|one| format!("{} is {}: {}", one.check, one.outcome.as_str().replace('_', " "), why(one)))
+                .collect();
+            rows.push(vec![
+                vec![
+                    link(&control.id, layout::control(&framework.id, &control.id)),
+                    text(format!(" {}", control.title)),
+                ],
+                plain(&framework.title),
+                plain(words.join("\n")),
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        heading(3, format!("Controls that are inconclusive: {}", rows.len())),
+        table(&[("control", 28), ("framework", 18), ("because", 54)], rows),
+    ]
+}
+
+/// Why a check neither passes nor fails.
+fn why(one: &EvaluationNote) -> String {
+    if one.why.is_empty() { counts(one) } else { one.why.join("; ") }
 }
 
 fn findings(facts: &Facts<'_>) -> Vec<Block> {
@@ -330,7 +385,7 @@ fn findings(facts: &Facts<'_>) -> Vec<Block> {
             })
             .collect();
         if !rows.is_empty() {
-            blocks.push(table(&[("member", 28), ("why", 38), ("first seen", 18), ("now", 16)], rows));
+            blocks.push(table(&[("member", 27), ("why", 37), ("first seen", 20), ("now", 16)], rows));
         }
         if items.len() > MOST_ITEMS {
             blocks.push(paragraph(format!("{} more are in findings/findings.csv.", items.len() - MOST_ITEMS)));
@@ -400,6 +455,16 @@ fn coverage(facts: &Facts<'_>) -> Vec<Block> {
         link(layout::COVERAGE, layout::COVERAGE),
         text("."),
     ]));
+    let (_, sources) = days(facts.plan, facts.summary);
+    if sources.values().any(Days::lacking) {
+        let at = |at: Option<Timestamp>| plain(at.map_or_else(|| "none in the period".to_owned(), time));
+        let rows =
+            sources.iter().map(|(source, days)| vec![plain(*source), at(days.first), at(days.last), plain(days.gap())]);
+        blocks.push(table(
+            &[("source", 28), ("first complete snapshot", 26), ("last", 26), ("days of the period without", 20)],
+            rows.collect(),
+        ));
+    }
     if facts.plan.slots.is_empty() {
         blocks.push(Block::Notice(plain(
             "No due run is recorded for this period: no daemon kept a schedule. What follows was run because somebody asked, \

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::blocks::{
-    Block, Document, Line, Span, code, heading, link, mark, outcome, paragraph, plain, table, text, time,
+    Block, Document, Line, Span, code, heading, link, mark, outcome, paragraph, plain, strong, table, text, time,
 };
 use crate::layout;
 use crate::plan::{Control, Framework};
@@ -29,6 +29,17 @@ pub(crate) fn page(facts: &Facts<'_>, framework: &Framework, control: &Control) 
         ("Statement of Applicability".into(), applicability(facts, &name)),
         ("Report".into(), vec![link("report.html", layout::REPORT_HTML)]),
     ])];
+    let rests_on = |id: &String| latest.iter().any(|one| one.snapshots.contains(id));
+    let samples: Vec<&str> = facts.summary.samples(|note| rests_on(&note.id)).into_iter().collect();
+    if !samples.is_empty() {
+        blocks.push(Block::Notice(vec![
+            strong("SAMPLE DATA. "),
+            text(format!(
+                "What the checks below say of {} is invented and comes with the program. It is evidence of nothing.",
+                samples.join(", ")
+            )),
+        ]));
+    }
     blocks.push(heading(2, "Checks"));
     if latest.is_empty() {
         blocks.push(paragraph(

@@ -3,26 +3,14 @@
 use super::{EvaluationNote, Summary, instant};
 use crate::cells::Sheet;
 use crate::plan::Framework;
-use model::Outcome;
 
-/// Any fail is a fail; all pass is a pass; anything else is inconclusive; without an evaluation nothing is claimed.
+/// The word for what the checks of a control come to; without an evaluation nothing is claimed.
 pub(crate) fn roll_up(evaluations: &[&EvaluationNote], coverage: &str) -> &'static str {
-    let all = |outcome| evaluations.iter().all(|evaluation| evaluation.outcome == outcome);
-    if evaluations.is_empty() {
-        return match coverage {
-            "check" => "not evaluated",
-            "review" => "review evidence",
-            _ => "manual evidence",
-        };
-    }
-    if evaluations.iter().any(|evaluation| evaluation.outcome == Outcome::Fail) {
-        "fail"
-    } else if all(Outcome::Pass) {
-        "pass"
-    } else if all(Outcome::NotApplicable) {
-        "not_applicable"
-    } else {
-        "inconclusive"
+    match (model::roll_up(evaluations.iter().map(|evaluation| Some(evaluation.outcome))), coverage) {
+        (Some(outcome), _) => outcome.as_str(),
+        (None, "check") => "not evaluated",
+        (None, "review") => "review evidence",
+        (None, _) => "manual evidence",
     }
 }
 

@@ -1,9 +1,9 @@
 //! `findings/`: every finding as its last shipped event left it, item by item.
 
-use super::pretty;
+use super::{SnapshotNote, pretty};
 use crate::cells::{Sheet, value_cell};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Findings by id, each with the log position of its last event.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Findings {
     }
 
     /// For people: a row per failing subject.
-    pub(crate) fn csv(&self) -> Result<Vec<u8>, csv::Error> {
+    pub(crate) fn csv(&self, snapshots: &[SnapshotNote]) -> Result<Vec<u8>, csv::Error> {
         let mut sheet = Sheet::new(&[
             "finding",
             "title",
@@ -56,12 +56,21 @@ impl Findings {
             "shown_by",
             "together_with",
             "log_index",
+            "sample_data",
         ])?;
+        let samples: BTreeSet<&str> = snapshots
+            .iter()
+            .filter(|note| note.sample)
+            .flat_map(|note| [note.id.as_str(), note.source.as_str()])
+            .collect();
         for (id, (log_index, finding)) in &self.0 {
             let none = [Value::Null];
             let items = finding.get("items").and_then(Value::as_array).filter(|items| !items.is_empty());
             for item in items.map_or(&none[..], Vec::as_slice) {
                 let (own, others) = shown_by(item);
+                let source = text(item, "source");
+                // one invented input makes what is said of a member invented
+                let sample = own.iter().chain(&others).chain([&source]).any(|name| samples.contains(name.as_str()));
                 sheet.row([
                     id.clone(),
                     text(finding, "title"),
@@ -73,7 +82,7 @@ impl Findings {
                     text(finding, "owner"),
                     text(finding, "due"),
                     text(item, "subject"),
-                    text(item, "source"),
+                    source,
                     text(item, "reason"),
                     text(item, "first_seen"),
                     text(item, "last_seen"),
@@ -81,6 +90,7 @@ impl Findings {
                     own.join(" "),
                     others.join(" "),
                     log_index.to_string(),
+                    if sample { "yes" } else { "no" }.to_owned(),
                 ])?;
             }
         }

@@ -4,6 +4,7 @@
 mod changes;
 mod controls;
 mod coverage;
+mod days;
 mod exceptions;
 mod findings;
 mod index;
@@ -14,6 +15,7 @@ mod xlsx;
 pub(crate) use changes::{Change, changes, changes_csv};
 pub(crate) use controls::{controls_csv, roll_up};
 pub(crate) use coverage::coverage_csv;
+pub(crate) use days::{Days, days};
 pub(crate) use exceptions::{NONE as NO_EXCEPTION, exceptions_csv};
 pub(crate) use findings::{Findings, text, texts};
 pub(crate) use index::{EvidenceRow, index_csv, index_json, index_xlsx, literal};
@@ -193,6 +195,11 @@ impl Summary {
             let detail = Detail { as_of: evaluation.as_of, log_index, members, inputs: evaluation.inputs };
             self.details.insert(evaluation.check, detail);
         }
+    }
+
+    /// The sources that are sample data, of the snapshots that `of` names.
+    pub(crate) fn samples(&self, of: impl Fn(&SnapshotNote) -> bool) -> BTreeSet<&str> {
+        self.snapshots.iter().filter(|note| note.sample && of(note)).map(|note| note.source.as_str()).collect()
     }
 
     /// The last evaluation of every check, by check.

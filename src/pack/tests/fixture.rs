@@ -105,6 +105,29 @@ impl Log {
         manifest
     }
 
+    /// Seals another evaluation like the fixture's, after `change`, and puts it into `plan`.
+    pub(super) fn evaluation(&mut self, plan: &mut Plan, change: impl FnOnce(&mut Evaluation)) {
+        let mut evaluation: Evaluation = serde_json::from_slice(&self.documents[&5]).unwrap();
+        change(&mut evaluation);
+        let body = Body::Evaluation { check: evaluation.check.clone(), outcome: evaluation.outcome };
+        let document = canonical_json(&evaluation).unwrap();
+        let series = format!("evaluation:{}", evaluation.check);
+        plan.items.push(self.append(&series, body, Some((document, Evaluation::MEDIA_TYPE))));
+        plan.checkpoint = self.checkpoint(&key());
+    }
+
+    /// Seals a finding with an item a source and snapshot, and puts it into `plan`.
+    pub(super) fn finding(&mut self, plan: &mut Plan, id: &str, items: &[(&str, &str)]) {
+        let item =
+            |(source, snapshot): &(&str, &str)| json!({ "subject": "x", "source": source, "failed_on": [snapshot] });
+        let items: Vec<Value> = items.iter().map(item).collect();
+        let event = json!({ "finding": { "id": id, "state": "draft", "items": items } });
+        let body = Body::FindingEvent { finding: id.to_owned(), event: "raised".into() };
+        let document = (canonical_json(&event).unwrap(), "application/json");
+        plan.items.push(self.append(&format!("finding:{id}"), body, Some(document)));
+        plan.checkpoint = self.checkpoint(&key());
+    }
+
     fn blob(&mut self, bytes: &[u8]) -> Digest {
         let digest = Digest::of(bytes);
         self.blobs.insert(digest, bytes.to_vec());
@@ -354,6 +377,7 @@ pub(crate) fn contents(folder: &Path) -> (Log, Plan) {
             },
         ],
         exclusions: vec![Exclusion { what: "payroll".into(), reason: "out of scope".into() }],
+        damage: vec![],
         redact: vec![],
         database: Some(Database { path: folder.join("tables.sqlite"), as_of: at("2026-02-01T01:00:00Z") }),
         created_at: at("2026-03-01T00:00:00Z"),

@@ -1,6 +1,7 @@
 //! Packs as whoever makes and whoever receives them sees them.
 
 mod bits;
+mod extent;
 pub(crate) mod fixture;
 mod hostile;
 mod mutated;

@@ -3,7 +3,7 @@
 use super::Examination;
 use super::log::Log;
 use crate::layout;
-use crate::manifest::{ItemRecord, MANIFEST, PackManifest, RedactionRecord};
+use crate::manifest::{ItemRecord, MANIFEST, MAX_DOCUMENT, PackManifest, RedactionRecord};
 use crate::names::segment;
 use crate::tables::{TableCsv, TableCsvError};
 use ledger::{Body, Entry, Proof, SealError, Sealed, SignedCheckpoint};
@@ -12,8 +12,6 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-/// Largest document; manifests of large runs list every exchange.
-const MAX_DOCUMENT: u64 = 64 * 1024 * 1024;
 /// Largest opening or proof.
 const MAX_PROOF: u64 = 2 * 1024 * 1024;
 /// Most columns a table may have.

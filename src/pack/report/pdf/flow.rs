@@ -17,6 +17,8 @@ const LEADING: f32 = 1.42;
 const BODY: f32 = 9.0;
 const CELL: f32 = 7.6;
 const PAD: f32 = 3.5;
+/// Lines of a row that a page is sure to hold under a table's head.
+const WHOLE_PAGE: usize = 61;
 
 /// A chapter's place, for the list of chapters beside the pages.
 pub(super) struct Chapter {
@@ -135,10 +137,23 @@ impl Flow {
         self.y += 16.0;
     }
 
+    /// Draws blocks, a heading on the page of what follows it.
+    pub(super) fn blocks(&mut self, blocks: &[Block]) {
+        for (at, block) in blocks.iter().enumerate() {
+            match (block, blocks.get(at + 1)) {
+                (Block::Heading(level, words), Some(Block::Table(table))) => {
+                    let opening = self.opening(table);
+                    self.heading(*level, words, opening);
+                }
+                _ => self.block(block),
+            }
+        }
+    }
+
     /// Draws a block.
     pub(super) fn block(&mut self, block: &Block) {
         match block {
-            Block::Heading(level, words) => self.heading(*level, words),
+            Block::Heading(level, words) => self.heading(*level, words, 0.0),
             Block::Text(line) => {
                 let glyphs = self.shape(line, style(BODY, INK));
                 let lines = wrap(&glyphs, INNER);
@@ -155,11 +170,12 @@ impl Flow {
         }
     }
 
-    fn heading(&mut self, level: u8, words: &str) {
+    /// A heading with room for `after` beneath it.
+    fn heading(&mut self, level: u8, words: &str, after: f32) {
         if level > 2 {
             let lines = self.lines(words, bold(10.5, INK), INNER);
             // a heading is never the last thing on a page
-            self.room(8.0 + f32::from(u16::try_from(lines.len()).unwrap_or(9)) * 15.0 + 45.0);
+            self.room(11.0 + f32::from(u16::try_from(lines.len()).unwrap_or(9)) * 15.0 + after.max(42.0));
             self.y += 8.0;
             self.draw(&lines, LEFT, 10.5);
             self.y += 3.0;
@@ -169,7 +185,7 @@ impl Flow {
         if self.chapters.is_empty() {
             self.turn();
         } else {
-            self.room(165.0);
+            self.room(165.0_f32.max(60.0 + after));
             if self.y > TOP {
                 self.y += 16.0;
                 let y = self.y;
@@ -267,6 +283,39 @@ impl Flow {
     }
 
     fn table(&mut self, table: &Table) {
+        let (widths, head) = self.columns(table);
+        let opening = self.opening(table);
+        self.room(opening);
+        self.head(&head, &widths);
+        for row in &table.rows {
+            let cells = self.shaped(row, &widths);
+            self.row(&cells, &widths, &head);
+        }
+        self.y += 8.0;
+    }
+
+    /// Height of a table's head and of what of its first row stays with it.
+    fn opening(&mut self, table: &Table) -> f32 {
+        let (widths, head) = self.columns(table);
+        let first = table.rows.first().map(|row| self.shaped(row, &widths)).unwrap_or_default();
+        let lines = first.iter().map(Vec::len).max().unwrap_or(0);
+        let together = if lines > WHOLE_PAGE { 4 } else { lines };
+        let row = f32::from(u16::try_from(together).unwrap_or(u16::MAX)) * CELL * LEADING + 2.0 * PAD;
+        (head_height(&head) + row + 1.0).max(70.0)
+    }
+
+    fn shaped(&mut self, row: &[Line], widths: &[f32]) -> Vec<Vec<Vec<Glyph>>> {
+        row.iter()
+            .zip(widths)
+            .map(|(cell, width)| {
+                let glyphs = self.shape(cell, style(CELL, INK));
+                wrap(&glyphs, width - 2.0 * PAD)
+            })
+            .collect()
+    }
+
+    /// Widths of a table's columns, and their titles.
+    fn columns(&mut self, table: &Table) -> (Vec<f32>, Vec<Vec<Vec<Glyph>>>) {
         let whole: f32 = table.columns.iter().map(|column| f32::from(column.share)).sum();
         let widths: Vec<f32> =
             table.columns.iter().map(|column| INNER * f32::from(column.share) / whole.max(1.0)).collect();
@@ -276,24 +325,11 @@ impl Flow {
             .zip(&widths)
             .map(|(column, width)| self.lines(column.title, bold(CELL, SOFT), width - 2.0 * PAD))
             .collect();
-        self.room(70.0);
-        self.head(&head, &widths);
-        for row in &table.rows {
-            let cells: Vec<Vec<Vec<Glyph>>> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| {
-                    let glyphs = self.shape(cell, style(CELL, INK));
-                    wrap(&glyphs, width - 2.0 * PAD)
-                })
-                .collect();
-            self.row(&cells, &widths, &head);
-        }
-        self.y += 8.0;
+        (widths, head)
     }
 
     fn head(&mut self, head: &[Vec<Vec<Glyph>>], widths: &[f32]) {
-        let height = head.iter().map(|cell| height_of(cell, CELL)).fold(0.0, f32::max) + 2.0 * PAD;
+        let height = head_height(head);
         let y = self.y;
         self.page().fill(LEFT, y, INNER, height, PANEL);
         self.cells(head, widths, 0, usize::MAX);
@@ -308,8 +344,7 @@ impl Flow {
         while from < count {
             let fits = lines_in(BOTTOM - self.y - 2.0 * PAD, leading);
             let rest = count - from;
-            let whole_page = lines_in(BOTTOM - TOP - 60.0, leading);
-            if fits < rest && (rest <= whole_page || fits < 4) && self.y > TOP + 40.0 {
+            if fits < rest && (rest <= WHOLE_PAGE || fits < 4) && self.y > TOP + 40.0 {
                 self.turn();
                 self.head(head, widths);
                 continue;
@@ -455,6 +490,10 @@ impl Flow {
     }
 }
 
+fn head_height(head: &[Vec<Vec<Glyph>>]) -> f32 {
+    head.iter().map(|cell| height_of(cell, CELL)).fold(0.0, f32::max) + 2.0 * PAD
+}
+
 fn height_of(lines: &[Vec<Glyph>], size: f32) -> f32 {
     f32::from(u16::try_from(lines.len()).unwrap_or(u16::MAX)) * size * LEADING
 }
@@ -467,4 +506,45 @@ fn height_of(lines: &[Vec<Glyph>], size: f32) -> f32 {
 )]
 fn lines_in(height: f32, leading: f32) -> usize {
     (height / leading).floor().max(0.0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::blocks::{heading, plain, table};
+    use super::*;
+
+    /// Where a heading and a table of one row end that begin at `y`, and on how many pages.
+    fn end(level: u8, y: f32, row: &str) -> (usize, f32) {
+        let mut flow = Flow::new("t").unwrap();
+        // what is before the first chapter is the cover
+        flow.block(&heading(2, "before"));
+        flow.y = y;
+        let before = flow.pages.len();
+        flow.blocks(&[heading(level, "Findings"), table(&[("why", 100)], vec![vec![plain(row)]])]);
+        (flow.pages.len() - before, flow.y)
+    }
+
+    #[test]
+    fn a_heading_and_the_head_of_a_table_are_on_the_page_of_its_first_row() {
+        let lines = |count: usize| vec!["line"; count].join("\n");
+        for (level, row) in [(3, lines(1)), (3, lines(9)), (2, lines(1)), (2, lines(30)), (3, lines(50))] {
+            let (_, fresh) = end(level, TOP, &row);
+            let mut turned = 0;
+            let mut y = TOP + 40.0;
+            while y < BOTTOM {
+                let (pages, ends) = end(level, y, &row);
+                if pages > 0 {
+                    turned += 1;
+                    assert_eq!((pages, ends), (1, fresh), "begun at {y}: the heading went along");
+                }
+                y += 3.0;
+            }
+            assert!(turned > 3);
+        }
+    }
+
+    #[test]
+    fn a_page_holds_the_lines_that_are_kept_together() {
+        assert!(WHOLE_PAGE <= lines_in(BOTTOM - TOP - 60.0, CELL * LEADING));
+    }
 }

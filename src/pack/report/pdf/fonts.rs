@@ -117,7 +117,11 @@ pub(super) fn wrap(glyphs: &[Glyph], width: f32) -> Vec<Vec<Glyph>> {
             }
             used += glyph.advance;
             at += 1;
-            if matches!(glyph.c, ' ' | '-' | '/' | '_' | ',' | ';' | ':' | '=' | '&' | '@' | '?') {
+            let digit =
+                |at: Option<usize>| at.and_then(|at| paragraph.get(at)).is_some_and(|glyph| glyph.c.is_ascii_digit());
+            // a day and a time of day stay whole
+            let joins = matches!(glyph.c, '-' | ':') && digit(at.checked_sub(2)) && digit(Some(at));
+            if !joins && matches!(glyph.c, ' ' | '-' | '/' | '_' | ',' | ';' | ':' | '=' | '&' | '@' | '?') {
                 good = Some(at);
             }
         }
@@ -129,4 +133,25 @@ pub(super) fn wrap(glyphs: &[Glyph], width: f32) -> Vec<Vec<Glyph>> {
 fn trimmed(line: &[Glyph]) -> Vec<Glyph> {
     let end = line.iter().rposition(|glyph| glyph.c != ' ').map_or(0, |last| last + 1);
     line[..end].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_breaks_between_day_and_time_only() {
+        let mut fonts = Fonts::new().unwrap();
+        let mut glyphs = Vec::new();
+        let style = Style { bold: false, size: 10.0, colour: [0.0; 3] };
+        fonts.shape("2026-11-29 10:10:41Z", style, &mut glyphs);
+        let whole: f32 = glyphs.iter().map(|glyph| glyph.advance).sum();
+        let lines = |width: f32| -> Vec<String> {
+            wrap(&glyphs, width).iter().map(|line| line.iter().map(|glyph| glyph.c).collect()).collect()
+        };
+        assert_eq!(lines(whole + 1.0), ["2026-11-29 10:10:41Z"]);
+        for part in [0.95, 0.8, 0.6] {
+            assert_eq!(lines(whole * part), ["2026-11-29", "10:10:41Z"], "{part}");
+        }
+    }
 }

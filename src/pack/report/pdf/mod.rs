@@ -15,9 +15,7 @@ use flow::Flow;
 pub(crate) fn pdf(document: &Document, author: &str) -> Result<Vec<u8>, PackError> {
     let mut flow = Flow::new(&document.title).map_err(PackError::Plan)?;
     flow.title(&document.title, &document.subtitle);
-    for block in &document.blocks {
-        flow.block(block);
-    }
+    flow.blocks(&document.blocks);
     if flow.fonts.missing > 0 {
         flow.notice(&plain(format!(
             "{} characters that this document's fonts do not have (scripts other than Latin, Greek, Cyrillic, Armenian and \
