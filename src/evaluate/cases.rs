@@ -270,7 +270,8 @@ impl Reader<'_> {
                     cells.insert(column.get_ref().clone(), value);
                 }
                 // a key says its source already
-                let key = ["account_key", "person_key"].iter().find_map(|key| cells.get(*key)).and_then(Value::as_str);
+                let keys = ["account_key", "person_key", "repository_key", "change_key"];
+                let key = keys.iter().find_map(|key| cells.get(*key)).and_then(Value::as_str);
                 if let Some((source, _)) = key.and_then(|key| key.split_once(':'))
                     && columns.contains("source")
                 {
