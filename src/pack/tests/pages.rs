@@ -170,7 +170,7 @@ fn sample_data_is_marked_wherever_it_is_shown() {
     let (_folder, pack) = changed(|log, plan| {
         log.evaluation(plan, |evaluation| {
             evaluation.controls = vec!["iso27001:2022/A.7.1".into()];
-            evaluation.as_of += std::time::Duration::from_secs(60);
+            evaluation.as_of += std::time::Duration::from_mins(1);
             evaluation.inputs[0].snapshot = Some("20260201T000000Z-sample-1".into());
         });
         log.finding(plan, "sample:1", &[("hr", "20260201T000000Z-hr-1"), ("sample", "20260201T000000Z-sample-1")]);
