@@ -1,10 +1,13 @@
-//! `linux_accounts`: the accounts of this host, and how each can be entered. It never keeps a password hash, and never
-//! says that an account is locked when it could not see.
+//! `linux_accounts`: the accounts of this host or of one reached over SSH, and how each can be entered. It never keeps
+//! a password hash, and never says that an account is locked when it could not see.
 
 mod files;
+mod frames;
+mod host;
 mod keys;
 mod observe;
 mod redact;
+mod ssh;
 mod sudoers;
 
 #[cfg(test)]
@@ -13,12 +16,14 @@ mod tests;
 use crate::provider::files::{self as provider, File, permission};
 use crate::settings;
 use egress::{Collector, Context, Policy};
+use host::Host;
 use keys::Key;
 use model::collector::CollectorSpec;
-use model::{Caller, CollectError, Observation, Reason, ReasonCode};
+use model::{CollectError, Observation, Reason, ReasonCode, Timestamp};
 use observe::{KeyFile, Seen};
 use serde::Deserialize;
 use serde_json::Value;
+use ssh::Ssh;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
@@ -36,6 +41,7 @@ const AUTHORIZED_KEYS: &str = "read authorized_keys";
 const LASTLOG: &str = "read /var/log/lastlog";
 const HOSTNAME: &str = "read /etc/hostname";
 const SELF: &str = "read /proc/self/status";
+const SSH: &str = "ssh";
 
 /// sshd's default AuthorizedKeysFile, below the home.
 const KEY_FILES: &[&str] = &[".ssh/authorized_keys", ".ssh/authorized_keys2"];
@@ -47,19 +53,31 @@ struct Settings {
     root: PathBuf,
     #[serde(default)]
     hostname: Option<String>,
+    #[serde(default)]
+    host: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+    port: u16,
+    #[serde(default)]
+    identity_file: Option<PathBuf>,
+    #[serde(default)]
+    known_hosts: Option<PathBuf>,
+    sudo: bool,
+    ssh: PathBuf,
+    timeout: String,
 }
 
 impl Settings {
-    /// The place of the host's absolute `path` below the root; none for a path that climbs.
-    fn place(&self, path: &str) -> Option<PathBuf> {
-        let relative = path.strip_prefix('/')?;
-        let plain = Path::new(relative).components().all(|part| matches!(part, Component::Normal(_)));
-        plain.then(|| self.root.join(relative))
-    }
-
+    /// The place of the host's absolute path below the root.
     fn fixed(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
+}
+
+/// Whether a path of a host is absolute and does not climb.
+fn is_plain(path: &str) -> bool {
+    path.strip_prefix('/')
+        .is_some_and(|relative| Path::new(relative).components().all(|part| matches!(part, Component::Normal(_))))
 }
 
 #[async_trait::async_trait]
@@ -74,6 +92,9 @@ impl Collector for LinuxAccounts {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         let settings: Settings = settings::typed(&SPEC, settings)?;
+        if let Some(ssh) = Ssh::of(&settings)? {
+            return ssh.policy(&settings.timeout);
+        }
         let host_files = [
             "/etc/passwd",
             "/etc/shadow",
@@ -94,8 +115,12 @@ impl Collector for LinuxAccounts {
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
         let settings: Settings = settings::typed(&SPEC, &ctx.settings)?;
-        let caller = caller(ctx, &settings).await?;
-        let mut seen = see(ctx, &settings).await?;
+        let host = match Ssh::of(&settings)? {
+            Some(ssh) => Host::There { answer: ssh.ask(ctx).await?, login: ssh.login() },
+            None => Host::Here { ctx, settings: &settings },
+        };
+        let caller = host.caller().await?;
+        let mut seen = see(&host, ctx.started_at).await?;
         seen.started_at = ctx.started_at;
         let mut observation = observe::observe(&SPEC, seen)?;
         observation.caller = Some(caller);
@@ -104,46 +129,14 @@ impl Collector for LinuxAccounts {
     }
 }
 
-/// Which host, and as which user.
-async fn caller(ctx: &Context, settings: &Settings) -> Result<Caller, CollectError> {
-    let tenant = match &settings.hostname {
-        Some(hostname) => hostname.clone(),
-        None => match provider::read(ctx, HOSTNAME, &settings.fixed("/etc/hostname")).await? {
-            File::Read(file) => String::from_utf8_lossy(&file.content).trim().to_owned(),
-            File::Absent | File::Denied => String::new(),
-        },
-    };
-    if tenant.is_empty() {
-        return Err(CollectError::Misconfigured {
-            message: "this host has no name in /etc/hostname".to_owned(),
-            help: "set `hostname` of this source".to_owned(),
-        });
-    }
-    let status = provider::read(ctx, SELF, Path::new("/proc/self/status")).await?.required(
-        &SPEC,
-        SELF,
-        Path::new("/proc/self/status"),
-    )?;
-    // proc_pid_status(5): real, effective, saved and filesystem uid
-    let effective = String::from_utf8_lossy(&status.content)
-        .lines()
-        .find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().nth(1).map(str::to_owned))
-        .ok_or_else(|| CollectError::Malformed { operation: SELF.to_owned(), message: "no `Uid:` line".to_owned() })?;
-    Ok(Caller { identity: format!("uid {effective}"), tenant })
-}
-
 /// Reads every file; what cannot be read becomes a reason.
-async fn see(ctx: &Context, settings: &Settings) -> Result<Seen, CollectError> {
+async fn see(host: &Host<'_>, started_at: Timestamp) -> Result<Seen, CollectError> {
     let mut seen = Seen::default();
-    let passwd_path = settings.fixed("/etc/passwd");
-    let passwd = provider::read_redacted(ctx, PASSWD, &passwd_path, redact::second_field).await?.required(
-        &SPEC,
-        PASSWD,
-        &passwd_path,
-    )?;
+    let passwd = host.read_redacted(PASSWD, "/etc/passwd", redact::second_field).await?;
+    let passwd = passwd.required(&SPEC, PASSWD, Path::new("/etc/passwd"))?;
     seen.passwd = files::passwd(&passwd.content);
 
-    match provider::read_redacted(ctx, SHADOW, &settings.fixed("/etc/shadow"), redact::second_field).await? {
+    match host.read_redacted(SHADOW, "/etc/shadow", redact::second_field).await? {
         File::Read(file) => seen.shadow = Some(files::shadow(&file.content)),
         File::Absent => {}
         File::Denied => seen.reasons.push(
@@ -156,7 +149,7 @@ async fn see(ctx: &Context, settings: &Settings) -> Result<Seen, CollectError> {
             ]),
         ),
     }
-    match provider::read_redacted(ctx, GROUP, &settings.fixed("/etc/group"), redact::second_field).await? {
+    match host.read_redacted(GROUP, "/etc/group", redact::second_field).await? {
         File::Read(file) => seen.group = Some(files::group(&file.content)),
         File::Absent | File::Denied => {
             let reason = denied(GROUP, "every process normally may");
@@ -164,10 +157,10 @@ async fn see(ctx: &Context, settings: &Settings) -> Result<Seen, CollectError> {
             seen.reasons.push(reason.table("linux_account").columns(&["groups", "is_admin"]));
         }
     }
-    seen.sudo_rules = sudo_rules(ctx, settings, &mut seen.reasons).await?;
-    seen.keys = authorized_keys(ctx, settings, &mut seen).await?;
-    match provider::read(ctx, LASTLOG, &settings.fixed("/var/log/lastlog")).await? {
-        File::Read(file) => match files::lastlog(&file.content, ctx.started_at) {
+    seen.sudo_rules = sudo_rules(host, &mut seen.reasons).await?;
+    seen.keys = authorized_keys(host, &mut seen).await?;
+    match host.read(LASTLOG, "/var/log/lastlog").await? {
+        File::Read(file) => match files::lastlog(&file.content, started_at) {
             Ok(logins) => seen.last_logins = logins,
             Err(problem) => seen.reasons.push(
                 Reason::new(ReasonCode::Malformed, format!("/var/log/lastlog: {problem}"))
@@ -192,27 +185,23 @@ fn denied(operation: &str, mend: &str) -> Reason {
 }
 
 /// Every sudo rule; none when a file that may hold more could not be read. No sudoers file means no rules.
-async fn sudo_rules(
-    ctx: &Context,
-    settings: &Settings,
-    reasons: &mut Vec<Reason>,
-) -> Result<Option<Vec<Rule>>, CollectError> {
+async fn sudo_rules(host: &Host<'_>, reasons: &mut Vec<Reason>) -> Result<Option<Vec<Rule>>, CollectError> {
     let mut unseen = Vec::new();
     let mut rules = Vec::new();
-    match provider::read(ctx, SUDOERS, &settings.fixed("/etc/sudoers")).await? {
+    match host.read(SUDOERS, "/etc/sudoers").await? {
         File::Read(file) => rules.extend(sudoers::parse("/etc/sudoers", &file.content)),
         File::Absent => return Ok(Some(rules)),
         File::Denied => unseen.push(denied(SUDOERS, "run as root")),
     }
     let includes = |rule: &&Rule| matches!(&rule.kind, Kind::Include { path, folder: true } if is_sudoers_d(path));
     if !unseen.is_empty() || rules.iter().any(|rule| includes(&rule)) {
-        match provider::list(ctx, SUDOERS_D, &settings.fixed("/etc/sudoers.d")).await? {
+        match host.list(SUDOERS_D, "/etc/sudoers.d").await? {
             None => unseen.push(denied(SUDOERS_D, "run as root")),
             Some(names) => {
                 // sudoers(5): names with a dot or a tilde at the end are skipped
                 for name in names.iter().filter(|name| !name.contains(['.', '/']) && !name.ends_with('~')) {
                     let path = format!("/etc/sudoers.d/{name}");
-                    match provider::read(ctx, SUDOERS_D_FILE, &settings.fixed(&path)).await? {
+                    match host.read(SUDOERS_D_FILE, &path).await? {
                         File::Read(file) => rules.extend(sudoers::parse(&path, &file.content)),
                         File::Absent => {}
                         File::Denied => unseen.push(denied(SUDOERS_D_FILE, "run as root")),
@@ -243,18 +232,18 @@ fn is_sudoers_d(path: &str) -> bool {
 }
 
 /// The key files of every home, each home once.
-async fn authorized_keys(ctx: &Context, settings: &Settings, seen: &mut Seen) -> Result<Vec<KeyFile>, CollectError> {
+async fn authorized_keys(host: &Host<'_>, seen: &mut Seen) -> Result<Vec<KeyFile>, CollectError> {
     let homes: BTreeSet<&str> = seen.passwd.entries.iter().map(|entry| entry.home.as_str()).collect();
     let mut found = Vec::new();
     for home in homes {
         for name in KEY_FILES {
             let file = format!("{}/{name}", home.trim_end_matches('/'));
-            let Some(place) = settings.place(&file) else {
+            if !is_plain(&file) {
                 // sshd does not look there either
                 found.push(KeyFile { home: home.to_owned(), file, keys: Some(Vec::new()) });
                 continue;
-            };
-            let keys = match provider::read_redacted(ctx, AUTHORIZED_KEYS, &place, redact::authorized_keys).await? {
+            }
+            let keys = match host.read_redacted(AUTHORIZED_KEYS, &file, redact::authorized_keys).await? {
                 File::Read(content) => Some(
                     String::from_utf8_lossy(&content.content)
                         .lines()

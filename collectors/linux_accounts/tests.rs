@@ -97,3 +97,46 @@ async fn a_host_without_passwd_is_no_empty_host() {
     let error = LinuxAccounts.collect(&context(host.path(), egress)).await.unwrap_err();
     assert_eq!(error.kind(), "misconfigured");
 }
+
+#[test]
+fn another_host_gives_the_tables_this_host_would() {
+    let cases = crate::fixture::house().join("linux_accounts/fixtures");
+    for (here, there) in [("whole", "ssh_whole"), ("not_root", "ssh_not_root")] {
+        for table in &LinuxAccounts.spec().tables {
+            let derived = |case: &str| {
+                std::fs::read_to_string(cases.join(case).join("expected").join(format!("{}.jsonl", table.name)))
+                    .unwrap()
+            };
+            assert_eq!(derived(here), derived(there), "{}", table.name);
+        }
+    }
+}
+
+#[test]
+fn settings_that_cannot_reach_another_host_are_refused_in_words() {
+    let whole = json!({
+        "host": "db1.example.com", "user": "evidenced",
+        "identity_file": "/etc/evidenced/id", "known_hosts": "/etc/evidenced/known_hosts",
+    });
+    let policy = |change: &str, value: serde_json::Value| {
+        let mut settings = whole.clone();
+        settings[change] = value;
+        LinuxAccounts.policy(&with_defaults(LinuxAccounts.spec(), &settings))
+    };
+    let programs = policy("port", json!(2222)).unwrap();
+    assert_eq!(programs.programs, [Path::new("/usr/bin/ssh")]);
+    assert!(programs.files.is_empty() && programs.origins.is_empty());
+    for (change, value) in [
+        ("host", json!("-oProxyCommand=sh")),
+        ("host", json!("db1.example.com sh")),
+        ("host", serde_json::Value::Null),
+        ("user", json!("-l")),
+        ("user", serde_json::Value::Null),
+        ("root", json!("/image")),
+        ("known_hosts", json!("/etc/known hosts")),
+        ("identity_file", json!("/etc/%h")),
+    ] {
+        let error = policy(change, value.clone()).expect_err(&format!("{change} = {value}"));
+        assert_eq!(error.kind(), "misconfigured", "{error}");
+    }
+}

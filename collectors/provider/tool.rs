@@ -2,7 +2,7 @@
 //! by itself: a collector says what else proves a listing whole.
 
 use bytes::Bytes;
-use egress::{Context, Policy, Program, Ran};
+use egress::{Context, Policy, Program, Ran, RedactFile};
 use model::CollectError;
 use model::collector::CollectorSpec;
 use serde::de::DeserializeOwned;
@@ -66,6 +66,21 @@ impl Tool {
 
     /// Runs it with `arguments`, whatever its exit code.
     pub(crate) async fn ask(&self, ctx: &Context, operation: &str, arguments: &[&str]) -> Result<Ran, CollectError> {
+        ctx.egress.run(operation, &self.with(ctx, arguments)).await
+    }
+
+    /// The same, for an output that holds what must not be kept.
+    pub(crate) async fn ask_redacted(
+        &self,
+        ctx: &Context,
+        operation: &str,
+        arguments: &[&str],
+        redact: RedactFile,
+    ) -> Result<Ran, CollectError> {
+        ctx.egress.run_redacted(operation, &self.with(ctx, arguments), redact).await
+    }
+
+    fn with(&self, ctx: &Context, arguments: &[&str]) -> Program {
         let mut program = self.program.clone();
         program.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         for (key, name) in &self.secrets {
@@ -73,7 +88,7 @@ impl Tool {
                 program.secrets.insert((*name).to_owned(), secret.clone());
             }
         }
-        ctx.egress.run(operation, &program).await
+        program
     }
 }
 

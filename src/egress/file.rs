@@ -61,11 +61,7 @@ pub(crate) async fn read(policy: &Policy, path: &Path, reading: Reading) -> Outc
             let mut headers = BTreeMap::new();
             headers.extend(modified.map(|text| ("last-modified".to_owned(), text)));
             if let Reading::Redacted(redact) = reading {
-                let (clean, replaced) = redact(&body);
-                body = clean;
-                if !replaced.is_empty() {
-                    headers.insert(REDACTED_HEADER.to_owned(), replaced.join("; "));
-                }
+                body = redacted(redact, &body, &mut headers);
             }
             Outcome { status: Some(200), headers, body, ..Outcome::default() }
         }
@@ -76,6 +72,15 @@ pub(crate) async fn read(policy: &Policy, path: &Path, reading: Reading) -> Outc
         },
         Err(Trouble::Failure(failure)) => failure.into(),
     }
+}
+
+/// What `redact` lets through of `body`; what it replaced is said in `headers`.
+pub(crate) fn redacted(redact: RedactFile, body: &[u8], headers: &mut BTreeMap<String, String>) -> Bytes {
+    let (clean, replaced) = redact(body);
+    if !replaced.is_empty() {
+        headers.insert(REDACTED_HEADER.to_owned(), replaced.join("; "));
+    }
+    clean
 }
 
 fn status(status: u16) -> Outcome {

@@ -156,8 +156,28 @@ impl Egress {
     ///
     /// Any exit code is an answer: see [`Ran::success`].
     pub async fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
+        self.execute(operation, program, None).await
+    }
+
+    /// Like [`Egress::run`], without the secrets `redact` takes out of standard output before anything is hashed or
+    /// kept. `redact` also meets an output that was cut.
+    pub async fn run_redacted(
+        &self,
+        operation: &str,
+        program: &Program,
+        redact: RedactFile,
+    ) -> Result<Ran, CollectError> {
+        self.execute(operation, program, Some(redact)).await
+    }
+
+    async fn execute(
+        &self,
+        operation: &str,
+        program: &Program,
+        redact: Option<RedactFile>,
+    ) -> Result<Ran, CollectError> {
         match &*self.mode {
-            Mode::Live(live) => live.run(operation, program).await,
+            Mode::Live(live) => live.run(operation, program, redact).await,
             Mode::Replay(replay) => replay.run(operation, program),
         }
     }

@@ -4,7 +4,7 @@
 use crate::address::Resolver;
 use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::failure::{Failure, Kind};
-use crate::file::Reading;
+use crate::file::{Reading, RedactFile};
 use crate::policy::{EgressError, Policy};
 use crate::program::{self, Bounds, Program, Ran};
 use crate::progress::Progress;
@@ -147,21 +147,26 @@ impl Live {
         conclude_path(&exchange)
     }
 
-    pub(crate) async fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
+    pub(crate) async fn run(
+        &self,
+        operation: &str,
+        program: &Program,
+        redact: Option<RedactFile>,
+    ) -> Result<Ran, CollectError> {
         let key = program.key(operation)?;
         program.secrets.values().for_each(|secret| self.protect(secret));
         let _turn = self.queue.acquire().await;
         let place = self.recording.begin(key, 1);
         let outcome = match self.policy.allows_program(operation, &program.path) {
             Err(failure) => failure.into(),
-            Ok(()) => self.execute(program).await,
+            Ok(()) => self.execute(program, redact).await,
         };
         let exchange = place.fill(outcome);
         self.progress.exchange(operation, exchange.record.bytes);
         program::conclude(&exchange)
     }
 
-    async fn execute(&self, program: &Program) -> Outcome {
+    async fn execute(&self, program: &Program, redact: Option<RedactFile>) -> Outcome {
         let left = self.ends_at.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Failure::new(Kind::Deadline, "the run's time was up before the program began").into();
@@ -169,7 +174,10 @@ impl Live {
         let limit = Instant::now() + left.min(self.policy.request_timeout);
         let (late, admit) = (|detail: &str| self.late(detail), |so_far, more| self.admit(so_far, more));
         let mut outcome = program::run(program, Bounds { limit, late: &late, admit: &admit }).await;
-        let body = std::mem::take(&mut outcome.body);
+        let mut body = std::mem::take(&mut outcome.body);
+        if let Some(redact) = redact {
+            body = file::redacted(redact, &body, &mut outcome.headers);
+        }
         self.clean(&mut outcome, body);
         outcome
     }

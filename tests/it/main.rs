@@ -21,6 +21,7 @@ mod kill;
 mod leaver;
 mod lending;
 mod line;
+mod linux_ssh;
 mod log_commands;
 mod mistakes;
 mod okta_emulator;

@@ -6,6 +6,7 @@ pub(crate) mod github_gaps;
 pub(crate) mod github_graphql;
 pub(crate) mod moto;
 pub(crate) mod okta;
+pub(crate) mod sshd;
 pub(crate) mod stand_in;
 pub(crate) mod tlog;
 pub(crate) mod tsa;
@@ -18,7 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Emulators import a lot before they listen, and the machine may be busy.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running program.
 struct Program {

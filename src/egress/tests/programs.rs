@@ -252,3 +252,18 @@ async fn a_program_that_a_signal_ends_has_no_answer() {
     assert_eq!(egress.recorded()[0].record.status, None);
     assert_eq!(egress.recorded()[0].body.as_ref(), b"half\n");
 }
+
+#[tokio::test]
+async fn secrets_of_an_output_are_taken_out_before_it_is_kept_also_of_one_that_was_cut() {
+    fn redact(output: &[u8]) -> (bytes::Bytes, Vec<String>) {
+        let text = String::from_utf8_lossy(output).replace("secret", "REDACTED");
+        (text.into(), vec!["a word".to_owned()])
+    }
+    for (script, ends) in [("echo secret", true), ("echo secret; kill -KILL $$", false)] {
+        let egress = live(policy(&["/bin/sh"]));
+        let ran = egress.run_redacted(RUN, &shell(script), redact).await;
+        assert_eq!(ran.map(|ran| ran.stdout).ok(), ends.then(|| "REDACTED\n".into()), "{script}");
+        assert_eq!(egress.recorded()[0].body, "REDACTED\n", "{script}");
+        assert_eq!(egress.redactions()[0].field, "a word", "{script}");
+    }
+}
