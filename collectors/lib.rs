@@ -18,6 +18,7 @@ mod pgbackrest;
 mod provider;
 pub mod recording;
 mod restic;
+mod scim;
 mod settings;
 mod velero;
 
@@ -44,6 +45,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &personio::Personio,
     &pgbackrest::PgBackRest,
     &restic::Restic,
+    &scim::Scim,
     &velero::Velero,
 ];
 

@@ -4,16 +4,15 @@
 mod spells;
 
 use crate::provider::json::{Object, malformed};
-use crate::provider::rest::{Page, Rest, Scheme, authorization};
+use crate::provider::rest::{Page, Rest, Scheme, authorization, page_size, policy};
 use crate::provider::rows::{push, row, table};
+use crate::provider::stepped::miscounted;
 use crate::provider::web_link::Links;
 use crate::settings;
-use base64::Engine as _;
 use egress::{Collector, Context, Policy};
 use jiff::civil::Date;
 use model::collector::CollectorSpec;
 use model::{CollectError, Completeness, Count, Observation, Reason, ReasonCode, Table};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spells::{Dates, Status, spells};
@@ -50,7 +49,7 @@ const FIELDS: &[(&str, &str)] = &[
 const UNASKED: usize = 5;
 
 /// Most employees a page can hold.
-const LARGEST_PAGE: u32 = 2500;
+const LARGEST_PAGE: u64 = 2500;
 
 /// How BambooHR writes that there is no date.
 const NO_DATE: &str = "0000-00-00";
@@ -64,18 +63,13 @@ pub(crate) struct BambooHr;
 struct Settings {
     api_url: Url,
     terminated: Vec<String>,
-    page_size: u32,
+    page_size: u64,
 }
 
 impl Settings {
     fn read(settings: &Value) -> Result<Self, CollectError> {
         let read: Self = settings::typed(&SPEC, settings)?;
-        if !(1..=LARGEST_PAGE).contains(&read.page_size) {
-            return Err(CollectError::Misconfigured {
-                message: format!("`page_size` is {}", read.page_size),
-                help: format!("write a number between 1 and {LARGEST_PAGE}"),
-            });
-        }
+        page_size(read.page_size, LARGEST_PAGE)?;
         Ok(read)
     }
 }
@@ -91,25 +85,14 @@ impl Collector for BambooHr {
     }
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
-        Ok(Policy {
-            origins: vec![Settings::read(settings)?.api_url],
-            operations: SPEC.operations.iter().map(|operation| operation.name.clone()).collect(),
-            ..Policy::default()
-        })
+        Ok(policy(&SPEC, vec![Settings::read(settings)?.api_url]))
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
         let settings = Settings::read(&ctx.settings)?;
-        let key = ctx.secrets.get("api_key");
-        if let Some(key) = key {
-            ctx.egress.protect(key);
-        }
         // the key is the user; the password is not looked at
-        let basic = key.map(|key| {
-            let pair = format!("{}:x", key.expose_secret().trim());
-            SecretString::from(base64::engine::general_purpose::STANDARD.encode(pair))
-        });
-        let credential = authorization(&ctx.egress, &Scheme::Word("Basic"), basic.as_ref())?;
+        let scheme = Scheme::Basic { before: "", after: ":x" };
+        let credential = authorization(&ctx.egress, &scheme, ctx.secrets.get("api_key"))?;
         let max_pages = self.policy(&ctx.settings)?.max_pages;
         let rest = Rest::new(ctx, &SPEC, &settings.api_url, max_pages, credential);
 
@@ -161,16 +144,8 @@ async fn employees(
         .map(|employee| Object::of(EMPLOYEES, employee)?.needed("employeeId"))
         .collect::<Result<_, _>>()?;
     let declared = totals.last().copied().unwrap_or_default();
-    totals.insert(ids.len() as u64);
-    if totals.len() > 1 || ids.len() != employees.len() {
-        let totals = totals.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-        let message = format!(
-            "{} employees came, {} different ones; together with what BambooHR counts there are {totals}",
-            employees.len(),
-            ids.len()
-        );
-        reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table("bamboohr_employee"));
-    }
+    let counted = miscounted(("employees", "BambooHR"), employees.len(), ids.len(), &totals);
+    reasons.extend(counted.map(|reason| reason.table("bamboohr_employee")));
     Ok((employees, declared))
 }
 

@@ -1,8 +1,7 @@
 //! Applications and who is assigned to each, directly or through a group.
 
-use super::{Run, listing, listings};
 use crate::provider::json::Object;
-use crate::provider::rest::{each, reason_of_members};
+use crate::provider::run::Run;
 use model::CollectError;
 use serde_json::json;
 
@@ -10,11 +9,11 @@ const APPS: &str = "GET /api/v1/apps";
 const USERS: &str = "GET /api/v1/apps/{appId}/users";
 
 pub(super) async fn read(run: &mut Run) -> Result<(), CollectError> {
-    let apps = match listing(&run.rest, APPS, run.url(&["apps"], &[("limit", "200")])?).await {
+    let apps = match run.listing(APPS, run.url(&["apps"], &[("limit", "200")])?).await {
         Ok(apps) => apps,
         Err(error) => return run.unseen(error, &["okta_app", "okta_app_user"]),
     };
-    let (mut asked, mut urls) = (Vec::new(), Vec::new());
+    let mut asked = Vec::new();
     for app in &apps {
         let app = Object::of(APPS, app)?;
         let id = app.needed("id")?;
@@ -30,16 +29,11 @@ pub(super) async fn read(run: &mut Run) -> Result<(), CollectError> {
                 "last_updated_at": app.instant("lastUpdated")?,
             }),
         )?;
-        asked.push(id);
-        urls.push(run.url(&["apps", id, "users"], &[("limit", "500")])?);
+        asked.push((id.to_owned(), run.url(&["apps", id, "users"], &[("limit", "500")])?));
     }
 
-    let answers = each(listings(&run.rest, USERS, &urls)).await?;
-    let failed = asked.iter().zip(&answers).filter_map(|(id, answer)| Some((*id, answer.as_ref().err()?)));
-    let unread = reason_of_members("the assignments", failed)?;
-    run.reasons.extend(unread.map(|reason| reason.table("okta_app_user")));
-    for (app, answer) in asked.iter().zip(&answers) {
-        for user in answer.iter().flatten() {
+    for (app, users) in run.listing_of_each(USERS, "the assignments", &[("okta_app_user", &[])], &asked).await? {
+        for user in &users {
             let user = Object::of(USERS, user)?;
             run.push(
                 "okta_app_user",

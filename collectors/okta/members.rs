@@ -1,12 +1,13 @@
 //! What only a call per user tells: enrolled factors and administrator roles.
 
+use super::SEEING_ROLES;
 use super::users::{Users, has_details};
-use super::{Run, SEEING_ROLES, listings};
 use crate::provider::json::Object;
-use crate::provider::rest::{each, reason_of_members};
-use model::CollectError;
+use crate::provider::run::Run;
+use model::{CollectError, Reason, ReasonCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use url::Url;
 
 const FACTORS: &str = "GET /api/v1/users/{userId}/factors";
 const ROLES: &str = "GET /api/v1/users/{userId}/roles";
@@ -40,57 +41,42 @@ pub(super) async fn read(run: &mut Run, users: &Users, caller: &str) -> Result<M
     let asked: Vec<&str> = statuses.iter().filter(|(_, status)| has_details(**status)).map(|(id, _)| *id).collect();
     let mut members = Members::default();
 
-    let part = |id: &str, name: &str| run.url(&["users", id, name], &[]);
-    let urls = |name: &str| asked.iter().map(|id| part(id, name)).collect::<Result<Vec<_>, _>>();
-    let (factor_urls, role_urls) = (urls("factors")?, urls("roles")?);
-    let factors = each(listings(&run.rest, FACTORS, &factor_urls)).await?;
-    let roles = each(listings(&run.rest, ROLES, &role_urls)).await?;
-
-    for (id, answer) in asked.iter().zip(&factors) {
-        let Ok(list) = answer else { continue };
-        let member = members.0.entry((*id).to_owned()).or_default();
+    let urls = |run: &Run, name: &str| -> Result<Vec<(String, Url)>, CollectError> {
+        asked.iter().map(|id| Ok(((*id).to_owned(), run.url(&["users", id, name], &[])?))).collect()
+    };
+    let (factors_of, roles_of) = (urls(run, "factors")?, urls(run, "roles")?);
+    let feeds = [("okta_user", &["second_factor", "phishing_resistant"][..]), ("okta_factor", &[][..])];
+    for (id, factors) in run.listing_of_each(FACTORS, "the factors", &feeds, &factors_of).await? {
         let mut active = Vec::new();
-        for factor in list {
-            let factor = factor_row(run, id, factor)?;
-            active.extend(factor);
+        for factor in &factors {
+            active.extend(factor_row(run, &id, factor)?);
         }
+        let member = members.0.entry(id).or_default();
         member.second_factor = Some(active.iter().any(|kind| !NO_SECOND_FACTOR.contains(&kind.as_str())));
         member.phishing_resistant = Some(active.iter().any(|kind| PHISHING_RESISTANT.contains(&kind.as_str())));
     }
+
+    let feeds = [("okta_user", &["is_admin"][..]), ("okta_admin_role", &[][..])];
+    let roles = run.listing_of_each(ROLES, "the administrator roles", &feeds, &roles_of).await?;
+    let all_read = roles.len() == roles_of.len();
     let mut sees_all = None;
-    for (id, answer) in asked.iter().zip(&roles) {
-        let Ok(list) = answer else { continue };
+    for (id, roles) in roles {
         let mut types = Vec::new();
-        for role in list {
-            types.extend(role_row(run, id, role)?);
+        for role in &roles {
+            types.extend(role_row(run, &id, role)?);
         }
-        members.0.entry((*id).to_owned()).or_default().is_admin = Some(!types.is_empty());
-        if *id == caller {
+        if id == caller {
             sees_all = Some(types.iter().any(|kind| SEEING_ROLES.contains(&kind.as_str())));
         }
+        members.0.entry(id).or_default().is_admin = Some(!types.is_empty());
     }
-
-    let failed = |answers: &[Result<Vec<Value>, CollectError>], what: &str| {
-        let failed = asked.iter().zip(answers).filter_map(|(id, answer)| Some((*id, answer.as_ref().err()?)));
-        reason_of_members(what, failed)
+    let unsure = match sees_all {
+        Some(true) => return Ok(members),
+        Some(false) => "the token's owner holds no role that sees every user",
+        None if all_read => "the token's owner is not among the users it sees",
+        None => "whether the token's owner sees every user is not known",
     };
-    let unread_factors = failed(&factors, "the factors")?;
-    let unread_roles = failed(&roles, "the administrator roles")?;
-    let roles_read = unread_roles.is_none();
-    if let Some(reason) = unread_factors {
-        run.reasons.push(reason.clone().table("okta_user").columns(&["second_factor", "phishing_resistant"]));
-        run.reasons.push(reason.table("okta_factor"));
-    }
-    if let Some(reason) = unread_roles {
-        run.reasons.push(reason.clone().table("okta_user").columns(&["is_admin"]));
-        run.reasons.push(reason.table("okta_admin_role"));
-    }
-    match sees_all {
-        Some(true) => {}
-        Some(false) => run.not_all_seen("the token's owner holds no role that sees every user"),
-        None if roles_read => run.not_all_seen("the token's owner is not among the users it sees"),
-        None => run.not_all_seen("whether the token's owner sees every user is not known"),
-    }
+    run.reasons.push(Reason::new(ReasonCode::NotOwner, unsure).permission("the role Read Only Administrator"));
     Ok(members)
 }
 

@@ -1,8 +1,7 @@
 //! Sign-on, enrolment and password policies with their rules, as Okta writes them.
 
-use super::{Run, listing, listings};
 use crate::provider::json::Object;
-use crate::provider::rest::{each, reason_of_members};
+use crate::provider::run::Run;
 use model::CollectError;
 use serde_json::json;
 
@@ -14,9 +13,9 @@ const RULES: &str = "GET /api/v1/policies/{policyId}/rules";
 const TYPES: &[&str] = &["OKTA_SIGN_ON", "MFA_ENROLL", "PASSWORD"];
 
 pub(super) async fn read(run: &mut Run) -> Result<(), CollectError> {
-    let (mut asked, mut urls) = (Vec::new(), Vec::new());
+    let mut asked = Vec::new();
     for kind in TYPES {
-        let policies = match listing(&run.rest, POLICIES, run.url(&["policies"], &[("type", kind)])?).await {
+        let policies = match run.listing(POLICIES, run.url(&["policies"], &[("type", kind)])?).await {
             Ok(policies) => policies,
             Err(error) => {
                 run.unseen(error, &["okta_policy", "okta_policy_rule"])?;
@@ -41,17 +40,13 @@ pub(super) async fn read(run: &mut Run) -> Result<(), CollectError> {
                     "last_updated_at": policy.instant("lastUpdated")?,
                 }),
             )?;
-            urls.push(run.url(&["policies", &id, "rules"], &[])?);
-            asked.push(id);
+            let rules = run.url(&["policies", &id, "rules"], &[])?;
+            asked.push((id, rules));
         }
     }
 
-    let answers = each(listings(&run.rest, RULES, &urls)).await?;
-    let failed = asked.iter().zip(&answers).filter_map(|(id, answer)| Some((id.as_str(), answer.as_ref().err()?)));
-    let unread = reason_of_members("the rules", failed)?;
-    run.reasons.extend(unread.map(|reason| reason.table("okta_policy_rule")));
-    for (policy, answer) in asked.iter().zip(&answers) {
-        for rule in answer.iter().flatten() {
+    for (policy, rules) in run.listing_of_each(RULES, "the rules", &[("okta_policy_rule", &[])], &asked).await? {
+        for rule in &rules {
             let rule = Object::of(RULES, rule)?;
             run.push(
                 "okta_policy_rule",

@@ -1,9 +1,9 @@
 //! Users: listed at once, and once more status by status, which both finds the deprovisioned and counts the others.
 
 use super::members::Members;
-use super::{Run, listing};
 use crate::provider::json::{Object, ids};
 use crate::provider::rest::difference;
+use crate::provider::run::Run;
 use model::{CollectError, Count, Reason, ReasonCode};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ pub(super) fn has_details(status: Option<&str>) -> bool {
 }
 
 pub(super) async fn read(run: &mut Run) -> Result<Users, CollectError> {
-    let mut seen = listing(&run.rest, USERS, run.url(&["users"], &[("limit", LIMIT)])?).await?;
+    let mut seen = run.listing(USERS, run.url(&["users"], &[("limit", LIMIT)])?).await?;
     // Okta leaves deprovisioned users out; a compatible server that does not lists them under their status too
     let mut at_once = BTreeSet::new();
     let mut deprovisioned_at_once = BTreeSet::new();
@@ -60,7 +60,7 @@ pub(super) async fn read(run: &mut Run) -> Result<Users, CollectError> {
         let filter = format!("status eq \"{status}\"");
         let url = run.url(&["users"], &[("filter", &filter), ("limit", LIMIT)])?;
         let operation = if has_details(Some(status)) { BY_STATUS } else { GONE };
-        let members = match listing(&run.rest, operation, url).await {
+        let members = match run.listing(operation, url).await {
             Ok(members) => members,
             Err(error) => {
                 whole = false;

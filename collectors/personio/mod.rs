@@ -2,8 +2,9 @@
 //! salaries stay where they are.
 
 use crate::provider::json::{Object, malformed};
-use crate::provider::rest::{Page, Rest, Scheme, authorization, refusal};
+use crate::provider::rest::{Rest, Scheme, authorization, page_size, policy, refusal};
 use crate::provider::rows::{push, row, table};
+use crate::provider::stepped::{Step, miscounted};
 use crate::settings;
 use bytes::Bytes;
 use egress::{Collector, Context, Policy};
@@ -53,12 +54,7 @@ struct Settings {
 impl Settings {
     fn read(settings: &Value) -> Result<Self, CollectError> {
         let read: Self = settings::typed(&SPEC, settings)?;
-        if !(1..=LARGEST_PAGE).contains(&read.page_size) {
-            return Err(CollectError::Misconfigured {
-                message: format!("`page_size` is {}", read.page_size),
-                help: format!("write a number between 1 and {LARGEST_PAGE}"),
-            });
-        }
+        page_size(read.page_size, LARGEST_PAGE)?;
         Ok(read)
     }
 }
@@ -74,11 +70,7 @@ impl Collector for Personio {
     }
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
-        Ok(Policy {
-            origins: vec![Settings::read(settings)?.api_url],
-            operations: SPEC.operations.iter().map(|operation| operation.name.clone()).collect(),
-            ..Policy::default()
-        })
+        Ok(policy(&SPEC, vec![Settings::read(settings)?.api_url]))
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
@@ -89,9 +81,10 @@ impl Collector for Personio {
         let rest = Rest::new(ctx, &SPEC, &settings.api_url, max_pages, credential);
 
         let apart = total(TOTAL, &rest.object(TOTAL, &step(&rest, 0, 1)?).await?)?;
-        let (employees, mut totals) = employees(&rest, settings.page_size).await?;
+        let listed = rest.stepped(EMPLOYEES, |offset| step(&rest, offset, settings.page_size), read_step).await?;
+        let mut totals = listed.totals;
         totals.insert(apart);
-        let mut observation = observe(&employees, apart, &totals)?;
+        let mut observation = observe(&listed.members, apart, &totals)?;
         observation.caller = Some(Caller {
             identity: settings.client_id,
             tenant: settings.api_url.host_str().unwrap_or_default().to_owned(),
@@ -156,30 +149,11 @@ fn total(operation: &str, answer: &Value) -> Result<u64, CollectError> {
     total.ok_or_else(|| malformed(operation, "the answer has no `metadata.total_elements`"))
 }
 
-/// Every employee, and every total the pages named.
-async fn employees(rest: &Rest, page_size: u64) -> Result<(Vec<Value>, BTreeSet<u64>), CollectError> {
-    let mut totals = BTreeSet::new();
-    let mut seen = 0;
-    let employees = rest
-        .listing(EMPLOYEES, step(rest, 0, page_size)?, |_, value, _| {
-            let total = total(EMPLOYEES, &value)?;
-            totals.insert(total);
-            let answer = Object::of(EMPLOYEES, &value)?;
-            let members = answer.member("data").and_then(Value::as_array);
-            let members = members.ok_or_else(|| malformed(EMPLOYEES, "the answer has no `data`"))?.clone();
-            seen += members.len() as u64;
-            if members.is_empty() && seen < total {
-                return Err(CollectError::Incomplete {
-                    operation: EMPLOYEES.to_owned(),
-                    message: format!("an empty page after {seen} of {total} employees"),
-                    code: ReasonCode::CountsDisagree,
-                });
-            }
-            let next = (seen < total).then(|| step(rest, seen, page_size)).transpose()?.map(String::from);
-            Ok(Page { members, next })
-        })
-        .await?;
-    Ok((employees, totals))
+fn read_step(value: &Value) -> Result<Step, CollectError> {
+    let total = total(EMPLOYEES, value)?;
+    let members = Object::of(EMPLOYEES, value)?.member("data").and_then(Value::as_array);
+    let members = members.ok_or_else(|| malformed(EMPLOYEES, "the answer has no `data`"))?.clone();
+    Ok(Step { total, members })
 }
 
 /// The attributes of one employee.
@@ -245,17 +219,8 @@ fn observe(employees: &[Value], declared: u64, totals: &BTreeSet<u64>) -> Result
     }
 
     let mut reasons = Vec::new();
-    let mut all = totals.clone();
-    all.insert(ids.len() as u64);
-    if all.len() > 1 || ids.len() != employees.len() {
-        let totals = all.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-        let message = format!(
-            "{} employees came, {} different ones; together with what Personio counts there are {totals}",
-            employees.len(),
-            ids.len()
-        );
-        reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table("personio_employee"));
-    }
+    let counted = miscounted(("employees", "Personio"), employees.len(), ids.len(), totals);
+    reasons.extend(counted.map(|reason| reason.table("personio_employee")));
     if !hidden.is_empty() {
         let named: Vec<String> = hidden.iter().map(|(name, count)| format!("{name} ({count})")).collect();
         let columns: BTreeSet<&str> =

@@ -65,6 +65,20 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The elements of a list; one that is left out has none, which is not always the same as an empty one.
+    pub(crate) fn list(&self, name: &str) -> Result<&'a [Value], CollectError> {
+        match self.member(name) {
+            None => Ok(&[]),
+            Some(Value::Array(elements)) => Ok(elements),
+            Some(_) => Err(self.unfit(name, "a list")),
+        }
+    }
+
+    /// The objects of a list.
+    pub(crate) fn objects(&self, name: &str) -> Result<Vec<Self>, CollectError> {
+        self.list(name)?.iter().map(|element| Self::of(self.operation, element)).collect()
+    }
+
     /// An instant, as tables write it.
     pub(crate) fn instant(&self, name: &str) -> Result<Option<String>, CollectError> {
         let Some(text) = self.text(name)? else { return Ok(None) };

@@ -9,5 +9,7 @@ pub(crate) mod json;
 pub(crate) mod people;
 pub(crate) mod rest;
 pub(crate) mod rows;
+pub(crate) mod run;
+pub(crate) mod stepped;
 pub(crate) mod tool;
 pub(crate) mod web_link;

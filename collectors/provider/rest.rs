@@ -4,10 +4,11 @@
 
 use crate::provider::files::permission;
 use crate::provider::json::malformed;
+use base64::Engine as _;
 use bytes::Bytes;
-use egress::{Answer, Context, Egress, Pages, next_page_within};
+use egress::{Answer, Context, Egress, Pages, Policy, next_page_within};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use model::collector::CollectorSpec;
 use model::{CollectError, Digest, Reason, ReasonCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,6 +23,8 @@ const SIDE_BY_SIDE: usize = 8;
 pub(crate) enum Scheme<'a> {
     /// `authorization: WORD SECRET`.
     Word(&'a str),
+    /// HTTP basic authentication (RFC 7617): what stands before and after the secret in `user:password`.
+    Basic { before: &'a str, after: &'a str },
 }
 
 /// The `authorization` header of `secret`, whose text is kept out of everything recorded. None in replay, where there
@@ -35,6 +38,12 @@ pub(crate) fn authorization(
     egress.protect(secret);
     let text = match scheme {
         Scheme::Word(word) => format!("{word} {}", secret.expose_secret().trim()),
+        Scheme::Basic { before, after } => {
+            let pair = format!("{before}{}{after}", secret.expose_secret().trim());
+            let pair = SecretString::from(base64::engine::general_purpose::STANDARD.encode(pair));
+            egress.protect(&pair);
+            format!("Basic {}", pair.expose_secret())
+        }
     };
     let mut value = HeaderValue::from_str(&text).map_err(|_| CollectError::Misconfigured {
         message: "the credential holds characters no header can".to_owned(),
@@ -42,6 +51,36 @@ pub(crate) fn authorization(
     })?;
     value.set_sensitive(true);
     Ok(Some(value))
+}
+
+/// What a collector of this API may do: its own operations, at `origins`.
+pub(crate) fn policy(spec: &CollectorSpec, origins: Vec<Url>) -> Policy {
+    let operations = spec.operations.iter().map(|operation| operation.name.clone()).collect();
+    Policy { origins, operations, ..Policy::default() }
+}
+
+/// The URL of a path below `base`.
+pub(crate) fn below(base: &Url, segments: &[&str]) -> Result<Url, CollectError> {
+    let mut url = base.clone();
+    url.path_segments_mut()
+        .map_err(|()| CollectError::Misconfigured {
+            message: format!("`{base}` is no base of an API"),
+            help: "write the address like `https://host/base-path`".to_owned(),
+        })?
+        .pop_if_empty()
+        .extend(segments);
+    Ok(url)
+}
+
+/// Refuses a `page_size` that no page can have.
+pub(crate) fn page_size(size: u64, largest: u64) -> Result<(), CollectError> {
+    if (1..=largest).contains(&size) {
+        return Ok(());
+    }
+    Err(CollectError::Misconfigured {
+        message: format!("`page_size` is {size}"),
+        help: format!("write a number between 1 and {largest}"),
+    })
 }
 
 /// What one page of a listing holds, read by the provider's own rules.
@@ -74,17 +113,15 @@ impl Rest {
         Self { egress: ctx.egress.clone(), spec, base: base.clone(), max_pages, headers }
     }
 
+    /// With one more header in every request.
+    pub(crate) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+
     /// The URL of a path under the API's base.
     pub(crate) fn url(&self, segments: &[&str]) -> Result<Url, CollectError> {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .map_err(|()| CollectError::Misconfigured {
-                message: format!("`{}` is no base of an API", self.base),
-                help: "write the address like `https://host/base-path`".to_owned(),
-            })?
-            .pop_if_empty()
-            .extend(segments);
-        Ok(url)
+        below(&self.base, segments)
     }
 
     /// One call, whatever its status.
@@ -211,11 +248,14 @@ pub(crate) fn reason(error: CollectError) -> Result<Reason, CollectError> {
 }
 
 /// One reason for all members of which a call failed; a refusal names its permission.
-pub(crate) fn reason_of_members<'a>(
+pub(crate) fn unread<'a, T>(
     what: &str,
-    failed: impl Iterator<Item = (&'a str, &'a CollectError)>,
+    asked: impl IntoIterator<Item = &'a str>,
+    answers: &[Result<T, CollectError>],
 ) -> Result<Option<Reason>, CollectError> {
-    let failed: Vec<(&str, &CollectError)> = failed.collect();
+    let answers = asked.into_iter().zip(answers);
+    let failed: Vec<(&str, &CollectError)> =
+        answers.filter_map(|(id, answer)| Some((id, answer.as_ref().err()?))).collect();
     let Some((_, first)) = failed.first() else { return Ok(None) };
     if let CollectError::Denied { .. } = first {
         return reason((*first).clone()).map(Some);

@@ -16,8 +16,14 @@ const MARKER: &str = "[credential removed by evidenced]";
 /// Stands in a recorded JSON body where the source told a secret of its own. Plain ASCII: valid inside JSON.
 pub(crate) const SECRET_MARKER: &str = "[secret removed by evidenced]";
 
-/// Fields of a JSON answer that hold a secret whatever the source: a granted token, an application's secret.
-const SECRET_FIELDS: &[&str] = &["access_token", "client_secret", "id_token", "refresh_token"];
+/// Fields of a JSON answer that hold a credential whatever the source: a granted token, an application's secret. Their
+/// texts are kept out of everything else that is recorded, too.
+const CREDENTIAL_FIELDS: &[&str] = &["access_token", "client_secret", "id_token", "refresh_token"];
+
+/// Fields that hold somebody else's secret. What stands there may be a word like `required`, which elsewhere is none:
+/// it goes here and nowhere else.
+const SECRET_FIELDS: &[&str] =
+    &["password", "passwd", "passphrase", "private_key", "privateKey", "clientSecret", "secretText", "refreshToken"];
 
 /// A shorter secret would be found by chance.
 const SHORTEST_SECRET: usize = 8;
@@ -154,7 +160,8 @@ pub(crate) fn addresses(value: &str) -> String {
     clean
 }
 
-/// A JSON body without the texts of its secret fields, and these by field, in order. The rest keeps its own spelling.
+/// A JSON body without the texts of its secret fields, and the credentials among these by field, in order. The rest keeps
+/// its own spelling.
 pub(crate) fn secret_fields(body: Bytes) -> (Bytes, Vec<(&'static str, SecretString)>) {
     let mut found = Vec::new();
     if !body.trim_ascii_start().starts_with(b"{") && !body.trim_ascii_start().starts_with(b"[") {
@@ -165,8 +172,8 @@ pub(crate) fn secret_fields(body: Bytes) -> (Bytes, Vec<(&'static str, SecretStr
     while let Some(quote) = body[at..].iter().position(|byte| *byte == b'"') {
         let start = at + quote + 1;
         at = start;
-        let Some((name, text)) = SECRET_FIELDS.iter().find_map(|name| Some((*name, text_of(&body, start, name)?)))
-        else {
+        let fields = CREDENTIAL_FIELDS.iter().chain(SECRET_FIELDS);
+        let Some((name, text)) = fields.into_iter().find_map(|name| Some((*name, text_of(&body, start, name)?))) else {
             continue;
         };
         let literal = [b"\"", &body[text.clone()], b"\""].concat();
@@ -176,7 +183,9 @@ pub(crate) fn secret_fields(body: Bytes) -> (Bytes, Vec<(&'static str, SecretStr
         let into = clean.get_or_insert_default();
         into.extend_from_slice(&body[kept..text.start]);
         into.extend_from_slice(SECRET_MARKER.as_bytes());
-        found.push((name, SecretString::from(secret)));
+        if CREDENTIAL_FIELDS.contains(&name) {
+            found.push((name, SecretString::from(secret)));
+        }
         (at, kept) = (text.end, text.end);
     }
     let body = match clean {

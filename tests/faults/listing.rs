@@ -128,6 +128,8 @@ impl Listing {
                         let after = number(&around, "offset").unwrap_or(0) + members.len();
                         (total_elements(&around)? > after).then(|| after.to_string())
                     }
+                    // none is asked for, to learn the total
+                    More::Total if request.parameter("count").as_deref() == Some("0") => return None,
                     More::Total => {
                         let after = number(&around, "startIndex").unwrap_or(1) + members.len();
                         (number(&around, "totalResults")? >= after).then(|| after.to_string())
@@ -235,7 +237,7 @@ impl Listing {
 
     /// Whether the reader counts the pages itself, up to a total.
     pub(crate) const fn is_stepped_through(&self) -> bool {
-        matches!(self.shape, Shape::Object { more: More::Elements, .. })
+        matches!(self.shape, Shape::Object { more: More::Elements | More::Total, .. })
     }
 
     /// How many members there are in all lists together.

@@ -62,6 +62,12 @@ pub(crate) const MATRIX: &[Row] = &[
         counted: &["GET /api/v1/users", "GET /api/v1/users?filter=status", "GET /api/v1/groups/{groupId}/users"],
     },
     Row {
+        collector: "scim",
+        case: "whole",
+        population: &["GET /Users"],
+        counted: &["GET /Users?count=0", "GET /Users", "GET /Groups?count=0", "GET /Groups"],
+    },
+    Row {
         collector: "bamboohr",
         case: "whole",
         population: &["GET /api/v1/employees"],
@@ -113,6 +119,11 @@ fn no_fault_makes_github_org_complete() {
 #[test]
 fn no_fault_makes_okta_complete() {
     matrix("okta");
+}
+
+#[test]
+fn no_fault_makes_scim_complete() {
+    matrix("scim");
 }
 
 #[test]

@@ -31,6 +31,7 @@ mod peers;
 mod retention;
 mod rosters;
 mod rows;
+mod scim_server;
 mod storage;
 mod strangers;
 mod support;

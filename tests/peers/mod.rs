@@ -6,6 +6,7 @@ pub(crate) mod github_gaps;
 pub(crate) mod github_graphql;
 pub(crate) mod moto;
 pub(crate) mod okta;
+pub(crate) mod scim;
 pub(crate) mod sshd;
 pub(crate) mod stand_in;
 pub(crate) mod tlog;

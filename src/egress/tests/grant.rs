@@ -67,3 +67,21 @@ async fn an_answer_without_a_token_grants_none_live_and_in_replay() {
         assert!(replay.grant(OPERATION, ask(&server)).await.unwrap().1.is_none());
     }
 }
+
+#[tokio::test]
+async fn the_secrets_of_others_go_where_they_stand_and_words_like_them_stay() {
+    let told = format!(
+        "{{\"userName\":\"ada\",\"password\":\"{CANARY}\",\"policy\":{{\"password\":\"required\",\"mfa\":\"required\"}},\
+         \"keyCredentials\":[{{\"privateKey\" : \"{CANARY}\",\"secretText\":\"{CANARY}\",\"passwordCredentials\":[]}}],\"passphrase\":null}}"
+    );
+    let server = Server::start(vec![Reply::ok(&told)]).await;
+    let egress = live(policy(&server));
+    let answer = egress.send(OPERATION, get(&server.url("/Users"))).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert!(!body.to_string().contains("CANARY"), "{body}");
+    assert_eq!(body["userName"], "ada");
+    assert_eq!(body["policy"]["mfa"], "required");
+    assert_eq!(body["keyCredentials"][0]["passwordCredentials"], serde_json::json!([]));
+    assert!(body["passphrase"].is_null());
+    assert_eq!(egress.redactions().len(), 1);
+}
