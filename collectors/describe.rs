@@ -3,7 +3,7 @@
 use model::ColumnKind;
 use model::collector::{CollectorSpec, Setting, SettingKind};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The README of the folder of collectors.
 pub(crate) fn index<'a>(specs: impl Iterator<Item = &'a CollectorSpec>) -> String {
@@ -36,12 +36,11 @@ pub(crate) fn readme(spec: &CollectorSpec) -> String {
         spec.id, spec.title
     );
     text += &format!("**Population.** {}\n\n**Complete** means: {}\n\n", spec.population, spec.completeness);
-    text += &format!(
-        "Collected by default at `{}`, stale after {}. Fills {}.\n\n",
-        spec.schedule,
-        spec.max_age,
-        code_list(spec.provides.iter().map(String::as_str))
-    );
+    let fills = match spec.table_settings {
+        Some(_) => "what the configuration maps".to_owned(),
+        None => code_list(spec.provides.iter().map(String::as_str)),
+    };
+    text += &format!("Collected by default at `{}`, stale after {}. Fills {fills}.\n\n", spec.schedule, spec.max_age);
     let hosts =
         if spec.hosts.is_empty() { "none: it reads local files only".to_owned() } else { spec.hosts.join("; ") };
     text += &format!("Talks to: {hosts}.\n\n## Settings\n\n");
@@ -54,10 +53,16 @@ pub(crate) fn readme(spec: &CollectorSpec) -> String {
     for (name, setting) in spec.settings.iter().filter(|(_, setting)| setting.required) {
         text += &format!("{name} = {}\n", example(setting));
     }
+    if let Some(own) = &spec.table_settings {
+        text += &declared_example(&spec.id, own);
+    }
     text += "```\n\n## Permissions\n\nNothing but these calls leaves the process. Refused, a call leaves what it feeds \
              *not reported*, and the snapshot says so.\n\n";
     text += &permission_table(spec);
     text += "\n## Tables\n\n`NULL` always means that the source did not say.\n";
+    if let Some(own) = &spec.table_settings {
+        text += &declared_tables(own);
+    }
     for table in &spec.tables {
         text += &format!(
             "\n### {}\n\n{} Key: {}.\n\n",
@@ -70,6 +75,48 @@ pub(crate) fn readme(spec: &CollectorSpec) -> String {
             text += &format!("| `{}` | {} | {} |\n", column.name, column_kind(column.kind), cell(&column.description));
         }
     }
+    text
+}
+
+/// A table that the configuration declares.
+fn declared_example(id: &str, own: &BTreeMap<String, Setting>) -> String {
+    let name = example_name(id);
+    let mut text = format!("[sources.{name}.table.user]\n");
+    for (key, setting) in own.iter().filter(|(_, setting)| setting.required) {
+        text += &format!("{key} = {}\n", example(setting));
+    }
+    text += &format!(
+        "key = [\"login\"]\ncolumns = {{ login = \"text\", email = \"text\", active = \"boolean\" }}\n\
+         [sources.{name}.table.user.map.account]\naccount_key = \"login\"\nlogin = \"login\"\nemail = \"email\"\n\
+         status = \"CASE active WHEN 1 THEN 'enabled' WHEN 0 THEN 'disabled' END\"\n"
+    );
+    text
+}
+
+/// How the configuration declares tables.
+fn declared_tables(own: &BTreeMap<String, Setting>) -> String {
+    let mut text = "\nThe source declares them, one section `[sources.NAME.table.TABLE]` each; checks read them as `NAME_TABLE` \
+        (`-` of the name is `_`).\n\n| key | meaning |\n|---|---|\n\
+        | `key` | **required**: the columns that identify a row |\n\
+        | `columns` | **required**: each column's type: `text`, `integer`, `boolean`, `timestamp` (with its offset), `date` or \
+        `json`; or `{ type = \"text\", from = \"…\", description = \"…\" }`, where `from` is the field of the record, or a JSONPath \
+        into it when it begins with `$` |\n\
+        | `description` | what one row is |\n\
+        | `map.VOCABULARY` | for each column of a vocabulary table (`src/evaluate/vocabulary.sql`) an SQL expression over the \
+        row's columns; `source` and `system` are filled in, keys get the source's name before them, and `where` says which rows \
+        are meant |\n"
+        .to_owned();
+    for (name, setting) in own {
+        let needed = if setting.required { "**required**: " } else { "" };
+        let or = match &setting.default {
+            Some(_) => format!("; by default {}", default(setting)),
+            None => String::new(),
+        };
+        text += &format!("| `{name}` | {needed}{}{or} |\n", cell(&setting.help));
+    }
+    text += "\nA record that fits no row makes the snapshot incomplete by name: no value for a key, a value that is not of its \
+        column's type, and a column that no record has. A vocabulary table that does not exist, an expression that does not \
+        compile and a required column that nobody maps are found when the configuration is read.\n";
     text
 }
 
@@ -165,6 +212,7 @@ const fn kind(kind: SettingKind) -> &'static str {
         SettingKind::Path => "path",
         SettingKind::Url => "URL",
         SettingKind::Secret => "secret",
+        SettingKind::Secrets => "table of secrets",
         SettingKind::Map => "table",
         SettingKind::List => "list",
     }

@@ -5,7 +5,7 @@
 //! answers; `expected/` the tables and the outcome; `mapped/` the vocabulary tables that mapping.sql makes of them.
 
 use crate::{recording, settings};
-use egress::{Collector, Context, Egress};
+use egress::{Collector, Context, Egress, Shape};
 use model::{CollectError, ColumnKind, Completeness, Observation, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -117,6 +117,11 @@ impl Fixture {
         (runtime.block_on(collector.collect(&context)), egress)
     }
 
+    /// What the case's settings make of the collector.
+    fn shape(&self, collector: &dyn Collector) -> Shape {
+        collector.shape(SOURCE, &settings::with_defaults(collector.spec(), &self.case.settings)).unwrap()
+    }
+
     /// Runs the case and compares everything with what is written.
     pub(crate) fn assert_holds(&self, collector: &dyn Collector) {
         let name = self.folder.display();
@@ -139,7 +144,8 @@ impl Fixture {
 
         let mut expected = vec![("outcome.json".to_owned(), format!("{:#}\n", describe(&outcome)))];
         if let Ok(observation) = &outcome {
-            let declared: Vec<&str> = collector.spec().tables.iter().map(|table| table.name.as_str()).collect();
+            let shape = self.shape(collector);
+            let declared: Vec<&str> = shape.tables.iter().map(|table| table.name.as_str()).collect();
             let derived: Vec<&str> = observation.tables.iter().map(|table| table.spec().name.as_str()).collect();
             assert_eq!(
                 declared.iter().collect::<BTreeSet<_>>(),
@@ -153,7 +159,7 @@ impl Fixture {
         }
         assert_folder(&self.folder.join("expected"), &expected);
         if let Ok(observation) = &outcome {
-            let mapped: Vec<(String, String)> = map(collector, observation)
+            let mapped: Vec<(String, String)> = map(collector, &self.shape(collector), observation)
                 .into_iter()
                 .filter(|(_, lines)| !lines.is_empty())
                 .map(|(table, lines)| (format!("{table}.jsonl"), lines))
@@ -211,14 +217,14 @@ fn describe(outcome: &Result<Observation, CollectError>) -> Value {
 }
 
 /// The vocabulary tables a collector provides, as JSON lines.
-fn map(collector: &dyn Collector, observation: &Observation) -> BTreeMap<String, String> {
+fn map(collector: &dyn Collector, shape: &Shape, observation: &Observation) -> BTreeMap<String, String> {
     let connection = rusqlite::Connection::open_in_memory().unwrap();
     connection.execute_batch(VOCABULARY).unwrap();
     for table in &observation.tables {
         load(&connection, table);
     }
     let name = &collector.spec().id;
-    connection.execute_batch(collector.mapping()).unwrap_or_else(|error| panic!("{name}/mapping.sql: {error}"));
+    connection.execute_batch(&shape.mapping).unwrap_or_else(|error| panic!("{name}/mapping.sql: {error}"));
 
     let mut names = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
     let names: BTreeSet<String> = names.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
@@ -226,7 +232,7 @@ fn map(collector: &dyn Collector, observation: &Observation) -> BTreeMap<String,
     let mut mapped = BTreeMap::new();
     for table in names.iter().filter(|table| !own.contains(table.as_str())) {
         let lines = dump(&connection, table);
-        if collector.spec().provides.contains(table) {
+        if shape.provides.contains(table) {
             mapped.insert(table.clone(), lines);
         } else {
             assert!(lines.is_empty(), "{name}/mapping.sql fills `{table}`, which `provides` does not name");

@@ -8,6 +8,7 @@ mod aws_backup;
 mod aws_iam;
 mod bamboohr;
 mod borg;
+mod exec;
 mod github_org;
 mod github_repos;
 mod hr_file;
@@ -29,7 +30,8 @@ mod fixture;
 #[cfg(test)]
 mod rules;
 
-pub use egress::Collector;
+pub use egress::{Collector, Shape};
+pub use exec::ENVELOPE;
 
 /// Every collector, by id. A new one is two lines in this file: its module above and its entry here.
 static REGISTRY: &[&dyn Collector] = &[
@@ -37,6 +39,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &aws_iam::AwsIam,
     &bamboohr::BambooHr,
     &borg::Borg,
+    &exec::Exec,
     &github_org::GithubOrg,
     &github_repos::GithubRepos,
     &hr_file::HrFile,

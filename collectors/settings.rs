@@ -1,14 +1,20 @@
 //! A source's settings as a collector sees them: defaults filled from `collector.toml`, typed access, no secrets.
 
 use model::CollectError;
-use model::collector::CollectorSpec;
+use model::collector::{CollectorSpec, Setting};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// `given` with every default of `spec` filled in. Unknown keys stay: refusing them is the configuration's business.
 pub(crate) fn with_defaults(spec: &CollectorSpec, given: &Value) -> Value {
+    filled(Some(&spec.settings), given)
+}
+
+/// The same for the keys of `known`.
+pub(crate) fn filled(known: Option<&BTreeMap<String, Setting>>, given: &Value) -> Value {
     let mut settings: Map<String, Value> = given.as_object().cloned().unwrap_or_default();
-    for (name, setting) in &spec.settings {
+    for (name, setting) in known.into_iter().flatten() {
         if let Some(default) = &setting.default {
             settings.entry(name.clone()).or_insert_with(|| default.clone());
         }

@@ -1,6 +1,7 @@
 //! What collectors of one kind of source share: reading local files, building rows, talking to a provider's API.
 
 pub(crate) mod aws;
+pub(crate) mod declared;
 pub(crate) mod files;
 pub(crate) mod github;
 pub(crate) mod github_access;

@@ -8,7 +8,7 @@ use model::collector::CollectorSpec;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Parts of names of variables that hold a secret.
@@ -43,6 +43,12 @@ impl Tool {
     /// Sets a variable of its environment.
     pub(crate) fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.program.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Starts it in `folder`.
+    pub(crate) fn start_in(mut self, folder: &Path) -> Self {
+        self.program.folder = Some(folder.to_owned());
         self
     }
 
@@ -86,6 +92,12 @@ impl Tool {
         for (key, name) in &self.secrets {
             if let Some(secret) = ctx.secrets.get(*key) {
                 program.secrets.insert((*name).to_owned(), secret.clone());
+            }
+        }
+        // those that the configuration names itself
+        for (key, secret) in &ctx.secrets {
+            if let Some(name) = key.strip_prefix("secrets.") {
+                program.secrets.insert(name.to_owned(), secret.clone());
             }
         }
         program

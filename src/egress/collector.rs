@@ -1,7 +1,7 @@
 //! What a collector is, and what it is given. Judges nothing.
 
 use crate::{Egress, Policy};
-use model::{CollectError, CollectorSpec, Exchange, Observation, Timestamp};
+use model::{CollectError, CollectorSpec, Exchange, Observation, TableSpec, Timestamp};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 
@@ -14,8 +14,22 @@ pub trait Collector: Send + Sync {
     /// `collector.toml`.
     fn spec(&self) -> &CollectorSpec;
 
-    /// `mapping.sql`: from this collector's tables to the vocabulary.
-    fn mapping(&self) -> &'static str;
+    /// `mapping.sql`: from this collector's tables to the vocabulary. Empty where the configuration declares the tables.
+    fn mapping(&self) -> &'static str {
+        ""
+    }
+
+    /// What the source `source` gives with these settings: what `collector.toml` and `mapping.sql` say, where the
+    /// configuration does not declare tables of its own. Pure; an error is a configuration problem in words.
+    fn shape(&self, _source: &str, _settings: &serde_json::Value) -> Result<Shape, CollectError> {
+        let spec = self.spec();
+        Ok(Shape {
+            population: spec.population.clone(),
+            provides: spec.provides.clone(),
+            tables: spec.tables.clone(),
+            mapping: self.mapping().to_owned(),
+        })
+    }
 
     /// Hosts, files and caps for these settings. Pure; an error is a configuration problem in words.
     fn policy(&self, settings: &serde_json::Value) -> Result<Policy, CollectError>;
@@ -27,6 +41,19 @@ pub trait Collector: Send + Sync {
     fn preview(&self, _settings: &serde_json::Value, _exchanges: &[Exchange]) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// What one configured source gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// What its population is and is not.
+    pub population: String,
+    /// Vocabulary tables that the mapping fills.
+    pub provides: Vec<String>,
+    /// Its tables, in the order a run derives them.
+    pub tables: Vec<TableSpec>,
+    /// From its tables to the vocabulary, in SQL.
+    pub mapping: String,
 }
 
 /// What a collector is given for one run.

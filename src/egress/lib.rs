@@ -35,7 +35,7 @@ mod witness;
 mod tests;
 
 pub use authority::{AskError, Question, ask};
-pub use collector::{Collector, Context};
+pub use collector::{Collector, Context, Shape};
 pub use file::RedactFile;
 pub use outbound::{PostError, Reply};
 pub use pages::{Pages, next_page_within};

@@ -19,8 +19,8 @@ pub fn write_database(
     path: &Path,
 ) -> Result<(), EvaluateError> {
     let scratch = Scratch::build(inputs).map_err(|error| EvaluateError::Write(error.to_string()))?;
-    if let Some((collector, problem)) = scratch.summary.unmapped.first_key_value() {
-        return Err(EvaluateError::Write(format!("rows of collector `{collector}` cannot be mapped: {problem}")));
+    if let Some((source, problem)) = scratch.summary.unmapped.first_key_value() {
+        return Err(EvaluateError::Write(format!("rows of source `{source}` cannot be mapped: {problem}")));
     }
     let path = path.to_str().ok_or_else(|| EvaluateError::Write("the path is not UTF-8".to_owned()))?;
     let sqlite = |error: rusqlite::Error| EvaluateError::Write(error.to_string());

@@ -175,7 +175,7 @@ fn unprovided(check: &Check, inputs: &Inputs) -> Option<String> {
 fn assess(check: &Check, source: &SourceInput, inputs: &Inputs, summary: Option<&Summary>) -> InputRef {
     let fed = check.inputs.iter().filter(|(table, input)| provides(source, table, input));
     let limit = check.max_age.map_or(source.max_age, |max_age| max_age.min(source.max_age));
-    let unmapped = summary.and_then(|summary| summary.unmapped.get(&source.collector));
+    let unmapped = summary.and_then(|summary| summary.unmapped.get(&source.name));
     let (state, why) = state(source, inputs, limit, unmapped);
     InputRef {
         source: source.name.clone(),

@@ -38,11 +38,11 @@ pub struct SourceInput {
     pub name: String,
     /// Collector id.
     pub collector: String,
-    /// The collector's `mapping.sql`.
+    /// From its tables to the vocabulary: the collector's `mapping.sql`, or what the configuration declares.
     pub mapping_sql: String,
     /// Vocabulary tables that the mapping fills.
     pub provides: Vec<String>,
-    /// The collector's tables as this version derives them, so that they exist without a snapshot too.
+    /// Its tables as this version and this configuration derive them, so that they exist without a snapshot too.
     pub specs: Vec<TableSpec>,
     /// Age beyond which the source's evidence is stale.
     pub max_age: SignedDuration,

@@ -47,7 +47,7 @@ pub(crate) struct Summary {
     pub links: Vec<Row>,
     /// Accounts linked to nobody.
     pub orphans: Vec<Orphan>,
-    /// Collectors whose rows could not be mapped, and why.
+    /// Sources whose rows could not be mapped, and why.
     pub unmapped: BTreeMap<String, String>,
     /// Rows per vocabulary and source table.
     pub rows: BTreeMap<String, u64>,
@@ -115,30 +115,30 @@ pub(crate) fn create_source_table(connection: &Connection, spec: &TableSpec) -> 
     ))
 }
 
-/// Loads each collector's sources together and runs its mapping once over all of them. A collector whose rows cannot be
-/// mapped leaves nothing behind and is named in the answer: its sources then count as failed inputs.
+/// Loads the sources that share a collector and its mapping together, and runs that mapping once over all of them. Where rows
+/// cannot be mapped nothing is left behind, and each of these sources is named in the answer: it then counts as a failed input.
 fn map_sources(connection: &mut Connection, sources: &[SourceInput]) -> rusqlite::Result<BTreeMap<String, String>> {
-    let mut collectors: BTreeMap<&str, Vec<&SourceInput>> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, &str), Vec<&SourceInput>> = BTreeMap::new();
     for source in sources {
-        collectors.entry(&source.collector).or_default().push(source);
+        alike.entry((&source.collector, &source.mapping_sql)).or_default().push(source);
     }
     let mut unmapped = BTreeMap::new();
-    for (collector, sources) in collectors {
-        connection.execute_batch("SAVEPOINT collector")?;
-        let mapped = map_collector(connection, &sources);
+    for sources in alike.into_values() {
+        connection.execute_batch("SAVEPOINT sources")?;
+        let mapped = map_alike(connection, &sources);
         guard::lift(connection)?;
         match mapped {
-            Ok(()) => connection.execute_batch("RELEASE collector")?,
+            Ok(()) => connection.execute_batch("RELEASE sources")?,
             Err(problem) => {
-                connection.execute_batch("ROLLBACK TO collector; RELEASE collector")?;
-                unmapped.insert(collector.to_owned(), problem);
+                connection.execute_batch("ROLLBACK TO sources; RELEASE sources")?;
+                unmapped.extend(sources.iter().map(|source| (source.name.clone(), problem.clone())));
             }
         }
     }
     Ok(unmapped)
 }
 
-fn map_collector(connection: &mut Connection, sources: &[&SourceInput]) -> Result<(), String> {
+fn map_alike(connection: &mut Connection, sources: &[&SourceInput]) -> Result<(), String> {
     let in_words = |error: rusqlite::Error| sentence(&error);
     for spec in union_of_specs(sources) {
         create_source_table(connection, &spec).map_err(in_words)?;

@@ -32,8 +32,11 @@ pub struct CollectorSpec {
     /// Configuration keys beside the common ones.
     #[serde(default)]
     pub settings: BTreeMap<String, Setting>,
-    /// Tables it derives.
+    /// Tables it derives; none where each source's configuration declares its own.
     pub tables: Vec<TableSpec>,
+    /// Of a collector whose tables the configuration declares: the keys of a declared table beside the common ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_settings: Option<BTreeMap<String, Setting>>,
 }
 
 /// One call a collector may make.
@@ -68,6 +71,8 @@ pub enum SettingKind {
     Url,
     /// A secret by reference: `{ env = "…" }` or `{ file = "…" }`.
     Secret,
+    /// A table of secrets by reference, each under the name by which it is handed over.
+    Secrets,
     /// A table of texts.
     Map,
     /// A list of texts.

@@ -7,6 +7,7 @@
 
 mod aws_emulator;
 mod backup_tools;
+mod bridges;
 mod crash;
 mod damage;
 mod drift;

@@ -121,7 +121,7 @@ impl Audit {
 }
 
 impl Outcome {
-    fn of(output: std::process::Output) -> Self {
+    pub(crate) fn of(output: std::process::Output) -> Self {
         let std::process::Output { status, stdout, stderr } = output;
         Self {
             code: status.code().unwrap_or(-1),

@@ -196,6 +196,8 @@ pub(crate) enum Command {
 pub(crate) enum SchemaKind {
     /// Of evidenced.toml
     Config,
+    /// Of a line that a program prints for the collector `exec`
+    Envelope,
     /// No schema: an evidenced.toml with every key, its default and a comment
     Reference,
 }

@@ -129,7 +129,9 @@ pub(crate) fn summary(checked: &Checked) -> String {
 pub(super) fn test(what: &[String], global: &Global) -> Result<Exit, Failure> {
     let (folders, names): (Vec<&String>, Vec<&String>) = what.iter().partition(|text| Path::new(text).is_dir());
     let folders: Vec<PathBuf> = folders.into_iter().map(PathBuf::from).collect();
-    let checks = line::load_checks_from(&folders)?;
+    // they may read the tables that a configuration declares, where there is one
+    let sources = super::load(global).map(|settings| settings.sources).unwrap_or_default();
+    let checks = line::load_checks_from(&folders, &sources)?;
     let mut failed = Vec::new();
     let mut cases = 0;
     for check in checks.checks() {

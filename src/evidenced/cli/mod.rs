@@ -90,6 +90,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             print::text(settings::SCHEMA)?;
             Ok(Exit::Done)
         }
+        Command::Schema { what: args::SchemaKind::Envelope } => {
+            print::text(collectors::ENVELOPE)?;
+            Ok(Exit::Done)
+        }
         Command::Schema { what: args::SchemaKind::Reference } => {
             print::text(settings::REFERENCE)?;
             Ok(Exit::Done)

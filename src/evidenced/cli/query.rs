@@ -16,7 +16,10 @@ pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global:
     let inputs = line::inputs(settings, &line::reader(settings)?, as_of)?;
     let answer = evaluate::query(&line::worker()?, &inputs, sql, MOST_ROWS).map_err(|error| {
         let failure = line::evaluation_failure(&error);
-        let help = failure.message.strip_prefix("no such table: ").map(|name| did_you_mean(name, tables()));
+        let help = failure
+            .message
+            .strip_prefix("no such table: ")
+            .map(|name| did_you_mean(name, tables(settings).iter().map(String::as_str)));
         Failure { help: help.or(failure.help), ..failure }
     })?;
     match global.format {
@@ -41,12 +44,13 @@ pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global:
     Ok(Exit::Done)
 }
 
-/// Every table a query may read: the vocabulary first, then the collectors' own.
-fn tables() -> Vec<&'static str> {
+/// Every table a query may read: the vocabulary first, then the collectors' own and those that sources declare.
+fn tables(settings: &Settings) -> Vec<String> {
     let vocabulary = evaluate::VOCABULARY.lines().filter_map(|line| line.strip_prefix("CREATE TABLE "));
-    let vocabulary = vocabulary.filter_map(|rest| rest.split([' ', '(']).next());
-    let own = collectors::all().iter().flat_map(|collector| &collector.spec().tables);
-    vocabulary.chain(own.map(|table| table.name.as_str())).collect()
+    let vocabulary = vocabulary.filter_map(|rest| rest.split([' ', '(']).next()).map(str::to_owned);
+    let own = collectors::all().iter().flat_map(|collector| &collector.spec().tables).map(|table| table.name.clone());
+    let declared = settings.sources.iter().filter_map(|source| line::shape(source).ok()).flat_map(|shape| shape.tables);
+    vocabulary.chain(own).chain(declared.map(|table| table.name)).collect()
 }
 
 fn cell(value: &Value) -> String {

@@ -1,9 +1,9 @@
 //! check -> finding: evaluates over sealed snapshots, seals every evaluation and the findings that follow.
 
 use super::inputs::inputs;
-use super::{Line, now};
+use super::{Line, now, shape};
 use crate::failure::{Exit, Failure};
-use crate::settings::{Settings, did_you_mean, nearest};
+use crate::settings::{Settings, Source, did_you_mean, nearest};
 use evaluate::{Catalogues, Check, CheckSet, CollectorTables, Diagnostic, EvaluateError, Framework, Worker};
 use model::{Evaluation, Timestamp};
 use std::path::PathBuf;
@@ -174,8 +174,8 @@ pub(crate) fn findings(reader: &store::Reader) -> Result<Vec<Finding>, Failure> 
 /// Loads the built-in checks and those of `[checks] paths`, with the shipped catalogues. What the configuration says of checks and
 /// controls must fit them: every problem at once.
 pub(crate) fn load_checks(settings: Option<&Settings>) -> Result<CheckSet, Failure> {
-    let Some(settings) = settings else { return load_checks_from(&[]) };
-    let checks = load_checks_from(&settings.checks.paths)?;
+    let Some(settings) = settings else { return load_checks_from(&[], &[]) };
+    let checks = load_checks_from(&settings.checks.paths, &settings.sources)?;
     let problems = unfit(settings, &checks, &catalogues()?);
     if problems.is_empty() {
         return Ok(checks);
@@ -220,14 +220,19 @@ fn unfit(settings: &Settings, checks: &CheckSet, catalogues: &Catalogues) -> Vec
     problems
 }
 
-/// Loads the built-in checks and those of `directories`.
-pub(crate) fn load_checks_from(directories: &[PathBuf]) -> Result<CheckSet, Failure> {
+/// Loads the built-in checks and those of `directories`, which may read the tables that `sources` declare.
+pub(crate) fn load_checks_from(directories: &[PathBuf], sources: &[Source]) -> Result<CheckSet, Failure> {
     let catalogues = catalogues()?;
     let tables: Vec<CollectorTables> = collectors::all()
         .iter()
         .map(|collector| {
             let spec = collector.spec();
-            CollectorTables { id: spec.id.clone(), tables: spec.tables.clone() }
+            let mut tables = spec.tables.clone();
+            if spec.table_settings.is_some() {
+                let of_it = sources.iter().filter(|source| source.collector == spec.id);
+                tables.extend(of_it.flat_map(|source| shape(source).map(|shape| shape.tables).unwrap_or_default()));
+            }
+            CollectorTables { id: spec.id.clone(), tables }
         })
         .collect();
     CheckSet::load(directories, &catalogues, &tables).map_err(|problems| diagnosed(&problems))

@@ -41,9 +41,14 @@ impl Line {
             .reader()?
             .last_complete_snapshot(&source.name, started_at)?
             .map(|snapshot| snapshot.value().completeness.counted);
+        // a source whose settings make no shape fails for the same reason when it is collected
+        let population = collector
+            .shape(&source.name, &source.settings)
+            .map_or_else(|_| collector.spec().population.clone(), |shape| shape.population);
         let run = Run {
             source,
             spec: collector.spec(),
+            population: &population,
             triggered_by,
             slot,
             started_at,

@@ -13,6 +13,8 @@ use model::{
 pub(crate) struct Run<'a> {
     pub(crate) source: &'a Source,
     pub(crate) spec: &'a CollectorSpec,
+    /// What its population is and is not, by the collector's or the configuration's word.
+    pub(crate) population: &'a str,
     pub(crate) triggered_by: &'a str,
     pub(crate) slot: Option<Timestamp>,
     pub(crate) started_at: Timestamp,
@@ -74,7 +76,7 @@ pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec
         source: run.source.name.clone(),
         collector: run.spec.id.clone(),
         collector_version: run.spec.version.clone(),
-        population: run.spec.population.clone(),
+        population: run.population.to_owned(),
         sample: run.source.sample,
         triggered_by: run.triggered_by.to_owned(),
         slot: run.slot,
@@ -180,6 +182,7 @@ mod tests {
         let run = Run {
             source,
             spec,
+            population: &spec.population,
             triggered_by: "user",
             slot: None,
             started_at: Timestamp::UNIX_EPOCH,

@@ -1,5 +1,6 @@
 //! What the checks are given: the latest sealed snapshot of each configured source as of an instant.
 
+use super::shape;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use evaluate::{Inputs, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
@@ -19,7 +20,9 @@ pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> 
     let erased = erased(reader)?;
     for source in &settings.sources {
         let Some(collector) = collectors::find(&source.collector) else { continue };
-        let mut snapshot = latest(reader, &damaged, &source.name, as_of)?;
+        let mut latest = latest(reader, &damaged, &source.name, as_of)?;
+        let shape = shape::of(collector, source, latest.as_mut())?;
+        let mut snapshot = latest.map(|latest| latest.input);
         // no earlier snapshot stands in for one that was erased
         let newer = |gone: &Gone| {
             gone.source == source.name
@@ -32,9 +35,9 @@ pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> 
         sources.push(SourceInput {
             name: source.name.clone(),
             collector: source.collector.clone(),
-            mapping_sql: collector.mapping().to_owned(),
-            provides: collector.spec().provides.clone(),
-            specs: collector.spec().tables.clone(),
+            mapping_sql: shape.mapping,
+            provides: shape.provides,
+            specs: shape.tables,
             required: true,
             max_age: source.max_age,
             expect_empty: source.expect_empty,
@@ -114,13 +117,17 @@ fn latest(
     damaged: &BTreeMap<String, String>,
     source: &str,
     as_of: Timestamp,
-) -> Result<Option<SnapshotInput>, Failure> {
+) -> Result<Option<Latest>, Failure> {
     let Some(row) = reader.latest_row(source, as_of)? else { return Ok(None) };
     let problem = match damaged.get(&row.id) {
         Some(problem) => problem.clone(),
         None => match reader.snapshot(&row.id) {
             Ok(Some(sealed)) => match snapshot_input(reader, &sealed) {
-                Ok(input) => return Ok(Some(input)),
+                Ok(input) => {
+                    let manifest = sealed.value();
+                    let (collector, settings) = (manifest.collector.clone(), manifest.settings.clone());
+                    return Ok(Some(Latest { input, collector, settings }));
+                }
                 Err(Unreadable::Damaged(problem)) => problem,
                 Err(Unreadable::Failure(failure)) => return Err(failure),
             },
@@ -130,7 +137,7 @@ fn latest(
         },
     };
     tracing::error!(source, snapshot = row.id, problem, "the latest snapshot cannot be relied on");
-    Ok(Some(SnapshotInput {
+    let input = SnapshotInput {
         id: row.id,
         manifest_sha256: row.manifest_sha256,
         status: SnapshotStatus::Failed,
@@ -141,7 +148,17 @@ fn latest(
         reasons: vec![problem],
         tables: Vec::new(),
         confirmed: false,
-    }))
+    };
+    Ok(Some(Latest { input, collector: row.collector, settings: serde_json::Value::Null }))
+}
+
+/// The latest snapshot of a source, and what made it.
+pub(super) struct Latest {
+    pub(super) input: SnapshotInput,
+    /// The collector that read it.
+    pub(super) collector: String,
+    /// The settings it read it with.
+    pub(super) settings: serde_json::Value,
 }
 
 /// Why a snapshot cannot be an input as it is.

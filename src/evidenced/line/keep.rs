@@ -4,7 +4,7 @@ use super::anchor::{self, Cadence};
 use super::{Line, Outcome, Trigger, load_checks, now};
 use crate::daemon::{self, Clock, Job, Unrun, UnrunOutcome};
 use crate::failure::Failure;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, Source};
 use egress::NoProgress;
 use evaluate::{Check, CheckSet};
 use jiff::{SignedDuration, Timestamp};
@@ -87,11 +87,10 @@ impl KeptLine {
     }
 }
 
-/// The checks that read what `collector` gives, and those that read the programme's own tables.
-fn concerned(checks: &CheckSet, collector: &str) -> Vec<String> {
-    let Some(collector) = collectors::find(collector) else { return Vec::new() };
-    let spec = collector.spec();
-    let gives = |table: &String| spec.provides.contains(table) || spec.table(table).is_some();
+/// The checks that read what `source` gives, and those that read the programme's own tables.
+fn concerned(checks: &CheckSet, source: &Source) -> Vec<String> {
+    let Ok(shape) = super::shape(source) else { return Vec::new() };
+    let gives = |table: &String| shape.provides.contains(table) || shape.tables.iter().any(|spec| spec.name == *table);
     let reads = |check: &&Check| check.inputs.is_empty() || check.inputs.keys().any(gives);
     checks.checks().iter().filter(reads).map(|check| check.name.clone()).collect()
 }
@@ -142,7 +141,7 @@ impl daemon::Line for KeptLine {
             "snapshot sealed"
         );
         let checks = self.checks();
-        let names = if self.is_round_due() { Vec::new() } else { concerned(&checks, &manifest.collector) };
+        let names = if self.is_round_due() { Vec::new() } else { concerned(&checks, source) };
         let checked = tokio::task::block_in_place(|| self.line.check(&checks, &names, None))?;
         for event in checked.events.iter().filter(|event| event.event != workflow::Change::Seen) {
             tracing::info!(finding = event.finding.id, event = event.event.as_str(), "finding changed");

@@ -16,6 +16,7 @@ pub(crate) mod overview;
 mod packing;
 mod retention;
 mod scrub;
+mod shape;
 mod witness;
 
 pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_from, worker};
@@ -27,6 +28,7 @@ pub(crate) use lend::Lending;
 pub(crate) use packing::{PackRequest, reveal};
 pub(crate) use retention::{Due, Erased, plan};
 pub(crate) use scrub::{Scrubbing, Standing, standing};
+pub(crate) use shape::shape;
 pub(crate) use witness::Outcome;
 
 use crate::failure::{Exit, Failure};

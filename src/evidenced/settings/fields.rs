@@ -77,6 +77,22 @@ impl<'a> Fields<'a> {
         Self { reading, table, path, label, keys }
     }
 
+    /// Opens the section `name` inside this one.
+    pub(super) fn section(&self, name: &str, keys: Vec<Key>) -> Fields<'a> {
+        let label = format!("{}.{name}]", self.label.trim_end_matches(']'));
+        Fields::open(self.reading, self.raw(name), self.child(name), label, keys)
+    }
+
+    /// A problem of the section as a whole.
+    pub(super) fn problem_here(&self, message: impl Into<String>, help: impl Into<String>) {
+        self.reading.problem(self.reading.layers.key_place(&self.path), message, help);
+    }
+
+    /// Whether no problem has been noted so far.
+    pub(super) fn is_sound(&self) -> bool {
+        self.reading.problems.borrow().is_empty()
+    }
+
     /// Reports every key that is not one of the section's.
     pub(super) fn refuse_unknown(&self, later: &[&str]) {
         for name in self.table.into_iter().flat_map(Map::keys) {

@@ -4,6 +4,7 @@ use model::CollectorSpec;
 use model::collector::{Setting, SettingKind};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub(super) enum Kind {
     Instant,
     /// A table of tables: check, parameter, value.
     Parameters,
+    /// A table of secrets.
+    Secrets,
+    /// Tables that the source declares.
+    Tables,
+    /// Of a declared table: columns and their types.
+    Columns,
+    /// Of a declared table: vocabulary table, column, SQL.
+    Maps,
 }
 
 /// What happens when the key is absent.
@@ -472,7 +481,42 @@ pub(super) const LATER: &[(&[&str], &str)] =
 
 /// The keys of a source of this collector beyond [`SOURCE`].
 pub(super) fn collector_keys(spec: &CollectorSpec) -> Vec<Key> {
-    spec.settings.iter().map(|(name, setting)| collector_key(name, setting)).collect()
+    let own = spec.settings.iter().map(|(name, setting)| collector_key(name, setting));
+    own.chain(spec.table_settings.as_ref().map(tables_key)).collect()
+}
+
+/// The keys of a declared table, of which `own` are the collector's.
+pub(super) fn table_keys(own: &BTreeMap<String, Setting>) -> Vec<Key> {
+    TABLE.iter().cloned().chain(own.iter().map(|(name, setting)| collector_key(name, setting))).collect()
+}
+
+/// What every declared table has.
+const TABLE: &[Key] = &[
+    key("key", Kind::Texts, Absent::Refused, "[\"login\"]", "the columns that identify a row"),
+    key("columns", Kind::Columns, Absent::Refused, "{ login = \"text\", active = \"boolean\" }", "each column's type"),
+    key("description", Kind::Text, Absent::Nothing, "\"A user of the CRM.\"", "what one row is"),
+    key(
+        "map",
+        Kind::Maps,
+        Absent::Nothing,
+        "{ account = { account_key = \"login\", status = \"CASE active WHEN 1 THEN 'enabled' END\" } }",
+        "an SQL expression for each column of a vocabulary table",
+    ),
+];
+
+/// The key under which a source declares its tables.
+fn tables_key(own: &BTreeMap<String, Setting>) -> Key {
+    let keys = table_keys(own).into_iter().filter(|key| key.absent == Absent::Refused || key.name == "map");
+    let example: Vec<String> = keys.map(|key| format!("{} = {}", key.name, key.example)).collect();
+    Key {
+        name: "table".into(),
+        kind: Kind::Tables,
+        absent: Absent::Refused,
+        help: "the tables it gives, each with key, columns and the way to the vocabulary; better written as sections \
+               `[sources.NAME.table.TABLE]`"
+            .into(),
+        example: format!("{{ user = {{ {} }} }}", example.join(", ")).into(),
+    }
 }
 
 fn collector_key(name: &str, setting: &Setting) -> Key {
@@ -489,17 +533,20 @@ fn collector_key(name: &str, setting: &Setting) -> Key {
         SettingKind::Path => Kind::Path,
         SettingKind::Url => Kind::Url,
         SettingKind::Secret => Kind::Secret,
+        SettingKind::Secrets => Kind::Secrets,
         SettingKind::Map => Kind::Map,
         SettingKind::List => Kind::Texts,
     };
     let example = match (&setting.example, kind) {
-        (Some(text), Kind::Integer(..) | Kind::Boolean | Kind::Secret | Kind::Map | Kind::Texts) => text.clone(),
+        (Some(text), Kind::Integer(..) | Kind::Boolean | Kind::Secret | Kind::Secrets | Kind::Map | Kind::Texts) => {
+            text.clone()
+        }
         (Some(text), _) => toml_text(&Value::String(text.clone())),
         (None, Kind::Integer(..)) => "1".to_owned(),
         (None, Kind::Boolean) => "true".to_owned(),
         (None, Kind::Duration) => "\"24h\"".to_owned(),
         (None, Kind::Secret) => format!("{{ env = \"{}\" }}", name.to_uppercase()),
-        (None, Kind::Map) => "{}".to_owned(),
+        (None, Kind::Map | Kind::Secrets) => "{}".to_owned(),
         (None, Kind::Texts) => "[]".to_owned(),
         (None, Kind::Url) => "\"https://example.com\"".to_owned(),
         (None, _) => "\"…\"".to_owned(),

@@ -3,6 +3,7 @@
 //! All problems are reported at once, each with its place and a mend. Nothing is ignored: an unknown key, and a section
 //! this version has not got, refuse the whole. A secret is never read here, only found readable.
 
+mod declared;
 mod document;
 mod fields;
 mod handover;

@@ -2,7 +2,8 @@
 
 #![cfg(test)]
 
-use super::keys::{Absent, Key, Kind, SECTIONS, SOURCE, Times, collector_keys, toml_value};
+use super::declared::COLUMN_TYPES;
+use super::keys::{Absent, Key, Kind, SECTIONS, SOURCE, Times, collector_keys, table_keys, toml_value};
 use model::CollectorSpec;
 use serde_json::{Map, Value, json};
 
@@ -48,7 +49,37 @@ fn source(spec: &CollectorSpec) -> Value {
     schema["properties"]["collector"] = json!({ "const": spec.id, "description": spec.title });
     schema["properties"]["schedule"]["default"] = json!(spec.schedule);
     schema["properties"]["max_age"]["default"] = json!(spec.max_age);
+    if let Some(own) = &spec.table_settings {
+        schema["properties"]["table"]["additionalProperties"] = table("A declared table.", &table_keys(own));
+    }
     schema
+}
+
+fn secret() -> Value {
+    json!({
+        "oneOf": [
+            { "type": "object", "properties": { "env": { "type": "string", "minLength": 1 } }, "required": ["env"], "additionalProperties": false },
+            { "type": "object", "properties": { "file": { "type": "string", "minLength": 1 } }, "required": ["file"], "additionalProperties": false },
+        ],
+    })
+}
+
+/// An SQL expression for each column of the vocabulary that a map may fill.
+fn vocabulary() -> Value {
+    let tables = evaluate::vocabulary().iter().map(|table| {
+        let given = table.columns.iter().filter(|column| column.name != "source");
+        let required: Vec<&str> =
+            given.clone().filter(|column| column.required).map(|column| column.name.as_str()).collect();
+        let columns: Map<String, Value> = given
+            .map(|column| column.name.as_str())
+            .chain(["where"])
+            .map(|name| (name.to_owned(), json!({ "type": "string", "minLength": 1 })))
+            .collect();
+        let table_schema =
+            json!({ "type": "object", "properties": columns, "required": required, "additionalProperties": false });
+        (table.name.clone(), table_schema)
+    });
+    Value::Object(tables.collect())
 }
 
 fn table(help: &str, keys: &[Key]) -> Value {
@@ -73,11 +104,33 @@ fn value(key: &Key) -> Value {
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" }),
         Kind::Url => json!({ "type": "string", "format": "uri", "pattern": "^https?://" }),
-        Kind::Secret => json!({
-            "oneOf": [
-                { "type": "object", "properties": { "env": { "type": "string", "minLength": 1 } }, "required": ["env"], "additionalProperties": false },
-                { "type": "object", "properties": { "file": { "type": "string", "minLength": 1 } }, "required": ["file"], "additionalProperties": false },
-            ],
+        Kind::Secret => secret(),
+        Kind::Secrets => json!({
+            "type": "object", "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" }, "additionalProperties": secret(),
+        }),
+        // what a table holds depends on the collector: see `source`
+        Kind::Tables => json!({ "type": "object", "minProperties": 1 }),
+        Kind::Columns => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": { "oneOf": [
+                { "enum": COLUMN_TYPES },
+                {
+                    "type": "object",
+                    "properties": {
+                        "type": { "enum": COLUMN_TYPES },
+                        "from": { "type": "string", "minLength": 1 },
+                        "description": { "type": "string", "minLength": 1 },
+                    },
+                    "required": ["type"],
+                    "additionalProperties": false,
+                },
+            ] },
+        }),
+        Kind::Maps => json!({
+            "type": "object",
+            "properties": vocabulary(),
+            "additionalProperties": false,
         }),
         Kind::Map => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),

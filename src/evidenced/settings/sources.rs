@@ -1,8 +1,9 @@
 //! `[sources.NAME]`: the common keys, then the keys of the named collector.
 
 use super::Source;
+use super::declared;
 use super::fields::{Fields, Reading, url_problem};
-use super::keys::{Kind, SOURCE, collector_keys};
+use super::keys::{Key, Kind, SOURCE, collector_keys};
 use super::problem::Place;
 use super::secret::SecretRef;
 use super::suggest::did_you_mean;
@@ -44,6 +45,7 @@ pub(super) fn sources<'a>(
         }
         sources.extend(source(reading, name, value, specs, zone, &place));
     }
+    declared::refuse_same_names(reading, &sources);
     sources
 }
 
@@ -86,7 +88,9 @@ fn source<'a>(
     let all_keys: Vec<_> = SOURCE.iter().chain(&own_keys).cloned().collect();
     let fields = Fields::open(reading, Some(value), path, label, all_keys);
     fields.refuse_unknown(&[]);
-    let (settings, secrets) = own(&fields, &own_keys, spec);
+    let (mut settings, secrets) = own(&fields, &own_keys);
+    aws_endpoint(&fields, &own_keys, spec, &mut settings);
+    let declared = declared::declare(&fields, name, spec, &mut settings);
 
     let schedule = schedule(&common, spec, zone, place);
     let max_age = if common.has("max_age") {
@@ -105,6 +109,7 @@ fn source<'a>(
         );
         return None;
     }
+    declared?;
     Some(Source {
         name: name.to_owned(),
         collector,
@@ -155,11 +160,7 @@ fn default_max_age(reading: &Reading<'_>, spec: &CollectorSpec, place: &Place) -
 }
 
 /// The collector's own keys: settings without secrets, and the secrets beside them.
-fn own(
-    fields: &Fields<'_>,
-    keys: &[super::keys::Key],
-    spec: &CollectorSpec,
-) -> (Map<String, Value>, BTreeMap<String, SecretRef>) {
+pub(super) fn own(fields: &Fields<'_>, keys: &[Key]) -> (Map<String, Value>, BTreeMap<String, SecretRef>) {
     let mut settings = Map::new();
     let mut secrets = BTreeMap::new();
     for key in keys {
@@ -171,6 +172,12 @@ fn own(
                 }
                 continue;
             }
+            Kind::Secrets => {
+                secrets.extend(declared::secrets(fields, name));
+                continue;
+            }
+            // those of declared tables are read with the tables
+            Kind::Tables | Kind::Columns | Kind::Maps => continue,
             Kind::Integer(..) => fields.integer(name).map(Value::from),
             Kind::Boolean => fields.boolean(name).map(Value::from),
             Kind::Duration => fields.duration(name).map(|(_, text)| Value::from(text)),
@@ -188,17 +195,11 @@ fn own(
             settings.insert(name.to_owned(), value);
         }
     }
-    aws_endpoint(fields, keys, spec, &mut settings);
     (settings, secrets)
 }
 
 /// The AWS tools' own variable moves every AWS source to a compatible service, as it does for those tools.
-fn aws_endpoint(
-    fields: &Fields<'_>,
-    keys: &[super::keys::Key],
-    spec: &CollectorSpec,
-    settings: &mut Map<String, Value>,
-) {
+fn aws_endpoint(fields: &Fields<'_>, keys: &[Key], spec: &CollectorSpec, settings: &mut Map<String, Value>) {
     const VARIABLE: &str = "AWS_ENDPOINT_URL";
     let applies = spec.id.starts_with("aws_") && keys.iter().any(|key| key.name == "endpoint_url");
     let Some(url) = fields.reading.variables.get(VARIABLE).filter(|url| !url.is_empty()) else { return };

@@ -1,0 +1,145 @@
+//! The rows of one declared table, record by record, and what was wrong with those that gave none.
+
+use super::cell::cell;
+use super::{Declared, Place};
+use model::{Caller, Completeness, Count, Observation, Reason, ReasonCode, Row, Table, Timestamp};
+use serde_json::Value;
+
+/// How many rejected records a message names.
+const SHOWN: usize = 5;
+
+/// One table under construction.
+pub(crate) struct Gather<'a, T> {
+    pub(crate) declared: &'a Declared<T>,
+    table: Table,
+    records: u64,
+    /// Columns that some record named, null or not.
+    named: Vec<bool>,
+    rejected: Vec<String>,
+    rejections: u64,
+    reasons: Vec<Reason>,
+    count: Option<(u64, String)>,
+}
+
+impl<'a, T> Gather<'a, T> {
+    pub(crate) fn new(declared: &'a Declared<T>) -> Self {
+        Self {
+            declared,
+            table: Table::new(declared.spec.clone()),
+            records: 0,
+            named: vec![false; declared.places.len()],
+            rejected: Vec::new(),
+            rejections: 0,
+            reasons: Vec::new(),
+            count: None,
+        }
+    }
+
+    /// Adds what `record` says; `at` names it where it fits no row: `line 7`.
+    pub(crate) fn add(&mut self, at: &str, record: &Value) {
+        self.records += 1;
+        if let Err(problem) = self.row(record) {
+            self.rejections += 1;
+            if self.rejected.len() < SHOWN {
+                self.rejected.push(format!("{at} {problem}"));
+            }
+        }
+    }
+
+    fn row(&mut self, record: &Value) -> Result<(), String> {
+        if !record.is_object() {
+            return Err("is not a JSON object".to_owned());
+        }
+        let mut row = Row::new();
+        for (position, (column, place)) in self.declared.spec.columns.iter().zip(&self.declared.places).enumerate() {
+            let found = match place {
+                Place::Field(name) => record.get(name),
+                Place::Path(path) => {
+                    path.query(record).at_most_one().map_err(|_| format!("has several values for `{}`", column.name))?
+                }
+            };
+            let Some(value) = found else { continue };
+            if let Some(named) = self.named.get_mut(position) {
+                *named = true;
+            }
+            let value = cell(column.kind, value).map_err(|problem| format!("`{}` {problem}", column.name))?;
+            row.insert(column.name.clone(), value);
+        }
+        let is_missing = |column: &&String| row.get(*column).is_none_or(|value| value.is_null() || *value == "");
+        if let Some(missing) = self.declared.spec.key.iter().find(is_missing) {
+            return Err(format!("has no value for the key `{missing}`"));
+        }
+        self.table.push(row).map_err(|error| error.to_string())
+    }
+
+    /// What the source itself says how many there are, and where.
+    pub(crate) fn declare(&mut self, declared: u64, by: impl Into<String>) {
+        self.count = Some((declared, by.into()));
+    }
+
+    /// Something that was not seen of this table.
+    pub(crate) fn miss(&mut self, code: ReasonCode, message: impl Into<String>) {
+        self.reasons.push(Reason::new(code, message).table(&self.declared.spec.name));
+    }
+
+    fn finish(mut self) -> (Table, Count, Vec<Reason>) {
+        let name = &self.declared.spec.name;
+        if self.rejections > 0 {
+            let more = self.rejections - self.rejected.len() as u64;
+            let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+            let message =
+                format!("{} records of `{name}` give no row: {}{more}", self.rejections, self.rejected.join("; "));
+            self.miss(ReasonCode::RowRejected, message);
+        }
+        let unnamed: Vec<&str> = self
+            .declared
+            .spec
+            .columns
+            .iter()
+            .zip(&self.named)
+            .filter(|(_, named)| !**named)
+            .map(|(column, _)| column.name.as_str())
+            .collect();
+        if self.records > 0 && !unnamed.is_empty() {
+            let columns = unnamed.join("`, `");
+            let mut reason = Reason::new(ReasonCode::Malformed, format!("no record of `{name}` has `{columns}`"));
+            reason = reason.table(name);
+            reason.columns = unnamed.into_iter().map(str::to_owned).collect();
+            self.reasons.push(reason);
+        }
+        if let Some((declared, by)) = self.count.as_ref().filter(|(declared, _)| *declared != self.records) {
+            let message = format!("{} records of `{name}` were read, {by} says {declared}", self.records);
+            self.miss(ReasonCode::CountsDisagree, message);
+        }
+        let count = Count {
+            table: self.declared.spec.name.clone(),
+            counted: self.records,
+            declared: self.count.as_ref().map(|(declared, _)| *declared),
+            declared_by: self.count.map(|(_, by)| by),
+        };
+        (self.table, count, self.reasons)
+    }
+}
+
+/// What a run saw of its source, when it saw each table to its end or says what it missed.
+pub(crate) fn observe<T>(
+    gathered: Vec<Gather<'_, T>>,
+    basis: impl Into<String>,
+    mut reasons: Vec<Reason>,
+    caller: Option<Caller>,
+    observed_at: Option<Timestamp>,
+) -> Observation {
+    let (mut tables, mut counts) = (Vec::new(), Vec::new());
+    for gather in gathered {
+        let (table, count, missed) = gather.finish();
+        tables.push(table);
+        counts.push(count);
+        reasons.extend(missed);
+    }
+    let completeness = if reasons.is_empty() {
+        Completeness::Complete { basis: basis.into() }
+    } else {
+        Completeness::Incomplete { reasons }
+    };
+    Observation { tables, completeness, counts, caller, observed_at, redactions: Vec::new() }
+}

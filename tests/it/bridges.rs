@@ -1,0 +1,267 @@
+//! Bridges: sources of the user's own, by configuration alone, through the whole line. The examples are the README's.
+
+use crate::support::{Audit, Outcome};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
+
+/// A secret no other text of the test holds.
+const SECRET: &str = "canary-of-the-bridges";
+
+const HR: &str = "[sources.hr]\ncollector = \"hr_file\"\npath = \"hr.csv\"\nschedule = \"manual\"\n\
+                  columns = { employee_id = \"ID\", name = \"Name\", work_email = \"Email\", start_date = \"Start\", end_date = \"End\" }\n";
+
+/// Ada has left, Bob has not.
+const ROSTER: &str =
+    "ID,Name,Email,Start,End\n1,Ada,ada@acme.example,2020-01-01,2024-03-31\n2,Bob,bob@acme.example,2020-01-01,\n";
+
+/// The blocks of the README's example of `bridge`, in their order.
+fn example(bridge: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    let (_, section) =
+        readme.split_once(&format!("\n### `{bridge}`")).unwrap_or_else(|| panic!("no example of {bridge}"));
+    let section = section.split("\n#").next().unwrap();
+    let mut blocks = vec![String::new()];
+    for line in section.lines().skip(1) {
+        match line.strip_prefix("    ") {
+            Some(code) => blocks.last_mut().unwrap().extend([code, "\n"]),
+            None if line.is_empty() => blocks.last_mut().unwrap().push('\n'),
+            None => blocks.push(String::new()),
+        }
+    }
+    blocks.into_iter().map(|block| block.trim().to_owned() + "\n").filter(|block| block != "\n").collect()
+}
+
+/// An audit of a roster and of what `source` configures.
+fn audit(source: &str) -> Audit {
+    let audit = Audit::with(&format!("{HR}\n{source}"));
+    audit.write("hr.csv", ROSTER);
+    audit
+}
+
+/// Makes the file `name` a program that does `script`.
+fn program(audit: &Audit, name: &str, script: &str) {
+    audit.write(name, script);
+    std::fs::set_permissions(audit.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Runs the program with the secret in its environment.
+fn run(audit: &Audit, arguments: &[&str]) -> Outcome {
+    let variables = ["CRM_TOKEN"].map(|name| (name, SECRET));
+    Outcome::of(audit.command(arguments).envs(variables).output().unwrap())
+}
+
+fn run_json(audit: &Audit, code: i32, arguments: &[&str]) -> Value {
+    let outcome = run(audit, &[arguments, &["--format", "json"]].concat());
+    assert_eq!(outcome.code, code, "{arguments:?}: {outcome:#?}");
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+/// Collects `source`; its snapshot.
+fn collect(audit: &Audit, source: &str, status: &str) -> Value {
+    let code = if status == "complete" { 0 } else { 3 };
+    let collected = run_json(audit, code, &["collect", source]);
+    let snapshot = collected["snapshots"][0].clone();
+    assert_eq!(snapshot["status"], status, "{snapshot:#}");
+    snapshot
+}
+
+/// What is wrong with a snapshot, in one text.
+fn why(snapshot: &Value) -> String {
+    format!("{} {}", snapshot["reasons"], snapshot["errors"])
+}
+
+/// The leaver check: who fails.
+fn leavers(audit: &Audit, code: i32) -> Vec<String> {
+    let checked = run_json(audit, code, &["check", "leaver_still_active"]);
+    let failing = checked["evaluations"][0]["failing"].as_array().unwrap().iter();
+    failing.map(|member| member["subject"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The store is sound, every table derives again, and nothing that was kept holds the secret.
+fn assert_kept_well(audit: &Audit) {
+    let fsck = run(audit, &["fsck", "--derive"]);
+    assert_eq!(fsck.code, 0, "{fsck:#?}");
+    for path in audit.everything().into_iter().filter(|path| path.is_file() && !path.ends_with("secret")) {
+        let content = std::fs::read(&path).unwrap();
+        let spoken = content.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+        assert!(!spoken, "{} holds the secret", path.display());
+    }
+}
+
+fn crm() -> (Audit, String) {
+    let [configuration, script] = <[String; 2]>::try_from(example("exec")).unwrap();
+    let audit = audit(&configuration);
+    program(&audit, "crm-users", &script);
+    assert_eq!(run(&audit, &["collect", "hr"]).code, 0);
+    (audit, script)
+}
+
+#[test]
+fn a_program_of_the_user_s_own_brings_a_system_in() {
+    let (audit, script) = crm();
+    // it may say what it was told: the secret is taken out before anything is kept
+    let telling = "#!/bin/sh\necho \"asked with $CRM_TOKEN\" >&2\nenv | sort >&2\n";
+    program(&audit, "crm-users", &script.replace("#!/bin/sh\n", telling));
+    let snapshot = collect(&audit, "crm", "complete");
+    assert_eq!(snapshot["completeness"]["declared"], 2, "{snapshot:#}");
+    let shown = run_json(&audit, 0, &["snapshots", "show", snapshot["id"].as_str().unwrap()]).to_string();
+    assert!(shown.contains("Everybody who can sign in to the CRM") && shown.contains("credential removed"), "{shown}");
+    assert!(!shown.contains("HOME="), "the program gets an environment of its own: {shown}");
+
+    assert_eq!(leavers(&audit, 1), ["crm:ada"]);
+    program(
+        &audit,
+        "crm-users",
+        &script.replace("ada@acme.example\",\"active\":true", "ada@acme.example\",\"active\":false"),
+    );
+    collect(&audit, "crm", "complete");
+    assert_eq!(leavers(&audit, 0), [""; 0]);
+    let rows = run_json(&audit, 0, &["query", "SELECT login, active FROM crm_user ORDER BY 1"]);
+    assert_eq!(rows["rows"], json!([["ada", 0], ["bob", 1]]));
+    let near = run(&audit, &["query", "SELECT * FROM crm_usr"]);
+    assert!(near.stderr.contains("did you mean `crm_user`?"), "{near:#?}");
+    assert_kept_well(&audit);
+}
+
+#[test]
+fn an_output_that_does_not_say_that_it_is_all_passes_nothing() {
+    let (audit, script) = crm();
+    let without_ada: String =
+        script.lines().filter(|line| !line.contains("ada")).map(|line| format!("{line}\n")).collect();
+    let without_end: String =
+        script.lines().filter(|line| !line.contains("\"end\"")).map(|line| format!("{line}\n")).collect();
+    for (broken, status, says) in [
+        (without_end, "incomplete", "has no `end`"),
+        (without_ada, "incomplete", "1 records of `crm_user` were read, the `end` of its output says 2"),
+        (script.replace("\"login\":\"ada\"", "\"login\":null"), "incomplete", "has no value for the key `login`"),
+        (script.replace("\"active\":true", "\"active\":\"on\""), "incomplete", "which is no true or false"),
+        (script.replace("\"email\"", "\"mail\""), "incomplete", "no record of `crm_user` has `email`"),
+        (script.clone() + "echo '{\"type\":\"end\",\"counts\":{\"user\":2}}'\n", "failed", "comes after the `end`"),
+        (script.clone() + "exit 7\n", "failed", "exit code 7"),
+        (script.clone() + "exec sleep 100\n", "failed", "did not end in time"),
+    ] {
+        let audit = audit.copy();
+        program(&audit, "crm-users", &broken);
+        let file = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+        audit.write("evidenced.toml", &file.replace("program = ", "timeout = \"2s\"\nprogram = "));
+        let snapshot = collect(&audit, "crm", status);
+        assert!(why(&snapshot).contains(says), "{says}: {snapshot:#}");
+        let checked = run(&audit, &["check", "leaver_still_active", "--format", "json"]);
+        assert!(checked.code == 1 || checked.code == 3, "{says}: {checked:#?}");
+        assert!(checked.stdout.contains("\"pass\": 0,"), "{says}: {checked:#?}");
+        assert_kept_well(&audit);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_declaration_is_told_with_its_line() {
+    let (audit, _) = crm();
+    let good = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    for (from, to, says, line) in [
+        (
+            "map.account]",
+            "map.acount]",
+            "there is no vocabulary table `acount`\n  help: did you mean `account`?",
+            "acount]",
+        ),
+        (
+            "login = \"login\"\nemail",
+            "logn = \"login\"\nemail",
+            "vocabulary table `account` has no column `logn`",
+            "logn = ",
+        ),
+        ("account_key = \"login\"\n", "", "has no `account_key`, which every `account` must have", "map.account]"),
+        (
+            "email = \"email\"\n",
+            "email = \"e_mail\"\n",
+            "`account.email` does not compile: no such column: e_mail",
+            "email = \"e_mail",
+        ),
+        ("email = \"email\"\n", "email = \"max(email)\"\n", "misuse of aggregate function max()", "email = \"max"),
+        (
+            "email = \"text\"",
+            "email = \"txt\"",
+            "the type `txt`, which there is not\n  help: did you mean `text`?",
+            "email = \"txt",
+        ),
+        ("key = [\"login\"]", "key = [\"logn\"]", "names `logn`, which is no column of it", "key = [\"logn"),
+        ("key = [\"login\"]\n", "", "has no `key`", "table.user]"),
+        ("population = ", "poplation = ", "unknown key `poplation`", "poplation"),
+        ("CRM_TOKEN = { env", "9 = { env", "no name of a variable", "secrets = "),
+        ("active = \"boolean\"", "active = { type = \"boolean\", from = \"$.a[\" }", "is no JSONPath", "table.user]"),
+        ("[sources.crm.table.user]", "[sources.crm.table.User]", "`User` cannot name a table", "table.User]"),
+    ] {
+        let written = good.replace(from, to);
+        assert_ne!(written, good, "{from}");
+        let number = written.lines().position(|text| text.contains(line)).unwrap() + 1;
+        audit.write("evidenced.toml", &written);
+        let said = run(&audit, &["doctor"]);
+        assert_eq!(said.code, 2, "{from}: {said:#?}");
+        assert!(said.stderr.contains(says), "{says}\n{}", said.stderr);
+        assert!(said.stderr.contains(&format!("evidenced.toml:{number}:")), "line {number} of {says}\n{}", said.stderr);
+    }
+    let twice = good.clone()
+        + "[sources.backup]\ncollector = \"exec\"\nprogram = \"crm-users\"\npopulation = \"Jobs.\"\n\
+        [sources.backup.table.job]\nkey = [\"id\"]\ncolumns = { id = \"text\" }\n";
+    audit.write("evidenced.toml", &twice);
+    let said = run(&audit, &["doctor"]);
+    assert!(said.code == 2 && said.stderr.contains("`backup_job` is a table of the vocabulary"), "{said:#?}");
+}
+
+#[test]
+fn rows_are_read_as_they_were_declared_when_they_were_collected() {
+    let (audit, script) = crm();
+    collect(&audit, "crm", "complete");
+    assert_eq!(leavers(&audit, 1), ["crm:ada"]);
+    let good = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    // another name for the table: the rows of the old one are still those of the source
+    audit.write("evidenced.toml", &good.replace("table.user", "table.member"));
+    assert_eq!(leavers(&audit, 1), ["crm:ada"]);
+    program(&audit, "crm-users", &script.replace("user", "member"));
+    collect(&audit, "crm", "complete");
+    assert_eq!(leavers(&audit, 1), ["crm:ada"]);
+    // a word that is none of the vocabulary's: nothing is read into it, and nothing passes
+    audit.write("evidenced.toml", &good.replace("table.user", "table.member").replace("'enabled'", "'on'"));
+    let checked = run_json(&audit, 3, &["check", "leaver_still_active"]);
+    assert!(checked.to_string().contains("its rows could not be mapped"), "{checked:#}");
+    // the source is read by something else now: what was seen before says nothing of it
+    let (before, _) = good.split_once("[sources.crm]").unwrap();
+    audit.write("evidenced.toml", &format!("{before}[sources.crm]\ncollector = \"linux_accounts\"\n"));
+    let checked = run_json(&audit, 3, &["check", "leaver_still_active"]);
+    assert!(checked.to_string().contains("read by the collector `exec`"), "{checked:#}");
+}
+
+#[test]
+fn a_check_of_the_user_s_own_reads_a_declared_table() {
+    let (audit, _) = crm();
+    std::fs::create_dir(audit.path("checks")).unwrap();
+    let check = "/*---\ntitle = \"CRM user without an address\"\nseverity = \"minor\"\ncontrols = [\"iso27001:2022/9.1\"]\n\
+        subject = \"CRM user\"\npopulation = \"Every CRM user.\"\n[inputs]\ncrm_user = { monotone = true }\n\
+        [finding]\ncriteria = \"c\"\nimpact = \"i\"\naction = \"a\"\n---*/\n\
+        SELECT login AS subject, CASE WHEN email IS NULL THEN 'unknown' WHEN email LIKE '%@acme.example' THEN 'pass' ELSE 'fail' END AS verdict, 'address' AS reason,\n\
+        _source AS source FROM crm_user\n";
+    audit.write("checks/crm_address.sql", check);
+    let case = |name: &str, covers: &str, outcome: &str, rows: &str, expect: &str| {
+        format!(
+            "[[case]]\nname = \"{name}\"\ncovers = [{covers}]\noutcome = \"{outcome}\"\ntables.crm_user = [{rows}]\nexpect = [{expect}]\n"
+        )
+    };
+    let row = |login: &str, email: &str| format!("{{ login = \"{login}\"{email}, _source = \"crm\" }}");
+    let verdict = |verdict: &str| format!("{{ subject = \"ada\", verdict = \"{verdict}\" }}");
+    let cases = "as_of = \"2026-03-10T12:00:00Z\"\n[sources.crm]\ncollector = \"exec\"\n".to_owned()
+        + &case("an address passes", "\"pass\"", "pass", &row("ada", ", email = \"a@acme.example\""), &verdict("pass"))
+        + &case(
+            "another fails",
+            "\"fail\", \"boundary\"",
+            "fail",
+            &row("ada", ", email = \"a@b.example\""),
+            &verdict("fail"),
+        )
+        + &case("none is unknown", "\"unknown\"", "inconclusive", &row("ada", ""), &verdict("unknown"));
+    audit.write("checks/crm_address.cases.toml", &cases);
+    let good = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    audit.write("evidenced.toml", &good.replace("[sources.hr]", "[checks]\npaths = [\"checks\"]\n[sources.hr]"));
+    collect(&audit, "crm", "complete");
+    let checked = run_json(&audit, 0, &["check", "crm_address"]);
+    assert_eq!(checked["evaluations"][0]["verdicts"]["pass"], 2, "{checked:#}");
+}
