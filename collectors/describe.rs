@@ -53,7 +53,7 @@ pub(crate) fn readme(spec: &CollectorSpec) -> String {
     for (name, setting) in spec.settings.iter().filter(|(_, setting)| setting.required) {
         text += &format!("{name} = {}\n", example(setting));
     }
-    if let Some(own) = &spec.table_settings {
+    if let Some(own) = spec.table_settings.as_ref().filter(|_| spec.tables.is_empty()) {
         text += &declared_example(&spec.id, own);
     }
     text += "```\n\n## Permissions\n\nNothing but these calls leaves the process. Refused, a call leaves what it feeds \
@@ -95,7 +95,7 @@ fn declared_example(id: &str, own: &BTreeMap<String, Setting>) -> String {
 
 /// How the configuration declares tables.
 fn declared_tables(own: &BTreeMap<String, Setting>) -> String {
-    let mut text = "\nThe source declares them, one section `[sources.NAME.table.TABLE]` each; checks read them as `NAME_TABLE` \
+    let mut text = "\nWhat a source declares, one section `[sources.NAME.table.TABLE]` each; checks read them as `NAME_TABLE` \
         (`-` of the name is `_`).\n\n| key | meaning |\n|---|---|\n\
         | `key` | **required**: the columns that identify a row |\n\
         | `columns` | **required**: each column's type: `text`, `integer`, `boolean`, `timestamp` (with its offset), `date` or \

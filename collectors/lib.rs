@@ -9,6 +9,7 @@ mod aws_iam;
 mod bamboohr;
 mod borg;
 mod exec;
+mod file_drop;
 mod github_org;
 mod github_repos;
 mod hr_file;
@@ -40,6 +41,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &bamboohr::BambooHr,
     &borg::Borg,
     &exec::Exec,
+    &file_drop::FileDrop,
     &github_org::GithubOrg,
     &github_repos::GithubRepos,
     &hr_file::HrFile,

@@ -21,7 +21,9 @@ use std::collections::BTreeMap;
 /// What the settings of every source with declared tables hold.
 #[derive(Deserialize)]
 struct Settings {
-    population: String,
+    #[serde(default)]
+    population: Option<String>,
+    #[serde(default)]
     table: BTreeMap<String, Declaration>,
 }
 
@@ -57,7 +59,6 @@ pub(crate) struct Declared<T> {
     /// Where each column's value stands in a record, in the order of `spec.columns`.
     places: Vec<Place>,
     /// What the collector wants to know of it besides.
-    #[expect(dead_code, reason = "`exec` wants to know nothing")]
     pub(crate) own: T,
 }
 
@@ -96,14 +97,14 @@ fn misconfigured(message: String) -> CollectError {
     CollectError::Misconfigured { message, help }
 }
 
-/// The tables that `given` declares for `source`, sorted by name.
+/// The tables that `given` declares for `source`, sorted by name; where the collector has tables of its own, there may be none.
 pub(crate) fn tables<T: DeserializeOwned>(
     spec: &CollectorSpec,
     source: &str,
     given: &Value,
 ) -> Result<Vec<Declared<T>>, CollectError> {
     let settings: Settings = settings::typed(spec, given)?;
-    if settings.table.is_empty() {
+    if settings.table.is_empty() && spec.tables.is_empty() {
         return Err(misconfigured("no table is declared".to_owned()));
     }
     settings.table.into_iter().map(|(name, declaration)| table(spec, source, name, declaration)).collect()
@@ -145,16 +146,16 @@ fn table<T: DeserializeOwned>(
     Ok(Declared { name, spec, places, own })
 }
 
-/// What the source gives as it is declared.
+/// What the source gives: the collector's own tables, then those that are declared.
 pub(crate) fn shape(spec: &CollectorSpec, source: &str, given: &Value) -> Result<Shape, CollectError> {
     let declared = tables::<serde::de::IgnoredAny>(spec, source, given)?;
     let settings: Settings = settings::typed(spec, given)?;
     let maps = settings.table.iter().map(|(name, table)| (derived_name(source, name), &table.map));
     let (provides, mapping) = mapping::mapping(maps);
     Ok(Shape {
-        population: settings.population,
+        population: settings.population.unwrap_or_else(|| spec.population.clone()),
         provides,
-        tables: declared.into_iter().map(|table| table.spec).collect(),
+        tables: spec.tables.iter().cloned().chain(declared.into_iter().map(|table| table.spec)).collect(),
         mapping,
     })
 }

@@ -7,6 +7,7 @@ use crate::record::Outcome;
 use bytes::Bytes;
 use jiff::Timestamp;
 use model::CollectError;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub(crate) enum Reading {
     Redacted(RedactFile),
     /// The names in a folder.
     Folder,
+    /// What each name in a folder is, its size and when it was changed.
+    Inventory,
 }
 
 impl Reading {
@@ -36,6 +39,7 @@ impl Reading {
         match self {
             Self::File | Self::Redacted(_) => "READ",
             Self::Folder => "LIST",
+            Self::Inventory => "STAT",
         }
     }
 }
@@ -53,6 +57,7 @@ pub(crate) fn relative(path: &Path) -> CollectError {
 pub(crate) async fn read(policy: &Policy, path: &Path, reading: Reading) -> Outcome {
     let contents = match reading {
         Reading::Folder => try_list(policy, path).await,
+        Reading::Inventory => try_take_stock(policy, path).await,
         Reading::File | Reading::Redacted(_) => try_read(policy, path, reading).await,
     };
     match contents {
@@ -143,6 +148,37 @@ async fn try_list(policy: &Policy, path: &Path) -> Result<Contents, Trouble> {
     names.sort();
     let modified = tokio::fs::metadata(&real).await?.modified().ok();
     Ok((serde_json::Value::from(names).to_string().into(), modified))
+}
+
+/// What is in a folder, sorted by name, as a JSON array; nothing is opened and no link followed.
+async fn try_take_stock(policy: &Policy, path: &Path) -> Result<Contents, Trouble> {
+    let real = resolve(policy, path, Reading::Inventory).await?;
+    let mut entries = tokio::fs::read_dir(&real).await?;
+    let mut stock = BTreeMap::new();
+    while let Some(entry) = entries.next_entry().await? {
+        let Ok(name) = entry.file_name().into_string() else {
+            let detail = format!("a name in `{}` is not UTF-8", path.display());
+            return Err(Trouble::Failure(Failure::new(Kind::Encoded, detail)));
+        };
+        // of the entry itself, not of where a link leads
+        let metadata = entry.metadata().await?;
+        let kind = match metadata.file_type() {
+            kind if kind.is_file() => "file",
+            kind if kind.is_dir() => "folder",
+            kind if kind.is_symlink() => "link",
+            _ => "other",
+        };
+        let modified = metadata.modified().ok().and_then(|modified| Timestamp::try_from(modified).ok());
+        let modified = modified.map(model::time::seconds_text);
+        let bytes = (kind == "file").then_some(metadata.len());
+        stock.insert(name.clone(), json!({ "name": name, "kind": kind, "bytes": bytes, "modified_at": modified }));
+    }
+    let body = stock.into_values().collect::<serde_json::Value>().to_string();
+    if body.len() as u64 > policy.max_body_bytes {
+        let detail = format!("what the folder holds is described by more than {} bytes", policy.max_body_bytes);
+        return Err(Trouble::Failure(Failure::new(Kind::TooLarge, detail)));
+    }
+    Ok((body.into(), None))
 }
 
 async fn try_read(policy: &Policy, path: &Path, reading: Reading) -> Result<Contents, Trouble> {

@@ -143,6 +143,12 @@ impl Egress {
         self.read(operation, path, file::Reading::Folder).await
     }
 
+    /// What is in the folder at the absolute `path`, recorded as method `STAT`: a JSON array, sorted by name, of `name`,
+    /// `kind` (file, folder, link, other), and of files `bytes` and `modified_at`. No link is followed.
+    pub async fn take_stock(&self, operation: &str, path: &Path) -> Result<Answer, CollectError> {
+        self.read(operation, path, file::Reading::Inventory).await
+    }
+
     async fn read(&self, operation: &str, path: &Path, reading: file::Reading) -> Result<Answer, CollectError> {
         match &*self.mode {
             Mode::Live(live) => live.read_path(operation, path, reading).await,

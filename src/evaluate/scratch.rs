@@ -122,8 +122,16 @@ fn map_sources(connection: &mut Connection, sources: &[SourceInput]) -> rusqlite
     for source in sources {
         alike.entry((&source.collector, &source.mapping_sql)).or_default().push(source);
     }
+    // tables come before any rows, because sources that are mapped apart may share one
     let mut unmapped = BTreeMap::new();
-    for sources in alike.into_values() {
+    for spec in union_of_specs(sources) {
+        if let Err(error) = create_source_table(connection, &spec) {
+            let concerned = sources.iter().filter(|source| tables_of(source).any(|table| table.name == spec.name));
+            unmapped.extend(concerned.map(|source| (source.name.clone(), sentence(&error))));
+        }
+    }
+    for mut sources in alike.into_values() {
+        sources.retain(|source| !unmapped.contains_key(&source.name));
         connection.execute_batch("SAVEPOINT sources")?;
         let mapped = map_alike(connection, &sources);
         guard::lift(connection)?;
@@ -140,9 +148,6 @@ fn map_sources(connection: &mut Connection, sources: &[SourceInput]) -> rusqlite
 
 fn map_alike(connection: &mut Connection, sources: &[&SourceInput]) -> Result<(), String> {
     let in_words = |error: rusqlite::Error| sentence(&error);
-    for spec in union_of_specs(sources) {
-        create_source_table(connection, &spec).map_err(in_words)?;
-    }
     for source in sources {
         let Some(snapshot) = &source.snapshot else { continue };
         for table in &snapshot.tables {
@@ -158,12 +163,16 @@ fn map_alike(connection: &mut Connection, sources: &[&SourceInput]) -> Result<()
     })
 }
 
+/// The tables of `source` as it gives them now and as its snapshot holds them.
+fn tables_of(source: &SourceInput) -> impl Iterator<Item = &TableSpec> {
+    let sealed = source.snapshot.iter().flat_map(|snapshot| &snapshot.tables);
+    source.specs.iter().chain(sealed.map(Table::spec))
+}
+
 /// The tables of all `sources`, each with every column that this version or a snapshot's own version knows.
-fn union_of_specs(sources: &[&SourceInput]) -> Vec<TableSpec> {
+fn union_of_specs(sources: &[SourceInput]) -> Vec<TableSpec> {
     let mut tables: BTreeMap<String, TableSpec> = BTreeMap::new();
-    let current = sources.iter().flat_map(|source| &source.specs);
-    let sealed = sources.iter().filter_map(|source| source.snapshot.as_ref()).flat_map(|snapshot| &snapshot.tables);
-    for spec in current.chain(sealed.map(Table::spec)) {
+    for spec in sources.iter().flat_map(tables_of) {
         let table =
             tables.entry(spec.name.clone()).or_insert_with(|| TableSpec { columns: Vec::new(), ..spec.clone() });
         for column in &spec.columns {

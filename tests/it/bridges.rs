@@ -265,3 +265,56 @@ fn a_check_of_the_user_s_own_reads_a_declared_table() {
     let checked = run_json(&audit, 0, &["check", "crm_address"]);
     assert_eq!(checked["evaluations"][0]["verdicts"]["pass"], 2, "{checked:#}");
 }
+
+#[test]
+fn what_people_leave_in_a_folder_is_evidence_with_who_left_it() {
+    let [configuration, word] = <[String; 2]>::try_from(example("file_drop")).unwrap();
+    let audit = audit(&configuration);
+    std::fs::create_dir(audit.path("drop")).unwrap();
+    let users = "login,email,active\nada,ada@acme.example,true\nbob,bob@acme.example,true\n";
+    audit.write("drop/old-crm.csv", users);
+    audit.write("drop/old-crm.csv.evidence.toml", &word);
+    assert_eq!(run(&audit, &["collect", "hr"]).code, 0);
+    collect(&audit, "policies", "complete");
+    assert_eq!(leavers(&audit, 1), ["policies:ada"]);
+    audit.write("drop/old-crm.csv", &users.replace("ada@acme.example,true", "ada@acme.example,false"));
+    let snapshot = collect(&audit, "policies", "complete");
+    assert_eq!(leavers(&audit, 0), [""; 0]);
+    let shown = run_json(&audit, 0, &["snapshots", "show", snapshot["id"].as_str().unwrap()]).to_string();
+    let bytes = std::fs::read(audit.path("drop/old-crm.csv")).unwrap();
+    assert!(shown.contains(&model::Digest::of(&bytes).to_string()), "the bytes are what is sealed: {shown}");
+    let rows = run_json(&audit, 0, &["query", "SELECT file, who, made_on, bytes FROM file_drop_file"]);
+    assert_eq!(rows["rows"], json!([["old-crm.csv", "Grace Hopper", "2026-01-15", bytes.len()]]));
+    assert_kept_well(&audit);
+
+    // two folders share the table of files, with and without rows of their own
+    audit.add("[sources.more]\ncollector = \"file_drop\"\nfolder = \"more\"\n");
+    std::fs::create_dir(audit.path("more")).unwrap();
+    audit.write("more/policy.txt", "words\n");
+    let digest = model::Digest::of(b"words\n");
+    audit.write("more/policy.txt.evidence.toml", &format!("{word}sha256 = \"{digest}\"\n"));
+    collect(&audit, "more", "complete");
+    let rows = run_json(&audit, 0, &["query", "SELECT _source, file FROM file_drop_file ORDER BY 1"]);
+    assert_eq!(rows["rows"], json!([["more", "policy.txt"], ["policies", "old-crm.csv"]]));
+    assert_eq!(leavers(&audit, 0), [""; 0]);
+
+    for (spoil, says) in [
+        (
+            &(|audit: &Audit| std::os::unix::fs::symlink("/etc/passwd", audit.path("more/link")).unwrap())
+                as &dyn Fn(&Audit),
+            "`link` is a symbolic link, not a file",
+        ),
+        (&|audit: &Audit| audit.write("more/policy.txt", "other words\n"), "`policy.txt` has the digest"),
+        (
+            &|audit: &Audit| std::fs::remove_file(audit.path("more/policy.txt")).unwrap(),
+            "is about `policy.txt`, which is not there",
+        ),
+        (&|audit: &Audit| audit.write("more/screenshot.png", "x"), "nobody says what `screenshot.png` is"),
+        (&|audit: &Audit| std::fs::create_dir(audit.path("more/2025")).unwrap(), "`2025` is a folder, not a file"),
+    ] {
+        let audit = audit.copy();
+        spoil(&audit);
+        let snapshot = collect(&audit, "more", "incomplete");
+        assert!(why(&snapshot).contains(says), "{says}: {snapshot:#}");
+    }
+}

@@ -230,7 +230,8 @@ pub(crate) fn load_checks_from(directories: &[PathBuf], sources: &[Source]) -> R
             let mut tables = spec.tables.clone();
             if spec.table_settings.is_some() {
                 let of_it = sources.iter().filter(|source| source.collector == spec.id);
-                tables.extend(of_it.flat_map(|source| shape(source).map(|shape| shape.tables).unwrap_or_default()));
+                let declared = of_it.filter_map(|source| shape(source).ok()).flat_map(|shape| shape.tables);
+                tables.extend(declared.filter(|table| spec.table(&table.name).is_none()));
             }
             CollectorTables { id: spec.id.clone(), tables }
         })

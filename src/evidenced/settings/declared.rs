@@ -56,7 +56,9 @@ pub(super) fn declare(
     settings: &mut Map<String, Value>,
 ) -> Option<()> {
     let Some(table_settings) = &spec.table_settings else { return Some(()) };
-    settings.insert("table".to_owned(), tables(fields, table_settings)?);
+    if fields.has("table") || spec.tables.is_empty() {
+        settings.insert("table".to_owned(), tables(fields, table_settings)?);
+    }
     check(fields, source, &spec.id, settings)
 }
 
@@ -231,10 +233,11 @@ fn check(fields: &Fields<'_>, source: &str, collector: &str, settings: &Map<Stri
             return None;
         }
     };
-    let declared = settings.get("table").and_then(Value::as_object)?;
+    let Some(declared) = settings.get("table").and_then(Value::as_object) else { return Some(()) };
+    let own = collector.spec().tables.len();
     let mut sound = true;
     let section = fields.section("table", Vec::new());
-    for ((name, declared), spec) in declared.iter().zip(&shape.tables) {
+    for ((name, declared), spec) in declared.iter().zip(shape.tables.iter().skip(own)) {
         let maps = section.section(name, Vec::new()).section("map", Vec::new());
         for (vocabulary, columns) in declared["map"].as_object().into_iter().flatten() {
             for (column, expression) in columns.as_object().into_iter().flatten() {
@@ -276,7 +279,8 @@ pub(super) fn refuse_same_names(reading: &Reading<'_>, sources: &[Source]) {
             continue;
         }
         let Ok(shape) = collector.shape(&source.name, &source.settings) else { continue };
-        for table in shape.tables {
+        let declared = shape.tables.into_iter().skip(collector.spec().tables.len());
+        for table in declared {
             if let Some(other) = taken.insert(table.name.clone(), format!("source `{}`", source.name)) {
                 let path = ["sources".to_owned(), source.name.clone(), "table".to_owned()];
                 reading.problem(

@@ -482,7 +482,7 @@ pub(super) const LATER: &[(&[&str], &str)] =
 /// The keys of a source of this collector beyond [`SOURCE`].
 pub(super) fn collector_keys(spec: &CollectorSpec) -> Vec<Key> {
     let own = spec.settings.iter().map(|(name, setting)| collector_key(name, setting));
-    own.chain(spec.table_settings.as_ref().map(tables_key)).collect()
+    own.chain(spec.table_settings.as_ref().map(|own| tables_key(spec, own))).collect()
 }
 
 /// The keys of a declared table, of which `own` are the collector's.
@@ -505,13 +505,14 @@ const TABLE: &[Key] = &[
 ];
 
 /// The key under which a source declares its tables.
-fn tables_key(own: &BTreeMap<String, Setting>) -> Key {
+fn tables_key(spec: &CollectorSpec, own: &BTreeMap<String, Setting>) -> Key {
     let keys = table_keys(own).into_iter().filter(|key| key.absent == Absent::Refused || key.name == "map");
     let example: Vec<String> = keys.map(|key| format!("{} = {}", key.name, key.example)).collect();
     Key {
         name: "table".into(),
         kind: Kind::Tables,
-        absent: Absent::Refused,
+        // a collector with tables of its own can do without
+        absent: if spec.tables.is_empty() { Absent::Refused } else { Absent::Nothing },
         help: "the tables it gives, each with key, columns and the way to the vocabulary; better written as sections \
                `[sources.NAME.table.TABLE]`"
             .into(),
