@@ -31,7 +31,7 @@ async fn main() -> Result<(), Failure> {
 
     let live = Egress::live(collector.policy(&settings)?, Arc::new(NoProgress))?;
     let outcome = collector.collect(&context(live.clone())).await;
-    let exchanges = live.recorded();
+    let exchanges = live.recorded().iter().map(egress::Recorded::exchange).collect::<Result<Vec<_>, _>>()?;
     let replayed = collector.collect(&context(Egress::replay(exchanges.clone()))).await;
     let lines = lines(&outcome)?;
     if lines != self::lines(&replayed)? {

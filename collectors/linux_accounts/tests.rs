@@ -54,7 +54,7 @@ async fn live(root: &Path) -> (Observation, Vec<Exchange>) {
     let settings = with_defaults(LinuxAccounts.spec(), &json!({ "root": root }));
     let egress = Egress::live(LinuxAccounts.policy(&settings).unwrap(), Arc::new(NoProgress)).unwrap();
     let observation = LinuxAccounts.collect(&context(root, egress.clone())).await.unwrap();
-    (observation, egress.recorded())
+    (observation, egress.recorded().iter().map(|recorded| recorded.exchange().unwrap()).collect())
 }
 
 #[tokio::test]

@@ -19,6 +19,13 @@ pub(crate) fn is_passing(exchange: &Exchange) -> bool {
     }
 }
 
+/// Whether the source asked to slow down.
+pub(crate) fn is_throttled(exchange: &Exchange) -> bool {
+    let record = &exchange.record;
+    let status = record.status.filter(|_| record.error.is_none());
+    status.is_some_and(|status| judge(status, &record.headers, &exchange.body) == Judgement::Throttled)
+}
+
 /// What the collector gets after `attempts`, the last of which is `exchange`.
 pub(crate) fn conclude(exchange: &Exchange, attempts: usize) -> Result<Answer, CollectError> {
     let record = &exchange.record;

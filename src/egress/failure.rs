@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Changed,
     /// The body ended before its end.
     Cut,
+    /// An answer that this machine's disk did not take.
+    Unkept,
     /// A program that a signal ended.
     Killed,
     /// No answer, or no whole one, in time.
@@ -50,6 +52,7 @@ const WORDS: &[(Kind, &str)] = &[
     (Kind::Unframed, "unframed"),
     (Kind::Changed, "changed"),
     (Kind::Cut, "cut"),
+    (Kind::Unkept, "not kept"),
     (Kind::Killed, "killed"),
     (Kind::Timeout, "timeout"),
     (Kind::Untrusted, "untrusted"),
@@ -108,7 +111,7 @@ impl Failure {
                 CollectError::Malformed { operation, message: self.to_string() }
             }
             Kind::RunTooLarge => CollectError::Incomplete { operation, message: self.detail, code: ReasonCode::Failed },
-            Kind::Deadline | Kind::Changed | Kind::Abandoned | Kind::Killed => {
+            Kind::Deadline | Kind::Changed | Kind::Abandoned | Kind::Killed | Kind::Unkept => {
                 CollectError::Transient { operation, message: self.to_string() }
             }
             Kind::Cut | Kind::Timeout | Kind::Unreachable | Kind::Transport => {

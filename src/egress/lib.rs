@@ -19,6 +19,7 @@ mod failure;
 mod file;
 pub mod github;
 mod github_app;
+mod kept;
 mod live;
 mod outbound;
 mod pages;
@@ -29,6 +30,7 @@ mod record;
 mod redact;
 mod replay;
 mod throttle;
+mod turns;
 mod witness;
 
 #[cfg(test)]
@@ -37,12 +39,15 @@ mod tests;
 pub use authority::{AskError, Question, ask};
 pub use collector::{Collector, Context, Shape};
 pub use file::RedactFile;
+pub use kept::Kept;
+pub use live::Means;
 pub use outbound::{PostError, Reply};
 pub use pages::{Pages, next_page_within};
 pub use policy::{EgressError, Policy};
 pub use program::{Program, RUN_VARIABLE, Ran};
 pub use progress::{NoProgress, Progress};
-pub use record::KEPT_HEADERS;
+pub use record::{KEPT_HEADERS, Recorded};
+pub use turns::{Queues, Turns};
 pub use witness::add_checkpoint;
 
 use bytes::Bytes;
@@ -76,7 +81,12 @@ enum Mode {
 impl Egress {
     /// A door to the network that records all that passes. The run's deadline starts now.
     pub fn live(policy: Policy, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
-        Ok(Self { mode: Arc::new(Mode::Live(Box::new(live::Live::new(policy, progress)?))) })
+        Self::live_by(policy, Means::default(), progress)
+    }
+
+    /// The same by what the program brings to the run.
+    pub fn live_by(policy: Policy, means: Means, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
+        Ok(Self { mode: Arc::new(Mode::Live(Box::new(live::Live::new(policy, means, progress)?))) })
     }
 
     /// A door to a recording: requests are matched by operation, method, URL and body, and answered in recorded order.
@@ -196,36 +206,30 @@ impl Egress {
     }
 
     /// Every exchange so far, failed attempts included, in the order the requests left. In replay, those served.
-    pub fn recorded(&self) -> Vec<Exchange> {
+    pub fn recorded(&self) -> Vec<Recorded> {
         match &*self.mode {
-            Mode::Live(live) => live.recorded(),
+            Mode::Live(live) => live.recording().exchanges(),
             Mode::Replay(replay) => replay.served(),
         }
     }
 
     /// The newest `date` header of the answers so far.
     pub fn last_answer_date(&self) -> Option<Timestamp> {
-        self.recorded().iter().filter_map(|exchange| record::http_date(exchange.record.headers.get("date")?)).max()
+        match &*self.mode {
+            Mode::Live(live) => live.recording().last_date(),
+            Mode::Replay(replay) => replay.served().iter().filter_map(|exchange| record::date(&exchange.record)).max(),
+        }
     }
 
     /// What was replaced in recorded bodies before hashing: protected secrets, and what a file's redaction took out.
     pub fn redactions(&self) -> Vec<Redaction> {
-        let mut redactions = Vec::new();
-        for exchange in self.recorded() {
-            let mut note = |field: &str| {
-                redactions.push(Redaction { exchange: exchange.record.seq, field: field.to_owned() });
-            };
-            if redact::is_marked(&exchange.body) {
-                note("the run's own credential, echoed by the source");
-            }
-            if redact::has_secret_field(&exchange.body) {
-                note("a secret the source told: a granted token or an application's secret");
-            }
-            if let Some(fields) = exchange.record.headers.get(file::REDACTED_HEADER) {
-                fields.split("; ").for_each(note);
+        match &*self.mode {
+            Mode::Live(live) => live.recording().redactions(),
+            Mode::Replay(replay) => {
+                let served = replay.served();
+                served.iter().flat_map(|exchange| record::redactions(&exchange.record, &exchange.replaced)).collect()
             }
         }
-        redactions
     }
 }
 

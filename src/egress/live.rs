@@ -2,7 +2,7 @@
 //! environment, never asks for compressed bytes.
 
 use crate::address::Resolver;
-use crate::conclude::{conclude, conclude_path, is_passing};
+use crate::conclude::{conclude, conclude_path, is_passing, is_throttled};
 use crate::failure::{Failure, Kind};
 use crate::file::{Reading, RedactFile};
 use crate::policy::{EgressError, Policy};
@@ -10,12 +10,13 @@ use crate::program::{self, Bounds, Program, Ran};
 use crate::progress::Progress;
 use crate::record::{Key, Outcome, Recording, kept_headers};
 use crate::throttle::{asked_wait, wait_before};
+use crate::turns::Turns;
 use crate::{Answer, file, redact};
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use model::{CollectError, Exchange};
+use model::CollectError;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,8 +27,18 @@ use url::Url;
 const USER_AGENT: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What the program brings to a run beside its policy.
+#[derive(Debug, Default)]
+pub struct Means {
+    /// Whose turns the run takes; none: nobody else uses its credential.
+    pub turns: Option<Arc<Turns>>,
+    /// The folder for what the run need not keep in memory; it leaves nothing there. None: all stays in memory.
+    pub folder: Option<PathBuf>,
+}
+
 pub(crate) struct Live {
     policy: Policy,
+    turns: Option<Arc<Turns>>,
     client: reqwest::Client,
     progress: Arc<dyn Progress>,
     recording: Recording,
@@ -46,7 +57,7 @@ struct Sending {
 }
 
 impl Live {
-    pub(crate) fn new(policy: Policy, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
+    pub(crate) fn new(policy: Policy, means: Means, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
         policy.check()?;
         let client = client(policy.request_timeout).map_err(|error| EgressError::Client(causes(&error)))?;
         Ok(Self {
@@ -55,7 +66,8 @@ impl Live {
             policy,
             client,
             progress,
-            recording: Recording::default(),
+            turns: means.turns,
+            recording: Recording::in_folder(means.folder),
             received: AtomicU64::new(0),
             protected: Mutex::default(),
         })
@@ -74,8 +86,8 @@ impl Live {
         &self.policy.origins
     }
 
-    pub(crate) fn recorded(&self) -> Vec<Exchange> {
-        self.recording.exchanges()
+    pub(crate) const fn recording(&self) -> &Recording {
+        &self.recording
     }
 
     pub(crate) fn protect(&self, secret: &SecretString) {
@@ -103,8 +115,12 @@ impl Live {
         let key = Key::of_request(operation, &parts.method, &url, &body);
         let sending = Sending { method: parts.method, url, headers: parts.headers, body };
 
-        // the turn is kept while waiting: when a source asks one call to slow down, the others queue behind it
+        // the turns are kept while waiting: when a source asks one call to slow down, the others queue behind it
         let _turn = self.queue.acquire().await;
+        let _shared = match &self.turns {
+            Some(turns) => turns.take(self.ends_at).await,
+            None => None,
+        };
         if let Err(failure) = self.policy.allows(operation, &sending.url) {
             return conclude(&self.recording.begin(key, 1).fill(failure.into()), 1).map(|answer| (answer, None));
         }
@@ -123,6 +139,9 @@ impl Live {
             let wait = wait_before(attempt, asked, self.policy.first_wait, self.policy.max_wait);
             if Instant::now() + wait >= self.ends_at {
                 return conclude(&exchange, attempt as usize - 1).map(|answer| (answer, token));
+            }
+            if let Some(turns) = self.turns.as_ref().filter(|_| is_throttled(&exchange)) {
+                turns.rest(Instant::now() + wait);
             }
             self.progress.waiting(operation, wait.as_secs());
             tokio::time::sleep(wait).await;

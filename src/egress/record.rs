@@ -1,13 +1,15 @@
 //! The recording: what is kept of a request and its answer, and in which order.
 
 use crate::failure::{Failure, Kind};
-use crate::redact;
+use crate::kept::{Aside, Kept};
+use crate::{file, redact};
 use bytes::Bytes;
 use jiff::Timestamp;
 use model::time::to_millis;
-use model::{Digest, Exchange, ExchangeRecord};
+use model::{Digest, Exchange, ExchangeRecord, Redaction};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use url::Url;
 
@@ -140,15 +142,46 @@ impl From<Failure> for Outcome {
     }
 }
 
+/// What is kept of one exchange.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// What the manifest says of it.
+    pub record: ExchangeRecord,
+    /// Its body, wherever it lies.
+    pub body: Kept,
+    /// What was replaced in the body before it was hashed, in words.
+    pub(crate) replaced: Vec<String>,
+}
+
+impl Recorded {
+    /// The exchange with its body in memory. An error is the disk's.
+    pub fn exchange(&self) -> std::io::Result<Exchange> {
+        Ok(Exchange { record: self.record.clone(), body: self.body.whole()? })
+    }
+}
+
+impl From<Exchange> for Recorded {
+    fn from(exchange: Exchange) -> Self {
+        let replaced = replaced(&exchange.record.headers, &exchange.body);
+        Self { record: exchange.record, body: Kept::in_memory(exchange.body), replaced }
+    }
+}
+
 /// Every exchange of a run. A place is taken when the request leaves, so that a collector that asks in a stable
 /// order has a stable recording.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recording {
-    places: Arc<Mutex<Vec<Option<Exchange>>>>,
+    aside: Arc<Aside>,
+    places: Arc<Mutex<Vec<Option<Recorded>>>>,
 }
 
 impl Recording {
-    fn places(&self) -> MutexGuard<'_, Vec<Option<Exchange>>> {
+    /// One whose bodies go to an unnamed file in `folder` when they are many.
+    pub(crate) fn in_folder(folder: Option<PathBuf>) -> Self {
+        Self { aside: Arc::new(Aside::in_folder(folder)), places: Arc::default() }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Vec<Option<Recorded>>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -159,9 +192,43 @@ impl Recording {
         Place { recording: self.clone(), index, key, attempt, started_at: Timestamp::now(), filled: false }
     }
 
-    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+    pub(crate) fn exchanges(&self) -> Vec<Recorded> {
         self.places().iter().flatten().cloned().collect()
     }
+
+    /// The newest `date` header.
+    pub(crate) fn last_date(&self) -> Option<Timestamp> {
+        self.places().iter().flatten().filter_map(|exchange| date(&exchange.record)).max()
+    }
+
+    /// What was replaced, by exchange.
+    pub(crate) fn redactions(&self) -> Vec<Redaction> {
+        self.places().iter().flatten().flat_map(|exchange| redactions(&exchange.record, &exchange.replaced)).collect()
+    }
+}
+
+/// When the source says it answered.
+pub(crate) fn date(record: &ExchangeRecord) -> Option<Timestamp> {
+    http_date(record.headers.get("date")?)
+}
+
+/// What was replaced in a body before it was hashed, in words.
+fn replaced(headers: &BTreeMap<String, String>, body: &[u8]) -> Vec<String> {
+    let mut replaced = Vec::new();
+    if redact::is_marked(body) {
+        replaced.push("the run's own credential, echoed by the source".to_owned());
+    }
+    if redact::has_secret_field(body) {
+        replaced.push("a secret the source told: a granted token or an application's secret".to_owned());
+    }
+    let fields = headers.get(file::REDACTED_HEADER).map(|fields| fields.split("; ").map(str::to_owned));
+    replaced.extend(fields.into_iter().flatten());
+    replaced
+}
+
+/// The same as the manifest says it.
+pub(crate) fn redactions(record: &ExchangeRecord, replaced: &[String]) -> Vec<Redaction> {
+    replaced.iter().map(|field| Redaction { exchange: record.seq, field: field.clone() }).collect()
 }
 
 /// A place taken in the recording. Dropped unfilled, it says that the run ended before the answer came.
@@ -180,8 +247,13 @@ impl Place {
         self.put(outcome)
     }
 
-    fn put(&mut self, outcome: Outcome) -> Exchange {
+    fn put(&mut self, mut outcome: Outcome) -> Exchange {
         self.filled = true;
+        let kept = self.recording.aside.keep(&outcome.body).unwrap_or_else(|problem| {
+            outcome.failure = Some(Failure::new(Kind::Unkept, problem));
+            outcome.body = Bytes::new();
+            Kept::in_memory(Bytes::new())
+        });
         let exchange = Exchange {
             record: ExchangeRecord {
                 seq: u32::try_from(self.index + 1).unwrap_or(u32::MAX),
@@ -200,7 +272,12 @@ impl Place {
             },
             body: outcome.body,
         };
-        self.recording.places()[self.index] = Some(exchange.clone());
+        let recorded = Recorded {
+            record: exchange.record.clone(),
+            body: kept,
+            replaced: replaced(&exchange.record.headers, &exchange.body),
+        };
+        self.recording.places()[self.index] = Some(recorded);
         exchange
     }
 }

@@ -4,6 +4,7 @@
 //! Request headers are never recorded at all; this is about URLs, request bodies, echoes and secret fields.
 
 use bytes::Bytes;
+use memchr::{memchr, memmem};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::Url;
@@ -169,7 +170,7 @@ pub(crate) fn secret_fields(body: Bytes) -> (Bytes, Vec<(&'static str, SecretStr
     }
     let mut clean: Option<Vec<u8>> = None;
     let (mut at, mut kept) = (0, 0);
-    while let Some(quote) = body[at..].iter().position(|byte| *byte == b'"') {
+    while let Some(quote) = memchr(b'"', &body[at..]) {
         let start = at + quote + 1;
         at = start;
         let fields = CREDENTIAL_FIELDS.iter().chain(SECRET_FIELDS);
@@ -272,5 +273,5 @@ pub(crate) fn has_secret_field(body: &[u8]) -> bool {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    memmem::find(haystack, needle)
 }

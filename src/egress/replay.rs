@@ -4,7 +4,7 @@ use crate::Answer;
 use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::file::Reading;
 use crate::program::{self, Program, Ran};
-use crate::record::Key;
+use crate::record::{Key, Recorded};
 use bytes::Bytes;
 use model::{CollectError, Exchange};
 use std::collections::{BTreeMap, VecDeque};
@@ -70,8 +70,9 @@ impl Replay {
         Ok(call)
     }
 
-    pub(crate) fn served(&self) -> Vec<Exchange> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).served.values().cloned().collect()
+    pub(crate) fn served(&self) -> Vec<Recorded> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.served.values().cloned().map(Recorded::from).collect()
     }
 }
 

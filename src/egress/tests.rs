@@ -10,10 +10,12 @@ mod recording;
 mod replay;
 mod retry;
 mod server;
+mod turns;
 mod witness;
 
 use crate::{Egress, NoProgress, Policy};
 use bytes::Bytes;
+use model::Exchange;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,11 @@ fn policy(server: &server::Server) -> Policy {
 
 fn live(policy: Policy) -> Egress {
     Egress::live(policy, Arc::new(NoProgress)).unwrap()
+}
+
+/// What was recorded, its bodies in memory.
+fn recorded(egress: &Egress) -> Vec<Exchange> {
+    egress.recorded().iter().map(|recorded| recorded.exchange().unwrap()).collect()
 }
 
 fn get(url: &url::Url) -> http::Request<Bytes> {

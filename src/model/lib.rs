@@ -16,7 +16,7 @@ pub use collector::{CollectError, CollectorSpec};
 pub use digest::{Digest, Hasher};
 pub use jiff::Timestamp;
 pub use snapshot::{
-    Caller, Capture, ClockState, Completeness, CompletenessRecord, Count, ErrorRecord, Exchange, ExchangeRecord,
-    Manifest, Observation, Reason, ReasonCode, Redaction, SnapshotStatus, TableRecord,
+    Caller, ClockState, Completeness, CompletenessRecord, Count, ErrorRecord, Exchange, ExchangeRecord, Manifest,
+    Observation, Reason, ReasonCode, Redaction, SnapshotStatus, TableRecord,
 };
 pub use table::{Column, ColumnKind, Observed, Row, Table, TableError, TableSpec};

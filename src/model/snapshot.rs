@@ -209,15 +209,6 @@ impl Observation {
     }
 }
 
-/// A run's whole yield, before it is sealed.
-#[derive(Debug, Clone)]
-pub struct Capture {
-    /// Every exchange, failed attempts included, in order.
-    pub exchanges: Vec<Exchange>,
-    /// What the collector made of them, or why it could not.
-    pub outcome: Result<Observation, crate::CollectError>,
-}
-
 /// What a snapshot is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -109,8 +109,18 @@ fn create_below(root: &Path, folders: &BTreeSet<PathBuf>) -> Result<(), StoreErr
     let made = folders.iter().try_for_each(|folder| make_dirs(folder, &mut gained));
     gained.iter().try_for_each(|folder| sync_dir(folder))?;
     made?;
+    scratch(root).map(drop)
+}
+
+/// The folder in `root` for what outlives no process. It never makes `root`.
+pub(crate) fn scratch(root: &Path) -> Result<PathBuf, StoreError> {
+    if !root.is_dir() {
+        return Err(StoreError::io("find the folder", root, std::io::ErrorKind::NotFound.into()));
+    }
+    let folder = root.join(TEMPORARY);
     // nothing has to outlive a power cut here, not even its name
-    make_dirs(&root.join(TEMPORARY), &mut BTreeSet::new())
+    make_dirs(&folder, &mut BTreeSet::new())?;
+    Ok(folder)
 }
 
 /// Removes what a killed process left under construction in `root`. Returns how many files that were.

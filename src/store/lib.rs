@@ -9,6 +9,7 @@ mod blobs;
 mod closing;
 mod commit;
 mod container;
+mod content;
 mod cosigned;
 mod database;
 mod delta;
@@ -41,6 +42,7 @@ mod behaviour;
 
 pub use anchors::{Anchor, AnchorError, AnchorFiles, Stamp};
 pub use commit::{Document, Draft, LogEntry};
+pub use content::Content;
 pub use cosigned::Cosigned;
 pub use elsewhere::{Asked, Consult, Held, Keeping};
 pub use erase::MOST_ERASED;

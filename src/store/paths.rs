@@ -1,7 +1,7 @@
 //! Where everything of a store lies.
 
 use crate::database::Identity;
-use crate::durable::TEMPORARY;
+use crate::durable;
 use crate::error::StoreError;
 use crate::{marker, signed};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,11 @@ impl StorePaths {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
         Self { blobs: dir.join("blobs"), dir }
+    }
+
+    /// The folder for what needs no name and outlives no process; it is made where it is missing.
+    pub fn scratch(&self) -> Result<PathBuf, StoreError> {
+        durable::scratch(&self.blobs)
     }
 
     /// Whether there is a store.

@@ -5,6 +5,7 @@
 
 use crate::blob_rows::{self, BlobRow, MAX_CHAIN, Seal, Stored};
 use crate::blobs::{Blobs, Form, MAX_BLOB_BYTES};
+use crate::content::Content;
 use crate::durable::{self, Planned};
 use crate::error::StoreError;
 use crate::paths::StorePaths;
@@ -12,7 +13,9 @@ use crate::pieces::{self, Piece};
 use crate::{container, delta};
 use model::Digest;
 use rusqlite::Connection;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -193,7 +196,7 @@ impl Shelf {
     pub(crate) fn put(
         &self,
         connection: &Connection,
-        blobs: &[(Digest, &[u8])],
+        blobs: &[(Digest, &dyn Content)],
         openings: &[(Digest, Vec<u8>)],
         relied_on: &[Digest],
         hints: &Hints,
@@ -211,14 +214,12 @@ impl Shelf {
             load.rely(digest)?;
         }
         for (digest, content) in blobs {
-            if content.len() as u64 > MAX_BLOB_BYTES {
-                return Err(StoreError::TooLarge { digest: *digest, bytes: content.len() as u64, cap: MAX_BLOB_BYTES });
+            let bytes = content.bytes();
+            if bytes > MAX_BLOB_BYTES {
+                return Err(StoreError::TooLarge { digest: *digest, bytes, cap: MAX_BLOB_BYTES });
             }
-            let found = Digest::of(content);
-            if found != *digest {
-                return Err(StoreError::Unsealable { problem: format!("the bytes given as {digest} hash to {found}") });
-            }
-            load.add(digest, content, hints.get(digest))?;
+            let whole = read(*content, digest, 0..bytes)?;
+            load.add(digest, *content, &whole, hints.get(digest))?;
         }
         for (commit, text) in openings {
             load.rows.push(BlobRow {
@@ -236,6 +237,16 @@ impl Shelf {
         rows.extend(files.into_iter().map(|(row, seal)| BlobRow { seal: seal.get().copied(), ..row }));
         Ok(Shelved { rows })
     }
+}
+
+/// A part of what is to be sealed, if it is what `digest` says.
+fn read<'a>(content: &'a dyn Content, digest: &Digest, part: Range<u64>) -> Result<Cow<'a, [u8]>, StoreError> {
+    let unsealable = |problem: String| StoreError::Unsealable { problem };
+    let bytes = content
+        .read(part)
+        .map_err(|error| unsealable(format!("the bytes given as {digest} cannot be read: {error}")))?;
+    let found = Digest::of(&bytes);
+    if found == *digest { Ok(bytes) } else { Err(unsealable(format!("the bytes given as {digest} hash to {found}"))) }
 }
 
 /// One sealing's worth of blobs on their way to the shelf.
@@ -293,7 +304,14 @@ impl<'a> Load<'a> {
         })
     }
 
-    fn add(&mut self, digest: &Digest, content: &'a [u8], hint: Option<&Digest>) -> Result<(), StoreError> {
+    /// Adds `content`, all of which is `whole`.
+    fn add(
+        &mut self,
+        digest: &Digest,
+        content: &'a dyn Content,
+        whole: &[u8],
+        hint: Option<&Digest>,
+    ) -> Result<(), StoreError> {
         if self.seen.contains(digest) {
             return Ok(());
         }
@@ -301,49 +319,57 @@ impl<'a> Load<'a> {
             return self.rely(digest);
         }
         self.seen.insert(*digest);
-        if content.len() <= pieces::WHOLE {
-            return self.add_piece(digest, content, hint);
+        if whole.len() <= pieces::WHOLE {
+            return self.add_piece(digest, content, (0, whole), hint);
         }
         let before = match hint {
             Some(hint) => self.shelf.pieces(&|digest| self.lookup(digest), hint)?,
             None => None,
         };
         let (mut list, mut offset) = (Vec::new(), 0);
-        for part in pieces::cut(content) {
+        for part in pieces::cut(whole) {
             let piece = Piece { digest: Digest::of(part), bytes: part.len() as u64 };
             let hint = match &before {
                 Some(before) => at(before, offset + piece.bytes / 2),
                 None => hint.copied(),
             };
+            let from = offset;
             offset += piece.bytes;
             if self.shelf.contains(&|digest| self.lookup(digest), &piece.digest)? {
                 self.rely(&piece.digest)?;
             } else if self.seen.insert(piece.digest) {
-                self.add_piece(&piece.digest, part, hint.as_ref())?;
+                self.add_piece(&piece.digest, content, (from, part), hint.as_ref())?;
             }
             list.push(piece);
         }
         let data = pieces::encode(&list);
-        self.push(digest, Stored::List, None, content.len(), data);
+        self.push(digest, Stored::List, None, whole.len(), data);
         Ok(())
     }
 
-    fn add_piece(&mut self, digest: &Digest, content: &'a [u8], hint: Option<&Digest>) -> Result<(), StoreError> {
+    /// Adds the part of `content` that stands at `from`.
+    fn add_piece(
+        &mut self,
+        digest: &Digest,
+        content: &'a dyn Content,
+        (from, part): (u64, &[u8]),
+        hint: Option<&Digest>,
+    ) -> Result<(), StoreError> {
         let failed = |error| StoreError::io("compress for", &self.shelf.database, error);
         if let Some(hint) = hint
             && let Some((base, place)) = self.base(hint)?
             && let Some(earlier) = self.content_of(&base)?
         {
-            let told = delta::encode(&earlier, content).map_err(failed)?;
-            if told.len() <= SMALL_DELTA && told.len() <= content.len() / 3 {
-                self.push(digest, Stored::Delta, Some((base, place)), content.len(), told);
+            let told = delta::encode(&earlier, part).map_err(failed)?;
+            if told.len() <= SMALL_DELTA && told.len() <= part.len() / 3 {
+                self.push(digest, Stored::Delta, Some((base, place)), part.len(), told);
                 return Ok(());
             }
         }
-        if content.len() <= MAYBE_SMALL {
-            let frame = container::pack(content).map_err(failed)?;
+        if part.len() <= MAYBE_SMALL {
+            let frame = container::pack(part).map_err(failed)?;
             if frame.len() <= SMALL {
-                self.push(digest, Stored::Zstd, None, content.len(), frame);
+                self.push(digest, Stored::Zstd, None, part.len(), frame);
                 return Ok(());
             }
         }
@@ -354,14 +380,16 @@ impl<'a> Load<'a> {
             stored: Stored::File,
             place: 0,
             base: None,
-            bytes: content.len() as u64,
+            bytes: part.len() as u64,
             seal: None,
             data: None,
         };
         self.files.push((row, Arc::clone(&seal)));
-        let path = target.clone();
+        let (path, digest, range) = (target.clone(), *digest, from..from + part.len() as u64);
         let encode = move || {
-            let file = container::encode(content).map_err(|error| StoreError::io("compress", &path, error))?;
+            // read when it is written, so that not all of a sealing is in memory at once
+            let part = read(content, &digest, range.clone())?;
+            let file = container::encode(&part).map_err(|error| StoreError::io("compress", &path, error))?;
             let _ = seal.set(container::seal(&file));
             Ok(file)
         };

@@ -5,6 +5,7 @@
 
 use crate::anchors::{self, AnchorError, Stamp};
 use crate::commit::{self, Document, Draft, LogEntry, Origin, Prepared};
+use crate::content::Content;
 use crate::cosigned;
 use crate::database::{self, Mode};
 use crate::elsewhere::{self, Asked, Held, Keeping, Rows};
@@ -284,7 +285,7 @@ impl Store {
     }
 
     /// Seals a snapshot. `blobs` are the bodies and tables its manifest names, apart from those stored before.
-    pub fn seal_snapshot<B: AsRef<[u8]> + Sync>(
+    pub fn seal_snapshot<B: Content>(
         &mut self,
         now: Timestamp,
         manifest: &Manifest,
@@ -349,7 +350,7 @@ impl Store {
         Err(StoreError::Unsealable { problem: "the stamped checkpoint is not one of this log".to_owned() })
     }
 
-    fn append_with<B: AsRef<[u8]> + Sync>(
+    fn append_with<B: Content>(
         &mut self,
         now: Timestamp,
         drafts: Vec<Draft>,
@@ -370,7 +371,7 @@ impl Store {
         self.append_and::<Vec<u8>>(now, drafts, &[], &[], Hints::new(), then)
     }
 
-    fn append_and<B: AsRef<[u8]> + Sync>(
+    fn append_and<B: Content>(
         &mut self,
         now: Timestamp,
         drafts: Vec<Draft>,
@@ -412,7 +413,7 @@ impl Store {
     }
 
     /// Step 1: every byte an entry will refer to is durable before the entry is, or becomes so in the same transaction.
-    pub(crate) fn store_documents<B: AsRef<[u8]> + Sync>(
+    pub(crate) fn store_documents<B: Content>(
         &self,
         prepared: &mut Prepared,
         blobs: &[(Digest, B)],
@@ -429,9 +430,9 @@ impl Store {
             };
             hints.extend(before.map(|before| (*digest, before)));
         }
-        let documents = prepared.documents.iter().map(|(digest, bytes, _)| (*digest, bytes.as_slice()));
-        let all: Vec<(Digest, &[u8])> =
-            blobs.iter().map(|(digest, bytes)| (*digest, bytes.as_ref())).chain(documents).collect();
+        let documents = prepared.documents.iter().map(|(digest, bytes, _)| (*digest, bytes as &dyn Content));
+        let all: Vec<(Digest, &dyn Content)> =
+            blobs.iter().map(|(digest, content)| (*digest, content as &dyn Content)).chain(documents).collect();
         prepared.shelved = self.shelf.put(evidence, &all, &prepared.openings, relied_on, &hints)?;
         Ok(())
     }
@@ -689,15 +690,14 @@ impl Store {
     }
 
     /// A manifest is sealed only with everything it names. Returns what of that was stored before.
-    fn refuse_missing<B: AsRef<[u8]>>(
+    fn refuse_missing<B: Content>(
         &self,
         manifest: &Manifest,
         blobs: &[(Digest, B)],
     ) -> Result<Vec<Digest>, StoreError> {
         let mut stored = Vec::new();
         let rows = self.shelf.rows(&self.databases()?.evidence);
-        let given: BTreeMap<&Digest, usize> =
-            blobs.iter().map(|(digest, bytes)| (digest, bytes.as_ref().len())).collect();
+        let given: BTreeMap<&Digest, u64> = blobs.iter().map(|(digest, content)| (digest, content.bytes())).collect();
         let refuse =
             |problem: String| Err(StoreError::Unsealable { problem: format!("snapshot {}: {problem}", manifest.id) });
         for exchange in &manifest.exchanges {
@@ -705,11 +705,11 @@ impl Store {
                 Some(length) => *length,
                 None if self.shelf.contains(&rows, &exchange.sha256)? => {
                     stored.push(exchange.sha256);
-                    self.shelf.blob(&rows, &exchange.sha256)?.len()
+                    self.shelf.blob(&rows, &exchange.sha256)?.bytes()
                 }
                 None => return refuse(format!("the body of exchange {} is missing", exchange.seq)),
             };
-            if length as u64 != exchange.bytes {
+            if length != exchange.bytes {
                 return refuse(format!(
                     "exchange {} has {length} bytes, its record says {}",
                     exchange.seq, exchange.bytes

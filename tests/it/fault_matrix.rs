@@ -214,7 +214,7 @@ impl Clean {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let seen = runtime.block_on(clean.collector.collect(&context)).unwrap();
         assert!(matches!(seen.completeness, Completeness::Complete { .. }), "{:?}", seen.completeness);
-        clean.recorded = context.egress.recorded();
+        clean.recorded = context.egress.recorded().iter().map(|recorded| recorded.exchange().unwrap()).collect();
         clean
     }
 

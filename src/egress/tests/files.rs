@@ -1,6 +1,7 @@
 //! Files: only those named, recorded like any answer.
 
 use super::live;
+use super::recorded;
 use crate::{Egress, Policy};
 use model::CollectError;
 use std::path::Path;
@@ -26,7 +27,7 @@ async fn a_file_is_an_exchange_and_replays() {
         "{absent}"
     );
 
-    let recorded = egress.recorded();
+    let recorded = recorded(&egress);
     assert_eq!(recorded[0].record.method, "READ");
     assert!(recorded[0].record.url.starts_with("file:///") && recorded[0].record.url.ends_with("/people%201.csv"));
     assert_eq!(recorded[0].record.status, Some(200));
@@ -47,7 +48,7 @@ async fn a_file_that_may_not_be_read_names_the_permission() {
     std::fs::write(&path, b"x").unwrap();
     let egress = reader(folder.path());
     egress.read_file(READ, &path).await.unwrap();
-    let mut exchange = egress.recorded().remove(0);
+    let mut exchange = recorded(&egress).remove(0);
     exchange.record.status = Some(403);
     let error = Egress::replay(vec![exchange]).read_file(READ, &path).await.unwrap_err();
     let CollectError::Denied { permission, .. } = error else { panic!("{error}") };
@@ -74,7 +75,7 @@ async fn a_file_outside_the_named_ones_is_refused_however_it_is_reached() {
     }
     let error = egress.read_file("read /etc", &folder.path().join("x")).await.unwrap_err();
     assert!(matches!(error, CollectError::Misconfigured { .. }), "{error}");
-    assert!(egress.recorded().iter().all(|exchange| exchange.body.is_empty()));
+    assert!(recorded(&egress).iter().all(|exchange| exchange.body.is_empty()));
     egress.read_file(READ, Path::new("relative")).await.unwrap_err();
 }
 

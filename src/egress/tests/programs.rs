@@ -1,6 +1,7 @@
 //! Programs: only those named, as they are, and over when the run is.
 
 use super::live;
+use super::recorded;
 use crate::{Egress, Policy, Program, RUN_VARIABLE, Ran};
 use model::CollectError;
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ async fn a_run_is_an_exchange_and_replays() {
     let error = ran.clone().success(RUN).unwrap_err();
     assert_eq!(error.to_string(), "run failed: exit code 3: second");
 
-    let recorded = egress.recorded();
+    let recorded = recorded(&egress);
     let record = &recorded[0].record;
     assert_eq!((record.method.as_str(), record.url.as_str()), ("EXEC", "exec:///bin/sh"));
     assert_eq!((record.status, record.bytes), (Some(3), 14));
@@ -105,16 +106,16 @@ async fn the_environment_is_what_is_given_and_standard_input_is_empty() {
     let mut names: Vec<&str> = text(&ran).lines().map(|line| line.split('=').next().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(names, [RUN_VARIABLE, "LANG", "TOKEN"]);
-    assert!(!format!("{:?} {ran:?}", egress.recorded()).contains("canary"), "{ran:?}");
+    assert!(!format!("{:?} {ran:?}", recorded(&egress)).contains("canary"), "{ran:?}");
     assert_eq!(egress.redactions().len(), 1);
 
     let mut told = shell("echo \"$TOKEN\" >&2; exit ${#TOKEN}");
     told.secrets = env.secrets.clone();
     let (ran, egress) = run(policy(&["/bin/sh"]), &told).await;
     assert_eq!(ran.unwrap().exit_code, 21, "the program has the secret");
-    assert!(!format!("{:?}", egress.recorded()).contains("canary"), "and the recording has it nowhere");
+    assert!(!format!("{:?}", recorded(&egress)).contains("canary"), "and the recording has it nowhere");
     // secrets are not there in replay
-    let replayed = Egress::replay(egress.recorded()).run(RUN, &Program { secrets: [].into(), ..told }).await;
+    let replayed = Egress::replay(recorded(&egress)).run(RUN, &Program { secrets: [].into(), ..told }).await;
     assert_eq!(replayed.unwrap().exit_code, 21);
 
     let (ran, _) = run(policy(&["/bin/cat"]), &program("/bin/cat", &[])).await;
@@ -130,7 +131,7 @@ async fn a_program_that_is_not_named_is_not_run() {
         let (ran, egress) = run(policy(&["/bin/sh"]), &program(path, &["-c", "echo x"])).await;
         let error = ran.unwrap_err();
         assert!(matches!(error, CollectError::Misconfigured { .. }), "{path}: {error}");
-        assert!(egress.recorded()[0].body.is_empty());
+        assert!(recorded(&egress)[0].body.is_empty());
     }
     let (ran, _) = run(policy(&["sh"]), &program("sh", &[])).await;
     assert!(ran.unwrap_err().to_string().contains("not an absolute path"));
@@ -151,7 +152,7 @@ async fn a_program_that_is_absent_or_may_not_run_says_so_and_replays() {
     let denied = egress.run(RUN, &program(plain, &[])).await.unwrap_err();
     let CollectError::Denied { permission, .. } = &denied else { panic!("{denied}") };
     assert_eq!(permission, &format!("execute {plain}"));
-    let recorded = egress.recorded();
+    let recorded = recorded(&egress);
     assert_eq!([recorded[0].record.status, recorded[1].record.status], [Some(404), Some(403)]);
     let replay = Egress::replay(recorded);
     assert_eq!(replay.run(RUN, &program(absent, &[])).await.unwrap_err(), missing);
@@ -175,11 +176,11 @@ async fn a_program_that_hangs_is_ended_with_all_it_started() {
     let error = ran.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!(matches!(&error, CollectError::Transient { message, .. } if message.contains("did not end")), "{error}");
-    assert_eq!(egress.recorded()[0].body.as_ref(), b"begun\n", "what had arrived is kept");
+    assert_eq!(recorded(&egress)[0].body.as_ref(), b"begun\n", "what had arrived is kept");
     for file in &files {
         assert_gone(file);
     }
-    assert_eq!(Egress::replay(egress.recorded()).run(RUN, &shell(&script)).await.unwrap_err(), error);
+    assert_eq!(Egress::replay(recorded(&egress)).run(RUN, &shell(&script)).await.unwrap_err(), error);
 }
 
 #[tokio::test]
@@ -211,7 +212,7 @@ async fn an_abandoned_run_ends_its_program() {
     let egress = live(policy(&["/bin/sh"]));
     let _ = tokio::time::timeout(Duration::from_secs(1), egress.run(RUN, &hang)).await.unwrap_err();
     assert_gone(&file);
-    assert!(egress.recorded()[0].record.error.as_deref().unwrap().starts_with("abandoned: "));
+    assert!(recorded(&egress)[0].record.error.as_deref().unwrap().starts_with("abandoned: "));
 }
 
 #[tokio::test]
@@ -222,7 +223,7 @@ async fn a_gigabyte_of_output_is_cut_at_the_cap() {
     let error = ran.unwrap_err();
     assert!(matches!(&error, CollectError::Malformed { message, .. } if message.contains("1000000 bytes")), "{error}");
     assert!(started.elapsed() < Duration::from_secs(10));
-    assert!(egress.recorded()[0].body.len() <= 1_000_000);
+    assert!(recorded(&egress)[0].body.len() <= 1_000_000);
 
     let noisy = shell("head -c 300000000 /dev/zero | tr '\\0' x >&2; echo last >&2; echo fine");
     let (ran, egress) = run(
@@ -233,7 +234,7 @@ async fn a_gigabyte_of_output_is_cut_at_the_cap() {
     let ran = ran.unwrap();
     assert_eq!((text(&ran), ran.stderr.len()), ("fine\n", 4096));
     assert!(ran.stderr.ends_with("xlast\n"));
-    assert!(egress.recorded()[0].record.headers["x-evidenced-stderr"].len() == 4096);
+    assert!(recorded(&egress)[0].record.headers["x-evidenced-stderr"].len() == 4096);
 }
 
 #[tokio::test]
@@ -249,8 +250,8 @@ async fn a_program_that_a_signal_ends_has_no_answer() {
     let (ran, egress) = run(policy(&["/bin/sh"]), &shell("echo half; kill -SEGV $$")).await;
     let error = ran.unwrap_err();
     assert!(matches!(&error, CollectError::Transient { message, .. } if message.contains("signal")), "{error}");
-    assert_eq!(egress.recorded()[0].record.status, None);
-    assert_eq!(egress.recorded()[0].body.as_ref(), b"half\n");
+    assert_eq!(recorded(&egress)[0].record.status, None);
+    assert_eq!(recorded(&egress)[0].body.as_ref(), b"half\n");
 }
 
 #[tokio::test]

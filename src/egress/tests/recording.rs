@@ -1,7 +1,7 @@
 //! The recording holds what was sent and received, and no credential.
 
 use super::server::{Reply, Server};
-use super::{OPERATION, get, live, policy};
+use super::{OPERATION, get, live, policy, recorded};
 use bytes::Bytes;
 use model::{Digest, Redaction};
 use secrecy::SecretString;
@@ -19,7 +19,7 @@ async fn a_body_is_recorded_byte_for_byte_before_anything_parses_it() {
     let answer = egress.send(OPERATION, get(&server.url("/things?page=1"))).await.unwrap();
 
     assert_eq!(answer.body, body.as_bytes());
-    let recorded = egress.recorded();
+    let recorded = recorded(&egress);
     let [exchange] = recorded.as_slice() else { panic!("one exchange: {recorded:?}") };
     assert_eq!(exchange.body, body.as_bytes());
     assert_eq!(exchange.record.sha256, Digest::of(body.as_bytes()));
@@ -38,7 +38,7 @@ async fn a_collector_sees_no_header_that_the_recording_does_not_hold() {
     let egress = live(policy(&server));
     let answer = egress.send(OPERATION, get(&server.url("/things"))).await.unwrap();
     assert!(!answer.headers.contains_key("x-unlisted"));
-    let recorded = &egress.recorded()[0].record.headers;
+    let recorded = &recorded(&egress)[0].record.headers;
     let seen: Vec<&str> = answer.headers.keys().map(http::HeaderName::as_str).collect();
     assert_eq!(seen.len(), recorded.len());
     assert!(seen.iter().all(|name| recorded.contains_key(*name)), "{seen:?} {recorded:?}");
@@ -80,7 +80,7 @@ async fn no_credential_reaches_the_recording() {
         egress.send(OPERATION, request).await.unwrap();
     }
 
-    let recorded = egress.recorded();
+    let recorded = recorded(&egress);
     assert_eq!(recorded.len(), names.len() + 2);
     for exchange in &recorded {
         let text =
@@ -106,7 +106,7 @@ async fn a_binary_request_body_is_sent_but_not_recorded() {
     let egress = live(policy(&server));
     let request = http::Request::post(server.url("/things").as_str()).body(Bytes::from_static(&[0xff, 0xfe])).unwrap();
     egress.send(OPERATION, request).await.unwrap();
-    assert_eq!(egress.recorded()[0].record.request_body, None);
+    assert_eq!(recorded(&egress)[0].record.request_body, None);
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_call_given_up_by_its_collector_is_recorded_as_abandoned() {
     let egress = live(policy(&server));
     let call = egress.send(OPERATION, get(&server.url("/things")));
     tokio::time::timeout(std::time::Duration::from_millis(50), call).await.unwrap_err();
-    let recorded = egress.recorded();
+    let recorded = recorded(&egress);
     assert_eq!(recorded.len(), 1);
     assert!(recorded[0].record.error.as_deref().unwrap().starts_with("abandoned: "));
 }

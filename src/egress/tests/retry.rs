@@ -1,7 +1,7 @@
 //! Trying again: when, how long to wait, and when to stop.
 
 use super::server::{Reply, Server};
-use super::{OPERATION, get, live, policy};
+use super::{OPERATION, get, live, policy, recorded};
 use crate::throttle::{Judgement, asked_wait, judge, wait_before};
 use crate::{Egress, Policy, Progress};
 use model::CollectError;
@@ -34,9 +34,9 @@ async fn passing_trouble_is_tried_again_and_every_attempt_is_recorded() {
     let answer = egress.send(OPERATION, get(&server.url("/things"))).await.unwrap();
     assert_eq!(answer.status, 200);
     let attempts: Vec<_> =
-        egress.recorded().iter().map(|e| (e.record.seq, e.record.attempt, e.record.status)).collect();
+        recorded(&egress).iter().map(|e| (e.record.seq, e.record.attempt, e.record.status)).collect();
     assert_eq!(attempts, [(1, 1, None), (2, 2, Some(502)), (3, 3, Some(200))]);
-    assert!(egress.recorded()[0].record.error.is_some());
+    assert!(recorded(&egress)[0].record.error.is_some());
     let waits = format!("{OPERATION} waits 0");
     assert_eq!(
         *told.0.lock().unwrap(),
@@ -59,7 +59,7 @@ async fn a_refused_connection_is_tried_again_then_reported() {
     let egress = live(Policy { origins: vec![url.clone()], ..policy(&server) });
     let error = egress.send(OPERATION, get(&url)).await.unwrap_err();
     assert!(matches!(&error, CollectError::Transient { message, .. } if message.contains("3 attempts")), "{error}");
-    assert!(egress.recorded().iter().all(|e| e.record.error.as_deref().unwrap().starts_with("unreachable: ")));
+    assert!(recorded(&egress).iter().all(|e| e.record.error.as_deref().unwrap().starts_with("unreachable: ")));
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn trouble_that_stays_is_transient_and_throttling_that_stays_is_throttled(
         let started = Instant::now();
         let error = egress.send(OPERATION, get(&server.url("/things"))).await.unwrap_err();
         assert!(started.elapsed() < Duration::from_secs(3), "waits are capped: {status} {headers}");
-        assert_eq!(egress.recorded().len(), 3, "{status} {headers}");
+        assert_eq!(recorded(&egress).len(), 3, "{status} {headers}");
         assert_eq!(matches!(error, CollectError::Throttled { .. }), throttled, "{status} {headers}{body}: {error}");
         assert_eq!(matches!(error, CollectError::Transient { .. }), !throttled, "{status} {headers}{body}: {error}");
     }
@@ -107,7 +107,7 @@ async fn an_answer_that_is_no_trouble_is_returned_whatever_its_status() {
         let egress = live(policy(&server));
         let answer = egress.send(OPERATION, get(&server.url("/things"))).await.unwrap();
         assert!(status.starts_with(&answer.status.to_string()));
-        assert_eq!(egress.recorded().len(), 1, "{status}");
+        assert_eq!(recorded(&egress).len(), 1, "{status}");
     }
 }
 
@@ -120,7 +120,7 @@ async fn a_wait_that_would_outlast_the_run_is_not_begun() {
     let error = egress.send(OPERATION, get(&server.url("/things"))).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_secs(5));
     assert!(matches!(&error, CollectError::Throttled { message, .. } if message.contains("`30`")), "{error}");
-    assert_eq!(egress.recorded().len(), 1);
+    assert_eq!(recorded(&egress).len(), 1);
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ pub(super) enum Reply {
     Reset(Vec<u8>),
     /// These bytes, then silence.
     Silence(Vec<u8>),
+    /// The other reply, after some time.
+    Late(Duration, Box<Reply>),
 }
 
 impl Reply {
@@ -74,13 +76,20 @@ async fn answer(mut stream: TcpStream, reply: Reply, seen: Arc<Mutex<Vec<String>
         }
     }
     seen.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
-    let (Reply::Raw(bytes) | Reply::Reset(bytes) | Reply::Silence(bytes)) = &reply;
+    let reply = match reply {
+        Reply::Late(wait, reply) => {
+            tokio::time::sleep(wait).await;
+            *reply
+        }
+        reply => reply,
+    };
+    let (Reply::Raw(bytes) | Reply::Reset(bytes) | Reply::Silence(bytes)) = &reply else { return };
     let _ = stream.write_all(bytes).await;
     let _ = stream.flush().await;
     match reply {
         Reply::Raw(_) => drop(stream.shutdown().await),
         Reply::Reset(_) => stream.set_zero_linger().unwrap(),
-        Reply::Silence(_) => tokio::time::sleep(Duration::from_secs(30)).await,
+        Reply::Silence(_) | Reply::Late(..) => tokio::time::sleep(Duration::from_secs(30)).await,
     }
 }
 

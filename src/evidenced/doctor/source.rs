@@ -3,11 +3,11 @@
 use super::host::counted;
 use super::validity::validity;
 use super::{Finding, Level};
-use crate::line;
+use crate::line::{self, Capture};
 use crate::settings::Source;
-use egress::NoProgress;
+use egress::{Means, NoProgress};
 use model::collector::Operation;
-use model::{Capture, CollectorSpec, Completeness, ExchangeRecord, Observation, Timestamp};
+use model::{CollectorSpec, Completeness, Exchange, ExchangeRecord, Observation, Timestamp};
 use std::sync::Arc;
 
 /// What a trial run showed.
@@ -24,9 +24,11 @@ pub(super) async fn examine(source: &Source, started_at: Timestamp) -> Examinati
             Finding::fail(&source.name, format!("there is no collector `{}`", source.collector), "name another");
         return Examination { findings: vec![finding], skew_seconds: None };
     };
-    let capture = line::capture(collector, source, started_at, Arc::new(NoProgress)).await;
+    let capture = line::capture(collector, source, started_at, (Means::default(), None), Arc::new(NoProgress)).await;
     let mut examination = judge(&source.name, collector.spec(), &capture, started_at);
-    let preview = collector.preview(&source.settings, &capture.exchanges);
+    // without a folder to lay them aside all bodies are in memory
+    let exchanges: Vec<Exchange> = capture.exchanges.iter().filter_map(|recorded| recorded.exchange().ok()).collect();
+    let preview = collector.preview(&source.settings, &exchanges);
     examination.findings.extend(preview.into_iter().map(|line| Finding::ok(&source.name, line)));
     examination
 }
@@ -132,6 +134,7 @@ fn skew(record: &ExchangeRecord) -> Option<i64> {
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use egress::Recorded;
     use model::{CollectError, Count, Digest, Exchange, Reason, ReasonCode};
     use std::collections::BTreeMap;
 
@@ -147,7 +150,7 @@ mod tests {
         .unwrap()
     }
 
-    fn exchange(operation: &str, status: Option<u16>, headers: &[(&str, &str)]) -> Exchange {
+    fn exchange(operation: &str, status: Option<u16>, headers: &[(&str, &str)]) -> Recorded {
         let at = "2026-01-01T00:00:05Z".parse().unwrap();
         let record = ExchangeRecord {
             seq: 1,
@@ -164,7 +167,7 @@ mod tests {
             finished_at: at,
             error: status.is_none().then(|| "connection reset".to_owned()),
         };
-        Exchange { record, body: Bytes::new() }
+        Exchange { record, body: Bytes::new() }.into()
     }
 
     fn observation(completeness: Completeness) -> Observation {

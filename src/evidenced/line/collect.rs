@@ -1,12 +1,12 @@
 //! schedule -> collect -> snapshot -> seal: one run of one source, sealed whatever became of it.
 
 use super::describe::{Run, describe};
-use super::{Line, binary_sha256, now};
+use super::{Line, binary_sha256, now, paths};
 use crate::failure::Failure;
 use crate::settings::Source;
-use egress::{Context, Egress, Progress};
+use egress::{Context, Egress, Means, Progress, Queues, Recorded};
 use ledger::Sealed;
-use model::{Capture, CollectError, Manifest, Observation, SnapshotStatus, Timestamp};
+use model::{CollectError, Manifest, Observation, SnapshotStatus, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,15 @@ pub(crate) enum Trigger {
     User,
     /// A due slot of the source's schedule.
     Slot(Timestamp),
+}
+
+/// A run's whole yield, before it is sealed.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    /// Every exchange, failed attempts included, in order.
+    pub(crate) exchanges: Vec<Recorded>,
+    /// What the collector made of them, or why it could not.
+    pub(crate) outcome: Result<Observation, CollectError>,
 }
 
 impl Line {
@@ -32,7 +41,8 @@ impl Line {
             Failure::store(format!("no collector `{}` although the configuration loaded", source.collector))
         })?;
         let started_at = now();
-        let capture = capture(collector, source, started_at, progress).await;
+        let means = Means { turns: None, folder: Some(paths(&self.settings()).scratch()?) };
+        let capture = capture(collector, source, started_at, (means, Some(&self.queues)), progress).await;
         let (triggered_by, slot) = match trigger {
             Trigger::User => ("user", None),
             Trigger::Slot(slot) => ("schedule", Some(slot)),
@@ -94,6 +104,7 @@ pub(crate) async fn capture(
     collector: &dyn egress::Collector,
     source: &Source,
     started_at: Timestamp,
+    (mut means, queues): (Means, Option<&Queues>),
     progress: Arc<dyn Progress>,
 ) -> Capture {
     let failed = |error: CollectError| Capture { exchanges: Vec::new(), outcome: Err(error) };
@@ -114,7 +125,8 @@ pub(crate) async fn capture(
         }
     }
     let deadline = policy.deadline;
-    let egress = match Egress::live(policy, progress) {
+    means.turns = queues.and_then(|queues| queues.of(&policy.origins, secrets.values(), policy.concurrency));
+    let egress = match Egress::live_by(policy, means, progress) {
         Ok(egress) => egress,
         Err(error) => {
             return failed(CollectError::Misconfigured {

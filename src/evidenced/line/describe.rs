@@ -2,11 +2,12 @@
 //!
 //! Pure: no clock, no store, no network. Never judges a control.
 
+use super::blob::Blob;
+use super::collect::Capture;
 use crate::settings::Source;
-use bytes::Bytes;
 use model::{
-    CanonicalError, Capture, ClockState, CollectorSpec, Completeness, CompletenessRecord, Digest, ErrorRecord,
-    ExchangeRecord, Manifest, Observation, Reason, ReasonCode, SnapshotStatus, TableRecord, Timestamp,
+    CanonicalError, ClockState, CollectorSpec, Completeness, CompletenessRecord, Digest, ErrorRecord, ExchangeRecord,
+    Manifest, Observation, Reason, ReasonCode, SnapshotStatus, TableRecord, Timestamp,
 };
 
 /// The circumstances of a run that are not in its capture.
@@ -26,11 +27,11 @@ pub(crate) struct Run<'a> {
 }
 
 /// The manifest of `capture`, and every blob it names.
-pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec<(Digest, Bytes)>), CanonicalError> {
-    let mut blobs: Vec<(Digest, Bytes)> = Vec::with_capacity(capture.exchanges.len() + 8);
+pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec<(Digest, Blob)>), CanonicalError> {
+    let mut blobs: Vec<(Digest, Blob)> = Vec::with_capacity(capture.exchanges.len() + 8);
     let mut exchanges = Vec::with_capacity(capture.exchanges.len());
     for exchange in capture.exchanges {
-        blobs.push((exchange.record.sha256, exchange.body));
+        blobs.push((exchange.record.sha256, Blob::Answer(exchange.body)));
         exchanges.push(exchange.record);
     }
 
@@ -43,8 +44,9 @@ pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec
             errors.push(ErrorRecord { kind: error.kind().to_owned(), message: error.to_string(), help: error.help() });
             (SnapshotStatus::Failed, completeness(None, Vec::new(), vec![reason]))
         }
-        Ok(observation) => {
-            for table in &observation.tables {
+        Ok(mut observation) => {
+            // each goes before the next is written out
+            for table in std::mem::take(&mut observation.tables) {
                 let lines = table.to_lines();
                 let sha256 = Digest::of(&lines);
                 tables.push(TableRecord {
@@ -53,7 +55,7 @@ pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec
                     sha256,
                     spec: table.spec().clone(),
                 });
-                blobs.push((sha256, lines.into()));
+                blobs.push((sha256, Blob::Rows(lines)));
             }
             caller.clone_from(&observation.caller);
             observed_at = observation.observed_at;

@@ -4,6 +4,7 @@
 //! to the next. Nothing here prints.
 
 pub(crate) mod anchor;
+mod blob;
 mod check;
 mod collect;
 mod custody;
@@ -20,7 +21,7 @@ mod shape;
 mod witness;
 
 pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_from, worker};
-pub(crate) use collect::{Trigger, capture};
+pub(crate) use collect::{Capture, Trigger, capture};
 pub(crate) use derive::rederive;
 pub(crate) use inputs::inputs;
 pub(crate) use keep::{KeptLine, jobs};
@@ -47,6 +48,8 @@ pub(crate) const TOOL: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
 /// The line over one configuration and one open store.
 pub(crate) struct Line {
     settings: RwLock<Arc<Settings>>,
+    /// Whose turn it is at each credential.
+    queues: egress::Queues,
     /// None while it is lent, and for good when it could not be opened again.
     store: Mutex<Option<Store>>,
     /// Whose store it is, if it is a daemon's; after `store`, which is closed before it goes back.
@@ -113,7 +116,12 @@ impl Line {
     }
 
     fn over(settings: Settings, store: Store) -> Self {
-        Self { settings: RwLock::new(Arc::new(settings)), store: Mutex::new(Some(store)), loan: None }
+        Self {
+            settings: RwLock::new(Arc::new(settings)),
+            queues: egress::Queues::default(),
+            store: Mutex::new(Some(store)),
+            loan: None,
+        }
     }
 
     /// The configuration as it stands.
