@@ -74,6 +74,7 @@ impl Collector for GithubOrg {
         Ok(Policy {
             origins: read_settings(settings)?.0.origins()?,
             operations: SPEC.operations.iter().map(|operation| operation.name.clone()).collect(),
+            conditional: true,
             ..Policy::default()
         })
     }

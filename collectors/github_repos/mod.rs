@@ -125,6 +125,7 @@ impl Collector for GithubRepos {
             origins: access.origins()?,
             operations: SPEC.operations.iter().map(|operation| operation.name.clone()).collect(),
             deadline: DEADLINE,
+            conditional: true,
             ..Policy::default()
         })
     }

@@ -3,6 +3,7 @@
 //! What the answer is worth, `ledger::timestamp` judges.
 
 use crate::outbound::{Post, PostError, post};
+use crate::proxy::Proxy;
 use bytes::Bytes;
 use std::time::Duration;
 use url::Url;
@@ -22,6 +23,8 @@ pub struct Question {
     pub max_answer_bytes: usize,
     /// Time for all of it.
     pub deadline: Duration,
+    /// The way out of the network; none: directly.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why there is no answer that could hold a token.
@@ -72,6 +75,7 @@ pub async fn ask(question: &Question) -> Result<Bytes, AskError> {
         body: question.body.clone(),
         max_answer_bytes: question.max_answer_bytes,
         deadline: question.deadline,
+        proxy: question.proxy.clone(),
     })
     .await?;
     match reply.status {

@@ -2,20 +2,24 @@
 //! in replay; it looks at the record and nothing else.
 
 use crate::Answer;
-use crate::failure::Failure;
+use crate::earlier;
+use crate::failure::{Failure, Kind};
 use crate::record::header_map;
 use crate::throttle::{Judgement, judge};
 use bytes::Bytes;
 use model::{CollectError, Exchange, ExchangeRecord};
 use std::path::Path;
 
+/// No source says this. A proxy may cut what it answers with, and has said it all the same.
+const PROXY_REFUSES: u16 = 407;
+
 /// Whether this attempt's outcome is worth another.
 pub(crate) fn is_passing(exchange: &Exchange) -> bool {
     let record = &exchange.record;
     match (&record.error, record.status) {
+        (_, Some(PROXY_REFUSES)) | (None, None) => false,
         (Some(error), _) => Failure::parse(error).is_passing(),
         (None, Some(status)) => judge(status, &record.headers, &exchange.body) != Judgement::Final,
-        (None, None) => false,
     }
 }
 
@@ -30,6 +34,10 @@ pub(crate) fn is_throttled(exchange: &Exchange) -> bool {
 pub(crate) fn conclude(exchange: &Exchange, attempts: usize) -> Result<Answer, CollectError> {
     let record = &exchange.record;
     let operation = record.operation.clone();
+    if record.status == Some(PROXY_REFUSES) {
+        let detail = "proxy authorization required";
+        return Err(Failure::new(Kind::Proxy, detail).into_error(&operation, attempts));
+    }
     if let Some(error) = &record.error {
         return Err(Failure::parse(error).into_error(&operation, attempts));
     }
@@ -38,7 +46,10 @@ pub(crate) fn conclude(exchange: &Exchange, attempts: usize) -> Result<Answer, C
         return Err(CollectError::Malformed { operation, message });
     };
     match judge(status, &record.headers, &exchange.body) {
-        Judgement::Final => Ok(Answer { status, headers: header_map(&record.headers), body: exchange.body.clone() }),
+        Judgement::Final => {
+            let status = earlier::status(exchange, status);
+            Ok(Answer { status, headers: header_map(&record.headers), body: exchange.body.clone() })
+        }
         Judgement::Throttled => Err(CollectError::Throttled { operation, message: spent(status, record, attempts) }),
         Judgement::Trouble => Err(CollectError::Transient { operation, message: spent(status, record, attempts) }),
     }

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Killed,
     /// No answer, or no whole one, in time.
     Timeout,
+    /// A proxy that wants a credential, or another one.
+    Proxy,
     /// A certificate that proves nothing.
     Untrusted,
     /// No connection.
@@ -55,6 +57,7 @@ const WORDS: &[(Kind, &str)] = &[
     (Kind::Unkept, "not kept"),
     (Kind::Killed, "killed"),
     (Kind::Timeout, "timeout"),
+    (Kind::Proxy, "proxy"),
     (Kind::Untrusted, "untrusted"),
     (Kind::Unreachable, "unreachable"),
     (Kind::Transport, "transport"),
@@ -97,6 +100,10 @@ impl Failure {
                 help:
                     "look at the source's settings: a collector uses only the hosts, files, programs and operations they name"
                         .to_owned(),
+            },
+            Kind::Proxy => CollectError::Misconfigured {
+                message: format!("{operation} did not leave: the proxy wants a credential, or another one ({})", self.detail),
+                help: "set `[network] proxy_credential`".to_owned(),
             },
             Kind::Untrusted => CollectError::Misconfigured {
                 message: format!(

@@ -3,18 +3,20 @@
 
 use crate::address::Resolver;
 use crate::conclude::{conclude, conclude_path, is_passing, is_throttled};
+use crate::earlier::Earlier;
 use crate::failure::{Failure, Kind};
 use crate::file::{Reading, RedactFile};
 use crate::policy::{EgressError, Policy};
 use crate::program::{self, Bounds, Program, Ran};
 use crate::progress::Progress;
+use crate::proxy::Proxy;
 use crate::record::{Key, Outcome, Recording, kept_headers};
 use crate::throttle::{asked_wait, wait_before};
 use crate::turns::Turns;
 use crate::{Answer, file, redact};
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
-use model::CollectError;
+use model::{CollectError, ExchangeRecord};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,11 +36,16 @@ pub struct Means {
     pub turns: Option<Arc<Turns>>,
     /// The folder for what the run need not keep in memory; it leaves nothing there. None: all stays in memory.
     pub folder: Option<PathBuf>,
+    /// Answers of before, for a source whose policy is `conditional`; none: everything is asked anew.
+    pub earlier: Option<Earlier>,
+    /// The way out of the network; none: directly.
+    pub proxy: Option<Proxy>,
 }
 
 pub(crate) struct Live {
     policy: Policy,
     turns: Option<Arc<Turns>>,
+    earlier: Option<Earlier>,
     client: reqwest::Client,
     progress: Arc<dyn Progress>,
     recording: Recording,
@@ -56,10 +63,19 @@ struct Sending {
     body: Bytes,
 }
 
+impl Sending {
+    /// Whether its answer depends on its address alone.
+    fn is_plain_get(&self) -> bool {
+        self.method == http::Method::GET && self.body.is_empty()
+    }
+}
+
 impl Live {
     pub(crate) fn new(policy: Policy, means: Means, progress: Arc<dyn Progress>) -> Result<Self, EgressError> {
         policy.check()?;
-        let client = client(policy.request_timeout).map_err(|error| EgressError::Client(causes(&error)))?;
+        let client = client(policy.request_timeout, means.proxy.as_ref())
+            .map_err(|error| EgressError::Client(causes(&error)))?;
+        let earlier = means.earlier.filter(|_| policy.conditional);
         Ok(Self {
             queue: Semaphore::new(policy.concurrency.max(1)),
             ends_at: Instant::now() + policy.deadline,
@@ -67,6 +83,7 @@ impl Live {
             client,
             progress,
             turns: means.turns,
+            earlier,
             recording: Recording::in_folder(means.folder),
             received: AtomicU64::new(0),
             protected: Mutex::default(),
@@ -127,7 +144,10 @@ impl Live {
         let mut attempt = 1;
         loop {
             let place = self.recording.begin(key.clone(), attempt);
-            let mut outcome = self.attempt(&sending).await;
+            // one that could not be cited is asked for anew
+            let known = self.earlier.as_ref().filter(|_| attempt == 1 && sending.is_plain_get());
+            let known = known.and_then(|earlier| Some((earlier, earlier.answer(operation, &key.url)?)));
+            let mut outcome = self.attempt(&sending, known).await;
             let token = outcome.token.take();
             let exchange = place.fill(outcome);
             self.progress.exchange(operation, exchange.record.bytes);
@@ -201,8 +221,8 @@ impl Live {
         outcome
     }
 
-    /// One attempt: its outcome, whatever it is.
-    async fn attempt(&self, sending: &Sending) -> Outcome {
+    /// One attempt: its outcome, whatever it is. What is `known` is asked for only if it changed.
+    async fn attempt(&self, sending: &Sending, known: Option<(&Earlier, &ExchangeRecord)>) -> Outcome {
         let left = self.ends_at.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Failure::new(Kind::Deadline, "the run's time was up before the request left").into();
@@ -210,16 +230,35 @@ impl Live {
         let limit = Instant::now() + left.min(self.policy.request_timeout);
         let mut outcome = Outcome::default();
         let mut body = BytesMut::new();
-        if let Err(failure) = self.receive(sending, limit, &mut outcome, &mut body).await {
+        let tag = known.and_then(|(_, record)| record.headers.get("etag"));
+        if let Err(failure) = self.receive(sending, tag, limit, &mut outcome, &mut body).await {
             outcome.failure = Some(failure);
         }
+        if let (Some((earlier, record)), Some(304), None) = (known, outcome.status, &outcome.failure) {
+            return self.cite(earlier, record, outcome);
+        }
         self.clean(&mut outcome, body.freeze());
+        outcome
+    }
+
+    /// The answer of before, which the source says still holds. Its secrets are out already.
+    fn cite(&self, earlier: &Earlier, record: &ExchangeRecord, mut outcome: Outcome) -> Outcome {
+        let cited = earlier.cite(record, &outcome.headers);
+        let cited = cited.filter(|(body, _)| self.admit(0, body.len()).is_ok());
+        if let Some((body, headers)) = cited {
+            (outcome.body, outcome.headers) = (body, headers);
+        } else {
+            let detail = "the source says that nothing changed, and the answer of before is not at hand";
+            outcome.failure = Some(Failure::new(Kind::Transport, detail));
+        }
+        self.clean_headers(&mut outcome);
         outcome
     }
 
     async fn receive(
         &self,
         sending: &Sending,
+        tag: Option<&String>,
         limit: Instant,
         outcome: &mut Outcome,
         body: &mut BytesMut,
@@ -227,6 +266,9 @@ impl Live {
         let mut request = reqwest::Request::new(sending.method.clone(), sending.url.clone());
         *request.headers_mut() = sending.headers.clone();
         request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+        if let Some(Ok(tag)) = tag.map(|tag| http::HeaderValue::from_str(tag)) {
+            request.headers_mut().insert(http::header::IF_NONE_MATCH, tag);
+        }
         if !sending.body.is_empty() {
             *request.body_mut() = Some(sending.body.clone().into());
         }
@@ -334,6 +376,12 @@ impl Live {
         }
         let protected = self.protected.lock().unwrap_or_else(PoisonError::into_inner);
         outcome.body = redact::echoes(body, &protected);
+        drop(protected);
+        self.clean_headers(outcome);
+    }
+
+    fn clean_headers(&self, outcome: &mut Outcome) {
+        let protected = self.protected.lock().unwrap_or_else(PoisonError::into_inner);
         for value in outcome.headers.values_mut() {
             *value = redact::echoes_text(std::mem::take(value), &protected);
         }
@@ -353,17 +401,20 @@ fn is_unframed(method: &http::Method, response: &reqwest::Response) -> bool {
         && !response.headers().contains_key(http::header::TRANSFER_ENCODING)
 }
 
-/// The one kind of client there is; an attempt takes no longer than `limit`.
-pub(crate) fn client(limit: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+/// The one kind of client there is; an attempt takes no longer than `limit`. The environment's proxy is never used.
+pub(crate) fn client(limit: Duration, proxy: Option<&Proxy>) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
         .dns_resolver(Arc::new(Resolver))
         .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT.min(limit))
-        .build()
+        .connect_timeout(CONNECT_TIMEOUT.min(limit));
+    match proxy {
+        Some(proxy) => builder.proxy(proxy.to_reqwest()?).build(),
+        None => builder.build(),
+    }
 }
 
 fn transport(error: reqwest::Error) -> Failure {
@@ -372,6 +423,8 @@ fn transport(error: reqwest::Error) -> Failure {
     let text = causes(&error.without_url());
     let kind = if is_connect && text.contains("invalid peer certificate") {
         Kind::Untrusted
+    } else if is_connect && text.contains("proxy authorization required") {
+        Kind::Proxy
     } else if is_connect {
         Kind::Unreachable
     } else if is_timeout {

@@ -4,6 +4,7 @@
 //! redirect, never tries again, and reads no further than the answer may be long.
 
 use crate::live::{causes, client};
+use crate::proxy::Proxy;
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue};
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub(crate) struct Post {
     pub(crate) max_answer_bytes: usize,
     /// Time for all of it.
     pub(crate) deadline: Duration,
+    /// The way out of the network; none: directly.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// What came back.
@@ -60,7 +63,7 @@ pub(crate) async fn post(post: Post) -> Result<Reply, PostError> {
 }
 
 async fn receive(post: Post) -> Result<Reply, PostError> {
-    let client = client(post.deadline).map_err(|error| PostError::Client(causes(&error)))?;
+    let client = client(post.deadline, post.proxy.as_ref()).map_err(|error| PostError::Client(causes(&error)))?;
     let request = client
         .post(post.url)
         .header(CONTENT_TYPE, HeaderValue::from_static(post.media_type))

@@ -38,6 +38,8 @@ pub struct Policy {
     pub max_wait: Duration,
     /// Requests under way at once.
     pub concurrency: usize,
+    /// Whether the source's ETags can be relied on, so that it may be asked whether an answer of before still holds.
+    pub conditional: bool,
 }
 
 impl Default for Policy {
@@ -58,6 +60,7 @@ impl Default for Policy {
             first_wait: Duration::from_millis(500),
             max_wait: Duration::from_mins(1),
             concurrency: 4,
+            conditional: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod adapters;
 mod authority;
 mod bounds;
+mod conditional;
 mod files;
 mod grant;
 mod programs;

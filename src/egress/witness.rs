@@ -3,6 +3,7 @@
 //! What an answer means, `ledger::witness` decides.
 
 use crate::outbound::{Post, PostError, Reply, post};
+use crate::proxy::Proxy;
 use std::time::Duration;
 use url::Url;
 
@@ -10,9 +11,14 @@ use url::Url;
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Posts `request` to `add-checkpoint` below `prefix` and returns the answer, whatever its status.
-pub async fn add_checkpoint(prefix: &Url, request: String, deadline: Duration) -> Result<Reply, PostError> {
+pub async fn add_checkpoint(
+    prefix: &Url,
+    request: String,
+    deadline: Duration,
+    proxy: Option<Proxy>,
+) -> Result<Reply, PostError> {
     let mut url = prefix.clone();
     url.set_path(&format!("{}/add-checkpoint", prefix.path().trim_end_matches('/')));
     let media_type = "text/plain; charset=utf-8";
-    post(Post { url, media_type, body: request.into(), max_answer_bytes: MAX_ANSWER_BYTES, deadline }).await
+    post(Post { url, media_type, body: request.into(), max_answer_bytes: MAX_ANSWER_BYTES, deadline, proxy }).await
 }

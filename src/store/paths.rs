@@ -1,7 +1,7 @@
 //! Where everything of a store lies.
 
 use crate::database::Identity;
-use crate::durable;
+use crate::durable::{self, TEMPORARY};
 use crate::error::StoreError;
 use crate::{marker, signed};
 use std::path::{Path, PathBuf};

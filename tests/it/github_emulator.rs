@@ -230,3 +230,35 @@ fn what_the_emulator_lacks_is_not_seen_rather_than_empty() {
     let filtered = github.get("/orgs/acme/members?filter=2fa_disabled");
     assert_eq!(filtered, Some(everybody), "the emulator knows the filter now: take the stand-in out");
 }
+
+/// What did not change is not sent again: the second snapshot cites the first, derives by itself, and sees every change.
+#[test]
+fn a_second_collection_takes_only_what_changed() {
+    let github = emulator(5);
+    let graphql = GraphQl::over(github.address());
+    let filled = Filled::before(github.address(), graphql.address(), Vec::new());
+    let proxy = Proxy::forwarding(filled.address());
+    let audit = Audit::with(&source(&proxy.url()));
+    let answers = |code| {
+        let before = proxy.calls().len();
+        let collected = audit.json(code, &["collect"]);
+        let statuses: Vec<u16> = proxy.calls()[before..].iter().filter_map(|call| call.status).collect();
+        (collected["snapshots"][0].clone(), statuses)
+    };
+    let (first, statuses) = answers(0);
+    assert_eq!(first["status"], "complete", "{first:#}");
+    assert!(!statuses.contains(&304));
+
+    let (second, statuses) = answers(0);
+    assert_eq!(second["status"], "complete", "{second:#}");
+    assert_eq!(first["tables"], second["tables"]);
+    let asked = |status: u16| statuses.iter().filter(|known| **known == status).count();
+    assert!(asked(304) > 10 && asked(200) <= 4, "{statuses:?}: all but GraphQL is cited");
+
+    github.change("DELETE", &format!("/orgs/acme/members/{}", login(4)), &Value::Null);
+    let (third, statuses) = answers(0);
+    assert_eq!(third["completeness"]["counted"], 4, "{third:#}");
+    assert!(statuses.contains(&304) && statuses.contains(&200), "{statuses:?}");
+    let fsck = audit.run(&["fsck", "--derive"]);
+    assert_eq!(fsck.code, 0, "{fsck:#?}");
+}

@@ -25,6 +25,7 @@ mod line;
 mod linux_ssh;
 mod log_commands;
 mod mistakes;
+mod network;
 mod okta_emulator;
 mod packs;
 #[path = "../peers/mod.rs"]

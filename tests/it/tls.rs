@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// `openssl s_server` with one certificate; it answers `GET /user` with 401.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     port: u16,
 }
 
 impl Server {
-    fn start(issuer: &Issuer, certificate: &str) -> Self {
+    pub(crate) fn start(issuer: &Issuer, certificate: &str) -> Self {
         std::fs::write(issuer.path("user"), "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}").unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = Command::new("openssl")
@@ -33,6 +33,15 @@ impl Server {
         }
         Self { child, port }
     }
+
+    /// The source it is.
+    pub(crate) fn source(&self) -> String {
+        format!(
+            "[sources.gh]\ncollector = \"github_org\"\norg = \"acme\"\napi_url = \"https://localhost:{}\"\n\
+             token = {{ env = \"GITHUB_TOKEN\" }}\n",
+            self.port
+        )
+    }
 }
 
 impl Drop for Server {
@@ -42,12 +51,15 @@ impl Drop for Server {
     }
 }
 
-/// What stopped a run against `port`, where the machine trusts `roots`.
-fn refused(port: u16, roots: &Path) -> String {
-    let audit = Audit::with(&format!(
-        "[sources.gh]\ncollector = \"github_org\"\norg = \"acme\"\napi_url = \"https://localhost:{port}\"\n\
-         token = {{ env = \"GITHUB_TOKEN\" }}\n"
-    ));
+/// What stopped a run against `server`, where the machine trusts `roots`.
+fn refused(server: &Server, roots: &Path) -> String {
+    stopped(&server.source(), roots, |_| ())
+}
+
+/// What stopped a run of `configuration`, with what `prepare` put beside it.
+pub(crate) fn stopped(configuration: &str, roots: &Path, prepare: impl Fn(&Audit)) -> String {
+    let audit = Audit::with(configuration);
+    prepare(&audit);
     let mut command = audit.command(&["collect", "--format", "json"]);
     let output = command.env("SSL_CERT_FILE", roots).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
@@ -76,17 +88,17 @@ fn a_source_is_asked_only_when_its_certificate_is_its_own() {
 
     // the control: with a certificate in order, the answer is the source's own
     let server = Server::start(&issuer, "good");
-    let message = refused(server.port, &root);
+    let message = refused(&server, &root);
     assert!(message.contains("401"), "{message}");
     // the same one under another root is nobody's
-    let message = refused(server.port, &issuer.path("own.pem"));
+    let message = refused(&server, &issuer.path("own.pem"));
     assert!(message.contains("nothing proves whose server") && message.contains("UnknownIssuer"), "{message}");
 
     for (certificate, says) in
         [("expired", "expired"), ("early", "not valid yet"), ("other", "not valid for name"), ("own", "UnknownIssuer")]
     {
         let server = Server::start(&issuer, certificate);
-        let message = refused(server.port, &root);
+        let message = refused(&server, &root);
         assert!(message.contains("nothing proves whose server") && message.contains(says), "{certificate}: {message}");
     }
 }

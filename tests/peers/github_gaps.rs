@@ -12,6 +12,8 @@
 //! - `POST /graphql` - `github_graphql.rs`, over the emulator.
 //! - Listings the test names: rules of branches, keys, activity, rulesets.
 //!
+//! Every answer to a GET has an `ETag`, which the emulator gives none, and 304 is answered to who names it in `If-None-Match`.
+//!
 //! It pages these as GitHub does: `per_page`, `page`, and a `link` header with the next and the last page.
 
 use crate::faults::{Request, Response, ask};
@@ -65,7 +67,7 @@ impl Filled {
                 let gaps = gaps.clone();
                 std::thread::spawn(move || {
                     if let Some(request) = Request::read(&mut stream) {
-                        crate::faults::Reply::Whole(gaps.answer(&request)).write(stream);
+                        crate::faults::Reply::Whole(tagged(&request, gaps.answer(&request))).write(stream);
                     }
                 });
             }
@@ -164,6 +166,21 @@ impl Gaps {
             members.extend(some);
         }
         members
+    }
+}
+
+/// The answer with its tag, or 304 without a body where the asker has it.
+fn tagged(request: &Request, answer: Response) -> Response {
+    if request.method != "GET" || answer.status != 200 {
+        return answer;
+    }
+    let link = answer.header("link").unwrap_or_default().to_owned();
+    let tag = format!("W/\"{}\"", model::Digest::of(&[link.as_bytes(), &answer.body].concat()));
+    let has_it = request.headers.iter().any(|(name, value)| name == "if-none-match" && *value == tag);
+    if has_it {
+        Response { status: 304, headers: Vec::new(), body: Vec::new() }.with("etag", &tag)
+    } else {
+        answer.with("etag", &tag)
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod okta;
 pub(crate) mod scim;
 pub(crate) mod sshd;
 pub(crate) mod stand_in;
+pub(crate) mod tinyproxy;
 pub(crate) mod tlog;
 pub(crate) mod tsa;
 pub(crate) mod witness;

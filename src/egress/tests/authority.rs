@@ -12,6 +12,7 @@ async fn answer(reply: Reply) -> (Result<bytes::Bytes, AskError>, Vec<String>) {
         body: "the question".into(),
         answer_media_type: "application/timestamp-reply",
         max_answer_bytes: 20,
+        proxy: None,
         deadline: Duration::from_secs(2),
     };
     (ask(&question).await, server.requests())

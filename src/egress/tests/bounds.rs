@@ -19,7 +19,7 @@ async fn failing(script: Vec<Reply>, change: impl FnOnce(&mut Policy)) -> (Colle
 }
 
 fn errors(egress: &Egress) -> Vec<String> {
-    recorded(&egress).into_iter().map(|exchange| exchange.record.error.unwrap_or_default()).collect()
+    recorded(egress).into_iter().map(|exchange| exchange.record.error.unwrap_or_default()).collect()
 }
 
 #[tokio::test]

@@ -264,7 +264,7 @@ async fn secrets_of_an_output_are_taken_out_before_it_is_kept_also_of_one_that_w
         let egress = live(policy(&["/bin/sh"]));
         let ran = egress.run_redacted(RUN, &shell(script), redact).await;
         assert_eq!(ran.map(|ran| ran.stdout).ok(), ends.then(|| "REDACTED\n".into()), "{script}");
-        assert_eq!(egress.recorded()[0].body, "REDACTED\n", "{script}");
+        assert_eq!(recorded(&egress)[0].body, "REDACTED\n", "{script}");
         assert_eq!(egress.redactions()[0].field, "a word", "{script}");
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 async fn ask(reply: Reply) -> (Result<crate::Reply, PostError>, Server) {
     let server = Server::start(vec![reply]).await;
-    let outcome = add_checkpoint(&server.url("/prefix/"), "old 0\n\nlog\n".to_owned(), Duration::from_secs(2)).await;
+    let outcome =
+        add_checkpoint(&server.url("/prefix/"), "old 0\n\nlog\n".to_owned(), Duration::from_secs(2), None).await;
     (outcome, server)
 }
 

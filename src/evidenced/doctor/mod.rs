@@ -83,7 +83,7 @@ pub(crate) async fn doctor(settings: &Settings, which: Option<&str>) -> Vec<Find
     }
     let mut examined = Vec::new();
     for source in chosen {
-        let examination = source::examine(source, Timestamp::now()).await;
+        let examination = source::examine(source, settings, Timestamp::now()).await;
         skews.extend(examination.skew_seconds.map(|skew| (source.name.clone(), skew)));
         examined.extend(examination.findings);
     }

@@ -4,8 +4,8 @@ use super::host::counted;
 use super::validity::validity;
 use super::{Finding, Level};
 use crate::line::{self, Capture};
-use crate::settings::Source;
-use egress::{Means, NoProgress};
+use crate::settings::{Settings, Source};
+use egress::NoProgress;
 use model::collector::Operation;
 use model::{CollectorSpec, Completeness, Exchange, ExchangeRecord, Observation, Timestamp};
 use std::sync::Arc;
@@ -18,13 +18,20 @@ pub(super) struct Examination {
 }
 
 /// Runs the collector of `source` once and judges the answers.
-pub(super) async fn examine(source: &Source, started_at: Timestamp) -> Examination {
+pub(super) async fn examine(source: &Source, settings: &Settings, started_at: Timestamp) -> Examination {
     let Some(collector) = collectors::find(&source.collector) else {
         let finding =
             Finding::fail(&source.name, format!("there is no collector `{}`", source.collector), "name another");
         return Examination { findings: vec![finding], skew_seconds: None };
     };
-    let capture = line::capture(collector, source, started_at, (Means::default(), None), Arc::new(NoProgress)).await;
+    let means = match line::trial_means(settings) {
+        Ok(means) => means,
+        Err(failure) => {
+            let finding = Finding::fail(&source.name, failure.message, failure.help.unwrap_or_default());
+            return Examination { findings: vec![finding], skew_seconds: None };
+        }
+    };
+    let capture = line::capture(collector, source, started_at, (means, None), Arc::new(NoProgress)).await;
     let mut examination = judge(&source.name, collector.spec(), &capture, started_at);
     // without a folder to lay them aside all bodies are in memory
     let exchanges: Vec<Exchange> = capture.exchanges.iter().filter_map(|recorded| recorded.exchange().ok()).collect();

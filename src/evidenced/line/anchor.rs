@@ -3,7 +3,7 @@
 //! What an authority answers is verified before anything is kept of it. One that is down, or lies, is named and stops
 //! neither the others nor any collection.
 
-use super::{Line, now};
+use super::{Line, now, proxy};
 use crate::failure::Failure;
 use crate::settings::{Authority, LogSettings, Settings};
 use egress::Question;
@@ -116,6 +116,7 @@ impl Line {
             answer_media_type: Request::ANSWER_MEDIA_TYPE,
             max_answer_bytes: MAX_TOKEN,
             deadline: PATIENCE,
+            proxy: proxy(&self.settings())?,
         };
         let response = match egress::ask(&question).await {
             Ok(response) => response,

@@ -1,12 +1,13 @@
 //! schedule -> collect -> snapshot -> seal: one run of one source, sealed whatever became of it.
 
 use super::describe::{Run, describe};
-use super::{Line, binary_sha256, now, paths};
+use super::{Line, binary_sha256, now, paths, proxy};
 use crate::failure::Failure;
 use crate::settings::Source;
-use egress::{Context, Egress, Means, Progress, Queues, Recorded};
+use bytes::Bytes;
+use egress::{Context, Earlier, Egress, Means, Progress, Queues, Recorded};
 use ledger::Sealed;
-use model::{CollectError, Manifest, Observation, SnapshotStatus, Timestamp};
+use model::{CollectError, Digest, Manifest, Observation, SnapshotStatus, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,16 +42,19 @@ impl Line {
             Failure::store(format!("no collector `{}` although the configuration loaded", source.collector))
         })?;
         let started_at = now();
-        let means = Means { turns: None, folder: Some(paths(&self.settings()).scratch()?) };
+        let settings = self.settings();
+        let last = self.reader()?.last_complete_snapshot(&source.name, started_at)?;
+        let means = Means {
+            turns: None,
+            folder: Some(paths(&settings).scratch()?),
+            earlier: last.as_ref().map(|last| self.earlier(last.value())).transpose()?,
+            proxy: proxy(&settings)?,
+        };
         let capture = capture(collector, source, started_at, (means, Some(&self.queues)), progress).await;
         let (triggered_by, slot) = match trigger {
             Trigger::User => ("user", None),
             Trigger::Slot(slot) => ("schedule", Some(slot)),
         };
-        let last_counted = self
-            .reader()?
-            .last_complete_snapshot(&source.name, started_at)?
-            .map(|snapshot| snapshot.value().completeness.counted);
         // a source whose settings make no shape fails for the same reason when it is collected
         let population = collector
             .shape(&source.name, &source.settings)
@@ -65,10 +69,17 @@ impl Line {
             finished_at: now(),
             binary_sha256: binary_sha256()?,
             synchronised: synchronised(),
-            last_counted,
+            last_counted: last.map(|snapshot| snapshot.value().completeness.counted),
         };
         let (manifest, blobs) = describe(capture, &run)?;
         tokio::task::block_in_place(|| Ok(self.store()?.seal_snapshot(now(), &manifest, &blobs)?))
+    }
+
+    /// What the source may say still holds.
+    fn earlier(&self, last: &Manifest) -> Result<Earlier, Failure> {
+        let reader = self.reader()?;
+        let body = move |digest: &Digest| reader.blob(digest).ok().map(Bytes::from);
+        Ok(Earlier::of(&last.id, &last.exchanges, body))
     }
 
     /// Seals a person's word that a suspect snapshot is right.

@@ -217,6 +217,24 @@ fn kept<T>(settings: &Settings, work: impl FnOnce(&Keeping<'_>) -> Result<T, Sto
     Ok(work(&keeping)?)
 }
 
+/// The way out of the network.
+fn proxy(settings: &Settings) -> Result<Option<egress::Proxy>, Failure> {
+    let Some(url) = settings.network.proxy.clone() else { return Ok(None) };
+    let credential =
+        settings.network.proxy_credential.as_ref().map(SecretRef::resolve).transpose().map_err(|problem| {
+            Failure::usage(
+                format!("the proxy's credential cannot be read: {problem}"),
+                "point `[network] proxy_credential` at it",
+            )
+        })?;
+    Ok(Some(egress::Proxy { url, credential, except: settings.network.no_proxy.clone() }))
+}
+
+/// What a trial run is given.
+pub(crate) fn trial_means(settings: &Settings) -> Result<egress::Means, Failure> {
+    Ok(egress::Means { proxy: proxy(settings)?, ..egress::Means::default() })
+}
+
 /// Where the store of `settings` is.
 pub(crate) fn paths(settings: &Settings) -> StorePaths {
     StorePaths { dir: settings.store.dir.clone(), blobs: settings.store.blobs.clone() }

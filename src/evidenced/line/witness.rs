@@ -2,10 +2,10 @@
 //!
 //! One that does not answer stops nothing. One that knows another log stops all writing.
 
-use super::Line;
+use super::{Line, proxy};
 use crate::failure::Failure;
 use crate::settings::{Settings, Witness};
-use egress::add_checkpoint;
+use egress::{Proxy, add_checkpoint};
 use ledger::SignedCheckpoint;
 use ledger::witness::{Dialogue, Step};
 use std::time::Duration;
@@ -44,11 +44,19 @@ pub(crate) enum Outcome {
 
 /// Shows `checkpoint` to every witness of `settings`, all at once.
 async fn ask(settings: &Settings, reader: &Reader, checkpoint: &SignedCheckpoint, patience: Duration) -> Vec<Answer> {
+    let way = proxy(settings);
     let mut asking = tokio::task::JoinSet::new();
     for (position, witness) in settings.log.witnesses.iter().cloned().enumerate() {
         let (reader, checkpoint) = (reader.clone(), checkpoint.clone());
+        let way = way.as_ref().map(Clone::clone).map_err(|failure| Outcome::Nothing {
+            problem: failure.message.clone(),
+            help: failure.help.clone().unwrap_or_default(),
+        });
         asking.spawn(async move {
-            let outcome = ask_one(&witness, &reader, &checkpoint, patience).await;
+            let outcome = match way {
+                Ok(proxy) => ask_one(&witness, &reader, &checkpoint, (patience, proxy)).await,
+                Err(outcome) => outcome,
+            };
             (position, Answer { witness: witness.name().to_owned(), outcome })
         });
     }
@@ -57,7 +65,12 @@ async fn ask(settings: &Settings, reader: &Reader, checkpoint: &SignedCheckpoint
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
-async fn ask_one(witness: &Witness, reader: &Reader, checkpoint: &SignedCheckpoint, patience: Duration) -> Outcome {
+async fn ask_one(
+    witness: &Witness,
+    reader: &Reader,
+    checkpoint: &SignedCheckpoint,
+    (patience, proxy): (Duration, Option<Proxy>),
+) -> Outcome {
     let name = witness.name();
     let known = reader.cosigned().unwrap_or_default();
     let believed =
@@ -72,7 +85,7 @@ async fn ask_one(witness: &Witness, reader: &Reader, checkpoint: &SignedCheckpoi
                 return Outcome::Nothing { problem: error.to_string(), help };
             }
         };
-        let reply = match add_checkpoint(&witness.url, dialogue.request(growth), patience).await {
+        let reply = match add_checkpoint(&witness.url, dialogue.request(growth), patience, proxy.clone()).await {
             Ok(reply) => reply,
             Err(error) => {
                 let help = "look whether it is up and this host may reach it; it is asked again at the next cadence";

@@ -405,6 +405,30 @@ pub(super) const REQUEST: &[Key] = &[
     key("auditor_note", Kind::Text, Absent::Nothing, "\"sample of 25 drawn\"", "what the auditor says of it"),
 ];
 
+pub(super) const NETWORK: &[Key] = &[
+    key(
+        "proxy",
+        Kind::Url,
+        Absent::Nothing,
+        "\"http://proxy.corp.example:3128\"",
+        "the proxy through which sources, authorities and witnesses are asked; absent: none, whatever the environment says",
+    ),
+    key(
+        "proxy_credential",
+        Kind::Secret,
+        Absent::Nothing,
+        "{ file = \"./proxy.credential\" }",
+        "`user:password` for the proxy; absent: it wants none",
+    ),
+    key(
+        "no_proxy",
+        Kind::Texts,
+        default("[]"),
+        "[\"intranet.corp.example\", \".corp.example\", \"10.0.0.0/8\"]",
+        "hosts, domains and networks that are asked directly all the same",
+    ),
+];
+
 pub(super) const SERVE: &[Key] = &[key(
     "listen",
     Kind::Text,
@@ -435,6 +459,7 @@ pub(super) const SECTIONS: &[Section] = &[
         help: "Trusted time: an RFC 3161 authority that stamps the log.",
         keys: TIMESTAMP,
     },
+    Section { name: "network", times: Times::Once, help: "The way to sources.", keys: NETWORK },
     Section {
         name: "sources",
         times: Times::Named,

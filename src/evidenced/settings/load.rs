@@ -2,12 +2,12 @@
 
 use super::document::KeyPath;
 use super::fields::{Fields, Reading, kind_of};
-use super::keys::{CHECKS, LATER, LOG, ORGANISATION, RETENTION, SECTIONS, SERVE, STORE};
+use super::keys::{CHECKS, LATER, LOG, NETWORK, ORGANISATION, RETENTION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
 use super::suggest::did_you_mean;
 use super::{
-    Checks, LogSettings, Organisation, Retention, Serve, Settings, StoreSettings, handover, register, sources,
+    Checks, LogSettings, Network, Organisation, Retention, Serve, Settings, StoreSettings, handover, register, sources,
     timestamp, witness,
 };
 use jiff::SignedDuration;
@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use url::Url;
 
 /// No configuration is longer; a path to something else may be.
 const LARGEST_BYTES: usize = 4 * 1024 * 1024;
@@ -75,6 +76,7 @@ pub(super) fn load_in(
             store: draft.store,
             retention: draft.retention,
             log: draft.log,
+            network: draft.network,
             sources: draft.sources,
             checks: draft.checks,
             accounts: draft.accounts,
@@ -93,6 +95,7 @@ struct Draft {
     store: StoreSettings,
     retention: Retention,
     log: LogSettings,
+    network: Network,
     sources: Vec<super::Source>,
     checks: Checks,
     accounts: Vec<super::RegisteredAccount>,
@@ -127,12 +130,14 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
     let accounts = register::accounts(reading, value("accounts"), &names);
     let links = register::links(reading, value("links"), &names, &zone);
     let handover = handover::handover(reading, value, &names);
+    let network = network(&section("network", NETWORK));
     let serve = serve(&section("serve", SERVE));
     Some(Draft {
         organisation: organisation?,
         store: store?,
         retention: retention?,
         log: log?,
+        network,
         sources,
         checks: checks?,
         accounts,
@@ -350,6 +355,17 @@ fn checks(fields: &Fields<'_>) -> Option<Checks> {
 }
 
 const PARAMETER_FORM: &str = "write it like `leaver_still_active.grace = \"24h\"` under `[checks.parameters]`";
+
+fn network(fields: &Fields<'_>) -> Network {
+    fields.refuse_unknown(&[]);
+    let proxy = fields.url("proxy").and_then(|text| Url::parse(&text).ok());
+    let proxy_credential = fields.secret("proxy_credential");
+    if proxy.is_none() && proxy_credential.is_some() && fields.raw("proxy").is_none() {
+        let help = "add `proxy`, or take the credential out";
+        fields.problem("proxy_credential", "a credential for a proxy that is not named", help);
+    }
+    Network { proxy, proxy_credential, no_proxy: fields.texts("no_proxy").unwrap_or_default() }
+}
 
 fn serve(fields: &Fields<'_>) -> Serve {
     fields.refuse_unknown(&[]);

@@ -41,6 +41,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use url::Url;
 
 /// A valid configuration.
 #[derive(Debug, Clone)]
@@ -55,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) retention: Retention,
     /// The log over it.
     pub(crate) log: LogSettings,
+    /// The way to its sources.
+    pub(crate) network: Network,
     /// The systems it comes from, sorted by name.
     pub(crate) sources: Vec<Source>,
     /// What is tested.
@@ -127,6 +130,17 @@ pub(crate) struct LogSettings {
     pub(crate) authorities: Vec<Authority>,
     /// How long something new waits at most until they are asked.
     pub(crate) timestamp_every: SignedDuration,
+}
+
+/// `[network]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Network {
+    /// The proxy's address; none: sources are asked directly.
+    pub(crate) proxy: Option<Url>,
+    /// `user:password` for it.
+    pub(crate) proxy_credential: Option<SecretRef>,
+    /// Who is asked directly all the same.
+    pub(crate) no_proxy: Vec<String>,
 }
 
 /// `[sources.NAME]`

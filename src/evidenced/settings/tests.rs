@@ -187,6 +187,21 @@ fn a_problem_from_outside_names_the_variable_or_the_flag() {
 }
 
 #[test]
+fn a_proxy_is_named_without_its_credential_and_a_credential_not_without_a_proxy() {
+    let network = |text: &str| format!("{GOOD}[network]\n{text}\n");
+    let line = network("").lines().count() + 1;
+    let folder = Folder::new();
+    let settings = folder.load(&network("proxy = \"http://proxy.example:3128\"\nno_proxy = [\".example\"]")).unwrap();
+    assert_eq!(settings.network.proxy.unwrap().as_str(), "http://proxy.example:3128/");
+    assert_eq!(settings.network.no_proxy, [".example"]);
+    let alone = folder.problems(&network("proxy_credential = { file = \"evidenced.key\" }"));
+    assert!(alone[0].contains(&format!("evidenced.toml:{line}:")), "{alone:?}");
+    assert!(alone[0].contains("a proxy that is not named"), "{alone:?}");
+    let inside = folder.problems(&network("proxy = \"http://user:CANARY@proxy.example:3128\""));
+    assert!(inside[0].contains("carries a credential") && !inside[0].contains("CANARY"), "{inside:?}");
+}
+
+#[test]
 fn the_aws_tools_variable_moves_aws_sources_that_name_no_endpoint() {
     let folder = Folder::new();
     let variable = [("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")];
