@@ -8,6 +8,7 @@ mod aws_backup;
 mod aws_iam;
 mod bamboohr;
 mod borg;
+mod entra_id;
 mod exec;
 mod file_drop;
 mod github_org;
@@ -40,6 +41,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &aws_iam::AwsIam,
     &bamboohr::BambooHr,
     &borg::Borg,
+    &entra_id::EntraId,
     &exec::Exec,
     &file_drop::FileDrop,
     &github_org::GithubOrg,

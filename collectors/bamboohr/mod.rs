@@ -136,7 +136,7 @@ async fn employees(
                 next.query_pairs_mut().append_pair("page[after]", cursor);
                 next.into()
             });
-            Ok(Page { members, next })
+            Ok(Page { members, next, declared: None })
         })
         .await?;
     let ids: BTreeSet<&str> = employees
@@ -156,7 +156,7 @@ async fn statuses(rest: &Rest) -> Result<Vec<Value>, CollectError> {
         // one document; should it ever be given in pages, their addresses are followed
         Value::Array(members) => {
             let link = answer.headers.get("link").and_then(|link| link.to_str().ok()).unwrap_or_default();
-            Ok(Page { members, next: Links::parse(link).next })
+            Ok(Page { members, next: Links::parse(link).next, declared: None })
         }
         _ => Err(malformed(STATUSES, "the answer is no array of rows")),
     })

@@ -104,5 +104,5 @@ fn page(operation: &str, _: &Url, value: Value, answer: &Answer) -> Result<Page,
         return Err(malformed(operation, "the answer is not a JSON array"));
     };
     let link = answer.headers.get("link").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Ok(Page { members, next: Links::parse(link).next })
+    Ok(Page { members, next: Links::parse(link).next, declared: None })
 }

@@ -2,15 +2,14 @@
 //! salaries stay where they are.
 
 use crate::provider::json::{Object, malformed};
-use crate::provider::rest::{Rest, Scheme, authorization, page_size, policy, refusal};
+use crate::provider::oauth::Grant;
+use crate::provider::rest::{Rest, Scheme, authorization, below, page_size, policy};
 use crate::provider::rows::{push, row, table};
 use crate::provider::stepped::{Step, miscounted};
 use crate::settings;
-use bytes::Bytes;
 use egress::{Collector, Context, Policy};
 use model::collector::CollectorSpec;
 use model::{Caller, CollectError, Completeness, Count, Observation, Reason, ReasonCode};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +75,15 @@ impl Collector for Personio {
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
         let settings = Settings::read(&ctx.settings)?;
         let max_pages = self.policy(&ctx.settings)?.max_pages;
-        let token = token(ctx, &settings.api_url, &settings.client_id).await?;
+        let grant = Grant {
+            spec: &SPEC,
+            operation: TOKEN,
+            url: &below(&settings.api_url, &["v2", "auth", "token"])?,
+            parameters: &[("grant_type", "client_credentials"), ("client_id", &settings.client_id)],
+            secret: ("client_secret", ctx.secrets.get("client_secret")),
+            help: "look at `client_id` and `client_secret`; the credential may have been revoked",
+        };
+        let token = grant.ask(ctx).await?;
         let credential = authorization(&ctx.egress, &Scheme::Word("Bearer"), Some(&token))?;
         let rest = Rest::new(ctx, &SPEC, &settings.api_url, max_pages, credential);
 
@@ -92,37 +99,6 @@ impl Collector for Personio {
         observation.observed_at = ctx.egress.last_answer_date();
         observation.redactions = ctx.egress.redactions();
         Ok(observation)
-    }
-}
-
-/// The token of this run.
-async fn token(ctx: &Context, base: &Url, client_id: &str) -> Result<SecretString, CollectError> {
-    let secret = ctx.secrets.get("client_secret");
-    if let Some(secret) = secret {
-        ctx.egress.protect(secret);
-    }
-    // taken out before the request is recorded; in replay there is none
-    let secret = secret.map_or("", |secret| secret.expose_secret().trim());
-    let form = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", client_id)
-        .append_pair("client_secret", secret)
-        .finish();
-    let mut url = base.clone();
-    url.path_segments_mut()
-        .map_err(|()| malformed(TOKEN, "`api_url` is no base of an API"))?
-        .pop_if_empty()
-        .extend(["v2", "auth", "token"]);
-    let request = http::Request::post(url.as_str())
-        .header(http::header::ACCEPT, "application/json")
-        .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Bytes::from(form))
-        .map_err(|error| malformed(TOKEN, &format!("the request cannot be made: {error}")))?;
-    let (answer, token) = ctx.egress.grant(TOKEN, request).await?;
-    match token {
-        Some(token) => Ok(token),
-        None if answer.status == 200 => Err(malformed(TOKEN, "the answer grants no token")),
-        None => Err(refusal(&SPEC, TOKEN, &answer)),
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod github;
 pub(crate) mod github_access;
 pub(crate) mod github_json;
 pub(crate) mod json;
+pub(crate) mod oauth;
 pub(crate) mod people;
 pub(crate) mod rest;
 pub(crate) mod rows;

@@ -88,6 +88,14 @@ pub(crate) struct Page {
     pub(crate) members: Vec<Value>,
     /// The address of the next page; none on the last one.
     pub(crate) next: Option<String>,
+    /// How many members all pages have together, where this one says.
+    pub(crate) declared: Option<u64>,
+}
+
+/// Every member of a listing, and how many the source says there are, where it does.
+pub(crate) struct Listing {
+    pub(crate) members: Vec<Value>,
+    pub(crate) declared: Option<u64>,
 }
 
 /// One provider's API.
@@ -150,15 +158,33 @@ impl Rest {
         }
     }
 
-    /// Every member of a listing; `read` takes a page apart.
+    /// Every member of a listing, as many as the source says; `read` takes a page apart.
     pub(crate) async fn listing(
+        &self,
+        operation: &str,
+        url: Url,
+        read: impl FnMut(&Url, Value, &Answer) -> Result<Page, CollectError>,
+    ) -> Result<Vec<Value>, CollectError> {
+        let Listing { members, declared } = self.counted(operation, url, read).await?;
+        match declared.filter(|declared| *declared != members.len() as u64) {
+            None => Ok(members),
+            Some(declared) => Err(CollectError::Incomplete {
+                operation: operation.to_owned(),
+                message: format!("{} members came, but the source counts {declared}", members.len()),
+                code: ReasonCode::CountsDisagree,
+            }),
+        }
+    }
+
+    /// Every member of a listing beside the source's own count; whether they agree is for the caller to say.
+    pub(crate) async fn counted(
         &self,
         operation: &str,
         mut url: Url,
         mut read: impl FnMut(&Url, Value, &Answer) -> Result<Page, CollectError>,
-    ) -> Result<Vec<Value>, CollectError> {
+    ) -> Result<Listing, CollectError> {
         let mut pages = Pages::new(operation, self.max_pages);
-        let mut members = Vec::new();
+        let mut listing = Listing { members: Vec::new(), declared: None };
         loop {
             let answer = self.get(operation, &url).await?;
             if answer.status != 200 {
@@ -168,10 +194,11 @@ impl Rest {
             // what is listed, not the whole answer: the same page may come again under another token
             let listed = Digest::of(serde_json::to_string(&page.members).unwrap_or_default().as_bytes());
             pages.page(page.next.as_deref(), listed)?;
-            members.extend(page.members);
+            listing.members.extend(page.members);
+            listing.declared = listing.declared.or(page.declared);
             match page.next {
                 Some(next) => url = next_page_within(&self.base, &next)?,
-                None => return Ok(members),
+                None => return Ok(listing),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One run of a collector over a provider's API: the tables it fills, and why something was not seen.
 
-use crate::provider::rest::{Page, Rest, each, reason, unread};
+use crate::provider::rest::{Listing, Page, Rest, each, reason, unread};
 use crate::provider::rows::{push, row, table};
 use egress::{Answer, Context};
 use model::collector::CollectorSpec;
@@ -45,6 +45,11 @@ impl Run {
     /// Every member of one listing.
     pub(crate) async fn listing(&self, operation: &str, url: Url) -> Result<Vec<Value>, CollectError> {
         self.rest.listing(operation, url, |url, value, answer| (self.paging)(operation, url, value, answer)).await
+    }
+
+    /// The same beside the source's own count of them, which may differ.
+    pub(crate) async fn counted(&self, operation: &str, url: Url) -> Result<Listing, CollectError> {
+        self.rest.counted(operation, url, |url, value, answer| (self.paging)(operation, url, value, answer)).await
     }
 
     /// The same listing of each member: of those that were read, with the member's id. Why others were not is noted of

@@ -42,7 +42,7 @@ impl Rest {
                     });
                 }
                 let next = (seen < total).then(|| url(seen)).transpose()?.map(String::from);
-                Ok(Page { members, next })
+                Ok(Page { members, next, declared: None })
             })
             .await?;
         Ok(Stepped { members, totals })

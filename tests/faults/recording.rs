@@ -31,9 +31,14 @@ fn response_of(exchange: &Exchange, own: SocketAddr) -> Option<Response> {
     let framing = ["content-length", "content-encoding", "location"];
     let headers = record.headers.iter().filter(|(name, _)| !framing.contains(&name.as_str()));
     let headers = headers.map(|(name, value)| (name.clone(), value.replace(&origin, &format!("http://{own}"))));
-    // no recording holds the token that was granted, and no collector takes the words in its place for one
+    // no recording holds the token that was granted, and no collector takes the words in its place for one; a next page is
+    // at this address
+    let next = "\"@odata.nextLink\":\"";
     let body = match std::str::from_utf8(&exchange.body) {
-        Ok(text) => text.replace("[secret removed by evidenced]", "a-token-granted-to-the-tests").into_bytes(),
+        Ok(text) => text
+            .replace("[secret removed by evidenced]", "a-token-granted-to-the-tests")
+            .replace(&format!("{next}{origin}/"), &format!("{next}http://{own}/"))
+            .into_bytes(),
         Err(_) => exchange.body.to_vec(),
     };
     Some(Response { status: record.status?, headers: headers.collect(), body })

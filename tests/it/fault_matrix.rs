@@ -62,6 +62,21 @@ pub(crate) const MATRIX: &[Row] = &[
         counted: &["GET /api/v1/users", "GET /api/v1/users?filter=status", "GET /api/v1/groups/{groupId}/users"],
     },
     Row {
+        collector: "entra_id",
+        case: "whole",
+        population: &["GET /users"],
+        counted: &[
+            "GET /users",
+            "GET /users?$select=signInActivity",
+            "GET /directory/deletedItems/microsoft.graph.user",
+            "GET /groups",
+            "GET /groups/{id}/members",
+            "GET /groups/{id}/transitiveMembers",
+            "GET /applications",
+            "GET /servicePrincipals",
+        ],
+    },
+    Row {
         collector: "scim",
         case: "whole",
         population: &["GET /Users"],
@@ -119,6 +134,11 @@ fn no_fault_makes_github_org_complete() {
 #[test]
 fn no_fault_makes_okta_complete() {
     matrix("okta");
+}
+
+#[test]
+fn no_fault_makes_entra_id_complete() {
+    matrix("entra_id");
 }
 
 #[test]
