@@ -70,6 +70,8 @@ async fn applications(run: &mut Run) -> Result<(), CollectError> {
 /// The secrets and certificates of one object; never what they are.
 fn credentials(run: &mut Run, object: &Object<'_>, of: &str) -> Result<(), CollectError> {
     for (name, kind) in [("passwordCredentials", "secret"), ("keyCredentials", "certificate")] {
+        // asked for by name, so it is there
+        object.needed_list(name)?;
         for credential in object.objects(name)? {
             run.push(
                 "entra_app_credential",

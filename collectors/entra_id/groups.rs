@@ -25,7 +25,8 @@ pub(super) async fn read(run: &mut Run, users: &Users) -> Result<BTreeSet<String
     let found = ids(GROUPS, &listing.members)?;
     let came = found.len() as u64;
     if listing.declared != Some(came) {
-        let counted = listing.declared.map_or_else(|| "does not count them".to_owned(), |count| format!("counts {count}"));
+        let counted =
+            listing.declared.map_or_else(|| "does not count them".to_owned(), |count| format!("counts {count}"));
         let message = format!("{came} groups came, but Microsoft Graph {counted}");
         let reason = Reason::new(ReasonCode::CountsDisagree, message);
         run.reasons.extend(TABLES.iter().map(|table| reason.clone().table(table)));
@@ -82,7 +83,8 @@ pub(super) async fn read(run: &mut Run, users: &Users) -> Result<BTreeSet<String
     }
     if !strangers.is_empty() {
         let shown = strangers.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        let message = format!("{} members of groups are neither users nor groups that are listed: {shown}", strangers.len());
+        let message =
+            format!("{} members of groups are neither users nor groups that are listed: {shown}", strangers.len());
         run.reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table("entra_group_member"));
     }
     Ok(found)

@@ -74,7 +74,9 @@ fn left_out(policy: &Value) -> Option<BTreeSet<String>> {
     // what is not known by name must not say anything
     let only = |object: &Value, known: &[&str]| {
         object.as_object().is_some_and(|members| {
-            members.iter().all(|(name, value)| known.contains(&name.as_str()) || name.starts_with('@') || says_nothing(value))
+            members
+                .iter()
+                .all(|(name, value)| known.contains(&name.as_str()) || name.starts_with('@') || says_nothing(value))
         })
     };
     let (conditions, grant) = (&policy["conditions"], &policy["grantControls"]);

@@ -117,7 +117,10 @@ pub(super) async fn read(
         let is_group = through.contains(&assignment.principal);
         let direct = BTreeSet::from([assignment.principal.clone()]);
         let holders = if is_group { members.get(&assignment.principal) } else { Some(&direct) };
-        if !is_group && !users.is_known(&assignment.principal) && matches!(assignment.kind.as_deref(), None | Some("user")) {
+        if !is_group
+            && !users.is_known(&assignment.principal)
+            && matches!(assignment.kind.as_deref(), None | Some("user"))
+        {
             strangers.insert(assignment.principal.clone());
         }
         let joining = may_join.get(&assignment.principal).into_iter().flatten().map(|holder| (holder, "eligible"));
@@ -189,12 +192,7 @@ async fn definitions(run: &mut Run) -> Result<(), CollectError> {
     Ok(())
 }
 
-fn assignment(
-    run: &mut Run,
-    operation: &str,
-    state: &'static str,
-    member: &Value,
-) -> Result<Assignment, CollectError> {
+fn assignment(run: &mut Run, operation: &str, state: &'static str, member: &Value) -> Result<Assignment, CollectError> {
     let member = Object::of(operation, member)?;
     let (principal, role) = (member.needed("principalId")?, member.needed("roleDefinitionId")?);
     let scope = match member.text("appScopeId")? {

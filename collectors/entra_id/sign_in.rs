@@ -7,7 +7,7 @@ use crate::provider::json::{Object, ids};
 use crate::provider::rest::difference;
 use crate::provider::run::Run;
 use model::CollectError;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const ACTIVITY: &str = "GET /users?$select=signInActivity";
@@ -16,8 +16,7 @@ const REGISTERED: &str = "GET /reports/authenticationMethods/userRegistrationDet
 /// The largest page where the last sign-in is asked for.
 const ACTIVITY_TOP: &str = "500";
 
-const ACTIVITY_COLUMNS: &[&str] =
-    &["last_sign_in_at", "last_non_interactive_sign_in_at", "last_successful_sign_in_at"];
+const ACTIVITY_COLUMNS: &[&str] = &["last_sign_in_at", "last_non_interactive_sign_in_at", "last_successful_sign_in_at"];
 
 /// Bound to the address they sign in to, under every name the report has had for them.
 const PHISHING_RESISTANT: &[&str] = &[
@@ -111,15 +110,18 @@ pub(super) async fn registered(run: &mut Run) -> Result<Option<Registered>, Coll
     for user in &members {
         let user = Object::of(REGISTERED, user)?;
         let id = user.needed("id")?;
-        let methods: Option<Vec<&str>> = match user.member("methodsRegistered") {
-            None => None,
-            Some(_) => Some(user.list("methodsRegistered")?.iter().filter_map(|method| method.as_str()).collect()),
+        let is_registered = user.boolean("isMfaRegistered")?;
+        // whoever registered something registered a method
+        let methods = match user.member("methodsRegistered") {
+            None if is_registered != Some(true) => None,
+            _ => Some(user.needed_list("methodsRegistered")?),
         };
+        let methods: Option<Vec<&str>> = methods.map(|methods| methods.iter().filter_map(Value::as_str).collect());
         for method in methods.iter().flatten() {
             run.push("entra_method", json!({ "user_id": id, "method": method }))?;
         }
         let registration = Registration {
-            is_registered: user.boolean("isMfaRegistered")?,
+            is_registered,
             is_capable: user.boolean("isMfaCapable")?,
             is_admin: user.boolean("isAdmin")?,
             phishing_resistant: methods.and_then(|methods| resists(&methods)),

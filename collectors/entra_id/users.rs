@@ -1,9 +1,9 @@
 //! Users: those there are, with Microsoft Graph's own count of them, and those deleted in the last thirty days.
 
+use super::TOP;
 use super::policies::Required;
 use super::roles::Roles;
 use super::sign_in::{Registered, SignIns};
-use super::TOP;
 use crate::provider::json::{Object, ids};
 use crate::provider::run::Run;
 use model::{CollectError, Count, Reason, ReasonCode};

@@ -74,6 +74,14 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A list that is always there, be it empty.
+    pub(crate) fn needed_list(&self, name: &str) -> Result<&'a [Value], CollectError> {
+        match self.member(name) {
+            None => Err(malformed(self.operation, &format!("an element has no `{name}`"))),
+            Some(_) => self.list(name),
+        }
+    }
+
     /// The objects of a list.
     pub(crate) fn objects(&self, name: &str) -> Result<Vec<Self>, CollectError> {
         self.list(name)?.iter().map(|element| Self::of(self.operation, element)).collect()

@@ -7,7 +7,7 @@
 //! that GitHub answers so. What the collector makes of the emulator without them is a test of its own.
 
 use crate::faults::Proxy;
-use crate::peers::github::{GitHub, TOKEN};
+use crate::peers::emulate::{Emulator, TOKEN};
 use crate::peers::github_gaps::{Filled, recorded};
 use crate::peers::github_graphql::GraphQl;
 use crate::rows::assert_rows;
@@ -25,7 +25,7 @@ fn login(number: usize) -> String {
 }
 
 /// The organisation `acme`, its owners, and people who are not in it. The token is its first owner's.
-fn emulator(members: usize) -> GitHub {
+fn emulator(members: usize) -> Emulator {
     let person = |number: usize| {
         let shown = (number % 4 == 1).then(|| format!("{}@example.org", login(number)));
         json!({ "login": login(number), "name": format!("Žofie № {number}"), "email": shown, "site_admin": number == 7 })
@@ -33,7 +33,7 @@ fn emulator(members: usize) -> GitHub {
     let strangers = (0..STRANGERS).map(|number| json!({ "login": format!("stranger-{number}") }));
     let role = |number: usize| if number.is_multiple_of(50) { "admin" } else { "member" };
     let member = |number| json!({ "login": login(number), "role": role(number) });
-    GitHub::start(&json!({
+    Emulator::github(&json!({
         "tokens": { TOKEN: { "login": login(0), "scopes": ["admin:org"] } },
         "github": {
             "users": (0..members).map(person).chain(strangers).collect::<Vec<_>>(),
@@ -43,7 +43,7 @@ fn emulator(members: usize) -> GitHub {
 }
 
 /// Teams besides the emulator's own team of all members.
-fn make_teams(github: &GitHub) {
+fn make_teams(github: &Emulator) {
     for team in 0..TEAMS {
         let privacy = if team % 2 == 0 { "secret" } else { "closed" };
         let made =
@@ -66,11 +66,11 @@ fn source(url: &str) -> String {
 }
 
 /// Every user the emulator knows, whether in the organisation or not.
-fn users(github: &GitHub) -> Vec<Value> {
+fn users(github: &Emulator) -> Vec<Value> {
     let mut users: Vec<Value> = Vec::new();
     loop {
         let since = users.last().map_or(0, |user| user["id"].as_i64().unwrap());
-        let page = github.get(&format!("/users?per_page=100&since={since}")).unwrap();
+        let page = github.get(&format!("/users?per_page=100&since={since}"));
         match page.as_array().unwrap() {
             page if page.is_empty() => return users,
             page => users.extend_from_slice(page),
@@ -79,11 +79,11 @@ fn users(github: &GitHub) -> Vec<Value> {
 }
 
 /// The members, asked one by one and not by a listing.
-fn held_members(github: &GitHub, without_2fa: &BTreeSet<String>) -> Vec<Value> {
+fn held_members(github: &Emulator, without_2fa: &BTreeSet<String>) -> Vec<Value> {
     let row = |user: &Value| {
         let login = user["login"].as_str().unwrap();
-        let membership = github.get(&format!("/orgs/acme/memberships/{login}"))?;
-        let profile = github.get(&format!("/users/{login}")).unwrap();
+        let membership = github.find(&format!("/orgs/acme/memberships/{login}"))?;
+        let profile = github.get(&format!("/users/{login}"));
         Some(json!({
             "login": login, "id": profile["id"], "type": profile["type"],
             "site_admin": i64::from(profile["site_admin"] == true), "role": membership["role"],
@@ -95,21 +95,21 @@ fn held_members(github: &GitHub, without_2fa: &BTreeSet<String>) -> Vec<Value> {
 }
 
 /// The teams by their slugs and their members by the team's number, each one's role asked singly.
-fn held_teams(github: &GitHub) -> (Vec<Value>, Vec<Value>) {
+fn held_teams(github: &Emulator) -> (Vec<Value>, Vec<Value>) {
     let (mut teams, mut members) = (Vec::new(), Vec::new());
     let made = (0..TEAMS).map(|team| format!("team-{team}"));
     for slug in made.chain(["members".to_owned()]) {
-        let team = github.get(&format!("/orgs/acme/teams/{slug}")).unwrap();
+        let team = github.get(&format!("/orgs/acme/teams/{slug}"));
         // the emulator never tells a parent
         teams.push(json!({
             "slug": slug, "id": team["id"], "name": team["name"], "privacy": team["privacy"], "parent": Value::Null,
         }));
         for page in 1.. {
-            let people = github.get(&format!("/teams/{}/members?per_page=100&page={page}", team["id"])).unwrap();
+            let people = github.get(&format!("/teams/{}/members?per_page=100&page={page}", team["id"]));
             let people = people.as_array().unwrap();
             for person in people {
                 let login = person["login"].as_str().unwrap();
-                let membership = github.get(&format!("/orgs/acme/teams/{slug}/memberships/{login}")).unwrap();
+                let membership = github.get(&format!("/orgs/acme/teams/{slug}/memberships/{login}"));
                 let role = &membership["role"];
                 members.push(json!({ "team": slug, "login": login, "id": person["id"], "role": role }));
             }
@@ -158,7 +158,7 @@ fn an_organisation_of_many_pages_is_collected_as_the_emulator_holds_it() {
     assert!((6..30).contains(&owners), "{owners} owners: five are seeded, maintainers are owners too");
     let (teams, team_members) = held_teams(&github);
     assert!(team_members.iter().any(|member| member["role"] == "maintainer"));
-    let organisation = github.get("/orgs/acme").unwrap();
+    let organisation = github.get("/orgs/acme");
     let mut compared = assert_rows(&audit, "github_member", &members);
     compared += assert_rows(&audit, "github_team", &teams);
     compared += assert_rows(&audit, "github_team_member", &team_members);
@@ -225,9 +225,9 @@ fn what_the_emulator_lacks_is_not_seen_rather_than_empty() {
     assert_eq!(unseen, lacking.map(|(table, columns)| (table.to_owned(), columns.to_owned())).into());
 
     // the reason for the stand-in: a filter that is ignored looks like an organisation without any second factor
-    let everybody = github.get("/orgs/acme/members").unwrap();
+    let everybody = github.get("/orgs/acme/members");
     assert_eq!(everybody.as_array().unwrap().len(), 5);
-    let filtered = github.get("/orgs/acme/members?filter=2fa_disabled");
+    let filtered = github.find("/orgs/acme/members?filter=2fa_disabled");
     assert_eq!(filtered, Some(everybody), "the emulator knows the filter now: take the stand-in out");
 }
 

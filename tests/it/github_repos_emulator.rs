@@ -8,7 +8,7 @@
 //! last hour, which GitHub's search is not asked about; recorded cases of the collector have older ones.
 
 use crate::faults::{Proxy, Request};
-use crate::peers::github::{GitHub, TOKEN};
+use crate::peers::emulate::{Emulator, TOKEN};
 use crate::peers::github_gaps::Filled;
 use crate::peers::github_graphql::GraphQl;
 use crate::rows::assert_rows;
@@ -27,14 +27,14 @@ fn name(number: usize) -> String {
 }
 
 /// The organisation `acme` with three people, each with a token, and an app installed for all of it.
-fn emulator(app_key: &str) -> GitHub {
+fn emulator(app_key: &str) -> Emulator {
     let people = ["ada", "grace", "ken"];
     let mut tokens: serde_json::Map<String, Value> = people
         .iter()
         .map(|login| (format!("{login}-token"), json!({ "login": login, "scopes": ["repo", "admin:org"] })))
         .collect();
     tokens.insert(TOKEN.to_owned(), json!({ "login": "ada", "scopes": ["repo", "admin:org"] }));
-    let github = GitHub::start(&json!({
+    let github = Emulator::github(&json!({
         "tokens": tokens,
         "github": {
             "users": people.iter().map(|login| json!({ "login": login })).collect::<Vec<_>>(),
@@ -59,7 +59,7 @@ fn emulator(app_key: &str) -> GitHub {
 }
 
 /// Protects every second repository, each a little otherwise.
-fn protect(github: &GitHub) {
+fn protect(github: &Emulator) {
     for number in (0..REPOSITORIES).step_by(2) {
         let reviews = json!({
             "required_approving_review_count": number % 3, "dismiss_stale_reviews": number % 4 == 0,
@@ -78,9 +78,9 @@ fn protect(github: &GitHub) {
 }
 
 /// Merges a pull request of `author` into a repository, approved by `reviewers`; its number.
-fn merge(github: &GitHub, repository: &str, branch: &str, author: &str, reviewers: &[&str]) -> i64 {
+fn merge(github: &Emulator, repository: &str, branch: &str, author: &str, reviewers: &[&str]) -> i64 {
     let place = format!("/repos/acme/{repository}");
-    let head = github.get(&format!("{place}/branches/main")).unwrap()["commit"]["sha"].clone();
+    let head = github.get(&format!("{place}/branches/main"))["commit"]["sha"].clone();
     let reference = json!({ "ref": format!("refs/heads/{branch}"), "sha": head });
     let by = |login: &str, method: &str, path: &str, body: &Value| {
         github.change_as(&format!("{login}-token"), method, path, body)
@@ -126,18 +126,18 @@ fn app_key() -> String {
 }
 
 /// The repositories, each asked by its name, and their branches and protection.
-fn held(github: &GitHub) -> (Vec<Value>, Vec<Value>) {
+fn held(github: &Emulator) -> (Vec<Value>, Vec<Value>) {
     let (mut repositories, mut branches) = (Vec::new(), Vec::new());
     for number in 0..REPOSITORIES {
         let name = name(number);
-        let repository = github.get(&format!("/repos/acme/{name}")).unwrap();
+        let repository = github.get(&format!("/repos/acme/{name}"));
         repositories.push(json!({
             "name": name, "id": repository["id"], "visibility": repository["visibility"],
             "archived": i64::from(repository["archived"] == true), "fork": i64::from(repository["fork"] == true),
             "default_branch": repository["default_branch"], "vulnerability_alerts": 0,
         }));
-        let branch = github.get(&format!("/repos/acme/{name}/branches/main")).unwrap();
-        let protection = github.get(&format!("/repos/acme/{name}/branches/main/protection"));
+        let branch = github.get(&format!("/repos/acme/{name}/branches/main"));
+        let protection = github.find(&format!("/repos/acme/{name}/branches/main/protection"));
         let enabled = |part: &str| protection.as_ref().map(|found| i64::from(found[part]["enabled"] == true));
         let reviews = protection.as_ref().map(|found| found["required_pull_request_reviews"].clone());
         let approvals =
@@ -192,15 +192,15 @@ fn repositories_protection_and_merges_are_collected_as_the_emulator_holds_them()
     let mut merges = Vec::new();
     for (repository, last) in [("repo-01", seen), ("repo-03", 53)] {
         for number in 1..=last {
-            let pull = github.get(&format!("/repos/acme/{repository}/pulls/{number}")).unwrap();
+            let pull = github.get(&format!("/repos/acme/{repository}/pulls/{number}"));
             let place = format!("/repos/acme/{repository}/pulls/{number}");
             let logins = |listed: Value, login: fn(&Value) -> &str| -> BTreeSet<String> {
                 listed.as_array().unwrap().iter().map(|one| login(one).to_owned()).collect()
             };
             let reviewers =
-                logins(github.get(&format!("{place}/reviews")).unwrap(), |one| one["user"]["login"].as_str().unwrap());
+                logins(github.get(&format!("{place}/reviews")), |one| one["user"]["login"].as_str().unwrap());
             // an account's address at GitHub begins with its login
-            let mut own = logins(github.get(&format!("{place}/commits")).unwrap(), |one| {
+            let mut own = logins(github.get(&format!("{place}/commits")), |one| {
                 one["commit"]["author"]["email"].as_str().unwrap().strip_suffix("@users.noreply.github.com").unwrap()
             });
             own.insert(pull["user"]["login"].as_str().unwrap().to_owned());

@@ -2,7 +2,7 @@
 //! snapshots show both gone, and not when a broken page hides them.
 
 use crate::faults::{Fault, Injection, Proxy, Request};
-use crate::peers::github::{GitHub, TOKEN};
+use crate::peers::emulate::{Emulator, TOKEN};
 use crate::peers::github_gaps::Filled;
 use crate::peers::github_graphql::GraphQl;
 use crate::peers::moto::{ACCOUNT, Moto};
@@ -21,7 +21,7 @@ const ITEMS: [&str; 2] = ["aws:user-0007", "gh:member-07"];
 
 struct Company {
     moto: Moto,
-    github: GitHub,
+    github: Emulator,
     aws: Proxy,
     gh: Proxy,
     audit: Audit,
@@ -36,7 +36,7 @@ impl Company {
         let users: Vec<Value> = (0..PEOPLE).map(|number| json!({ "login": login(number) })).collect();
         let role = |number: usize| if number == 0 { "admin" } else { "member" };
         let member = |number| json!({ "login": login(number), "role": role(number) });
-        let github = GitHub::start(&json!({
+        let github = Emulator::github(&json!({
             "tokens": { TOKEN: { "login": login(0), "scopes": ["admin:org"] } },
             "github": {
                 "users": users,
@@ -155,7 +155,7 @@ fn a_leavers_accounts_make_one_finding_that_only_complete_snapshots_resolve() {
     // both accounts are deleted, and the page that would show it breaks
     company.moto.remove_user(AWS_USER);
     company.github.change("DELETE", &format!("/orgs/acme/members/{GITHUB_LOGIN}"), &Value::Null);
-    assert_eq!(company.github.get(&format!("/orgs/acme/memberships/{GITHUB_LOGIN}")), None);
+    assert_eq!(company.github.find(&format!("/orgs/acme/memberships/{GITHUB_LOGIN}")), None);
     // a listing cut short has neither account, just as a true one; an error has nothing at all
     for fault in [Fault::EndsEarly, Fault::Truncated] {
         company.aws.inject(Some(broken(&aws_page, fault)));

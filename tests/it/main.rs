@@ -11,6 +11,7 @@ mod bridges;
 mod crash;
 mod damage;
 mod drift;
+mod entra_emulator;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
 mod faults;

@@ -7,7 +7,7 @@
 //! without the stand-in is a test of its own.
 
 use crate::faults::{Request, Response};
-use crate::peers::okta::{Okta, TOKEN};
+use crate::peers::emulate::{Emulator, TOKEN};
 use crate::peers::stand_in::StandIn;
 use crate::rows::assert_rows;
 use crate::support::Audit;
@@ -32,7 +32,7 @@ fn status(number: usize) -> &'static str {
     if number.is_multiple_of(4) { STATUSES[number / 4 % STATUSES.len()] } else { "ACTIVE" }
 }
 
-fn organisation() -> Okta {
+fn organisation() -> Emulator {
     let user = |number: usize| {
         json!({
             "okta_id": id(number), "login": login(number), "email": format!("mail-{number}@example.org"),
@@ -47,7 +47,7 @@ fn organisation() -> Okta {
     let apps = (0..3).map(|number| json!({ "okta_id": format!("0oa{number}"), "name": format!("app-{number}") }));
     let assigned =
         (0..USERS).map(|number| json!({ "app_okta_id": format!("0oa{}", number % 3), "user_okta_id": id(number) }));
-    Okta::start(&json!({
+    Emulator::okta(&json!({
         "tokens": { TOKEN: { "login": login(0), "scopes": ["okta.users.read"] } },
         "okta": {
             "users": (0..USERS).map(user).collect::<Vec<_>>(),

@@ -1,11 +1,11 @@
 //! Third-party programs the tests run against. Each starts on a free loopback port and ends when it is dropped;
 //! `tests/peers/install` put it under `tests/.cache`.
 
-pub(crate) mod github;
+pub(crate) mod emulate;
 pub(crate) mod github_gaps;
 pub(crate) mod github_graphql;
 pub(crate) mod moto;
-pub(crate) mod okta;
+pub(crate) mod published;
 pub(crate) mod scim;
 pub(crate) mod sshd;
 pub(crate) mod stand_in;
