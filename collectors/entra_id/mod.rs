@@ -143,17 +143,13 @@ async fn tenant(run: &mut Run, tenant_id: &str) -> Result<(), CollectError> {
 
 /// A page of Microsoft Graph's.
 /// <https://learn.microsoft.com/en-us/graph/paging>
-fn page(operation: &str, _: &Url, value: Value, _: &Answer) -> Result<Page, CollectError> {
+fn page(operation: &str, _: &Url, mut value: Value, _: &Answer) -> Result<Page, CollectError> {
     let answer = Object::of(operation, &value)?;
-    if answer.member("value").is_none() {
-        return Err(malformed(operation, "the answer has no `value`"));
-    }
-    let declared = answer.integer("@odata.count")?;
-    Ok(Page {
-        members: answer.list("value")?.to_vec(),
-        next: answer.text("@odata.nextLink")?.map(str::to_owned),
-        declared: declared.and_then(|declared| u64::try_from(declared).ok()),
-    })
+    answer.needed_list("value")?;
+    let declared = answer.integer("@odata.count")?.and_then(|declared| u64::try_from(declared).ok());
+    let next = answer.text("@odata.nextLink")?.map(str::to_owned);
+    let members = value["value"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    Ok(Page { members, next, declared })
 }
 
 /// The word for what a directory object is, as Microsoft Graph writes it behind `#microsoft.graph.`.

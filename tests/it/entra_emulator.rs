@@ -122,7 +122,7 @@ impl Tenant {
             ["directory", "deletedItems", "microsoft.graph.user"] => ("User", Vec::new()),
             ["groups"] => ("Group", (0..GROUPS).map(Self::group).collect()),
             ["groups", id, "members" | "transitiveMembers"] => ("DirectoryObject", Self::members(id)),
-            ["applications"] | ["servicePrincipals"] => ("Application", Vec::new()),
+            ["applications" | "servicePrincipals"] => ("Application", Vec::new()),
             ["roleManagement", "directory", "roleDefinitions"] => {
                 let role = |id: &str, name: &str| json!({ "id": id, "displayName": name, "isBuiltIn": true, "isEnabled": true });
                 (

@@ -31,12 +31,14 @@ impl Published {
         });
         let mut interfaces: BTreeMap<String, Interface> = BTreeMap::new();
         // the interface that is open, and how deep in it a line is
-        let mut open: Option<(String, i32)> = None;
+        let mut open: Option<(String, usize)> = None;
         for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['*', '/'])) {
-            let deeper = line.matches('{').count() as i32 - line.matches('}').count() as i32;
+            let (opened, closed) = (line.matches('{').count(), line.matches('}').count());
             match &mut open {
                 None => {
-                    let Some(head) = line.strip_prefix("export interface ").filter(|_| deeper == 1) else { continue };
+                    let Some(head) = line.strip_prefix("export interface ").filter(|_| opened == closed + 1) else {
+                        continue;
+                    };
                     let mut words = head.split_whitespace();
                     let name = words.next().unwrap().to_owned();
                     let parent = words.skip_while(|word| *word != "extends").nth(1).map(str::to_owned);
@@ -50,7 +52,7 @@ impl Published {
                         let field = field.trim_end_matches('?').trim_matches('"').to_owned();
                         interfaces.get_mut(name).unwrap().fields.insert(field, kind.to_owned());
                     }
-                    *depth += deeper;
+                    *depth = *depth + opened - closed;
                     if *depth == 0 {
                         open = None;
                     }
