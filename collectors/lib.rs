@@ -6,6 +6,7 @@
 
 mod aws_backup;
 mod aws_iam;
+mod aws_organization;
 mod bamboohr;
 mod borg;
 mod entra_id;
@@ -39,6 +40,7 @@ pub use exec::ENVELOPE;
 static REGISTRY: &[&dyn Collector] = &[
     &aws_backup::AwsBackup,
     &aws_iam::AwsIam,
+    &aws_organization::AwsOrganization,
     &bamboohr::BambooHr,
     &borg::Borg,
     &entra_id::EntraId,

@@ -151,7 +151,7 @@ impl Run {
 }
 
 /// Names the call of a request: STS by its form, AWS Backup by its path.
-fn operation_of(method: &str, path: &str, body: &str) -> String {
+fn operation_of(method: &str, path: &str, _: &str, body: &str) -> String {
     match method {
         "GET" => {}
         "POST" => return query_operation(body).unwrap_or_default(),
@@ -193,11 +193,11 @@ mod tests {
             "/backup-vaults/",
             "/backup-vaults/Default/recovery-points/",
         ] {
-            let operation = operation_of("GET", path, "");
+            let operation = operation_of("GET", path, "", "");
             assert!(SPEC.operation(&operation).is_some(), "{path}: {operation}");
         }
-        assert!(SPEC.operation(&operation_of("GET", "/supported-resource-types", "")).is_none());
-        assert!(SPEC.operation(&operation_of("DELETE", "/backup/plans/p1", "")).is_none());
+        assert!(SPEC.operation(&operation_of("GET", "/supported-resource-types", "", "")).is_none());
+        assert!(SPEC.operation(&operation_of("DELETE", "/backup/plans/p1", "", "")).is_none());
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Collector for AwsIam {
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
         let detail = typed::<Settings>(&SPEC, &ctx.settings)?.detail;
         let settings = typed::<AwsSettings>(&SPEC, &ctx.settings)?;
-        let aws = Aws::connect(ctx, settings, |_, _, body| query_operation(body).unwrap_or_default()).await?;
+        let aws = Aws::connect(ctx, settings, |_, _, _, body| query_operation(body).unwrap_or_default()).await?;
         let caller = aws.caller().await?;
         let iam = aws_sdk_iam::Client::new(&aws.config);
 

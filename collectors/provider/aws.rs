@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use egress::aws::OperationOf;
 use egress::{Context, Pages, Policy};
 use model::time::seconds_text;
 use model::{Caller, CollectError, Digest, Timestamp};
@@ -46,6 +47,7 @@ pub(crate) struct AwsSettings {
 pub(crate) enum Service {
     Iam,
     Backup,
+    Organizations,
 }
 
 impl AwsSettings {
@@ -93,6 +95,15 @@ impl AwsSettings {
                 };
                 vec![format!("https://{place}.{domain}"), format!("https://sts.{region}.{domain}")]
             }
+            (None, Service::Organizations) => {
+                // global within a partition too
+                let place = match region {
+                    region if region.starts_with("cn-") => "cn-northwest-1",
+                    region if region.starts_with("us-gov-") => "us-gov-west-1",
+                    _ => "us-east-1",
+                };
+                vec![format!("https://organizations.{place}.{domain}"), format!("https://sts.{region}.{domain}")]
+            }
             (None, Service::Backup) => {
                 vec![format!("https://backup.{region}.{domain}"), format!("https://sts.{region}.{domain}")]
             }
@@ -129,7 +140,7 @@ impl Aws {
     pub(crate) async fn connect(
         ctx: &Context,
         settings: AwsSettings,
-        operation_of: fn(&str, &str, &str) -> String,
+        operation_of: OperationOf,
     ) -> Result<Self, CollectError> {
         settings.validate()?;
         let credential = if ctx.egress.is_replay() {
@@ -355,6 +366,14 @@ mod tests {
         assert_eq!(
             hosts(&settings("us-gov-west-1", None), Service::Iam),
             ["iam.us-gov.amazonaws.com", "sts.us-gov-west-1.amazonaws.com"]
+        );
+        assert_eq!(
+            hosts(&settings("eu-west-1", None), Service::Organizations),
+            ["organizations.us-east-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"]
+        );
+        assert_eq!(
+            hosts(&settings("cn-north-1", None), Service::Organizations),
+            ["organizations.cn-northwest-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn"]
         );
         assert_eq!(
             hosts(&settings("eu-west-1", None), Service::Backup),

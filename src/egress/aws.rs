@@ -15,8 +15,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bytes::Bytes;
 use model::CollectError;
 
-/// Names the operation of a request by its method, path (no query) and body.
-pub type OperationOf = fn(method: &str, path: &str, body: &str) -> String;
+/// Names the operation of a request by its method, path (no query), `x-amz-target` header (empty: none) and body.
+pub type OperationOf = fn(method: &str, path: &str, target: &str, body: &str) -> String;
 
 impl Egress {
     /// The HTTP client to give to an SDK's configuration.
@@ -51,7 +51,8 @@ impl Client {
             ConnectorError::user("a streamed request body cannot be recorded, so it is not sent".into())
         })?;
         let text = String::from_utf8_lossy(&body);
-        let operation = (self.operation_of)(parts.method.as_str(), parts.uri.path(), &text);
+        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        let operation = (self.operation_of)(parts.method.as_str(), parts.uri.path(), target, &text);
         let answer = self
             .egress
             .send(&operation, http::Request::from_parts(parts, body.clone()))

@@ -27,7 +27,7 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
 
 /// The collectors that the shipped checks name, without tables of their own.
 pub(crate) fn collectors() -> Vec<CollectorTables> {
-    ["aws_iam", "aws_backup", "github_org", "hr_file", "linux_accounts"]
+    ["aws_iam", "aws_backup", "aws_organization", "github_org", "hr_file", "linux_accounts"]
         .map(|id| CollectorTables { id: id.to_owned(), tables: Vec::new() })
         .into()
 }

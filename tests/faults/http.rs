@@ -46,11 +46,17 @@ impl Request {
         Some(Self { method, target, headers, body: String::from_utf8_lossy(&body).into_owned() })
     }
 
-    /// Whether both ask for the same thing; headers, which carry signatures and dates, do not count, and neither do the
+    /// Whether both ask for the same thing; headers, which carry signatures and dates, do not count but the call's name,
+    /// and neither do the
     /// secrets of a form, which no recording holds.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        (&self.method, &self.target) == (&other.method, &other.target)
+        (&self.method, &self.target, self.call()) == (&other.method, &other.target, other.call())
             && (self.body == other.body || self.without_secrets() == other.without_secrets())
+    }
+
+    /// What AWS's JSON protocol calls: nothing else tells its requests apart.
+    fn call(&self) -> Option<&str> {
+        self.headers.iter().find(|(name, _)| name == "x-amz-target").map(|(_, target)| target.as_str())
     }
 
     fn without_secrets(&self) -> String {
@@ -85,9 +91,13 @@ impl Request {
     }
 }
 
-/// The body of a GraphQL query without the cursor of its page.
+/// The body of a GraphQL query, or of a request of AWS's JSON protocol, without the cursor of its page.
 fn without_cursor(body: &str) -> String {
     match serde_json::from_str::<serde_json::Value>(body) {
+        Ok(serde_json::Value::Object(mut asked)) if asked.contains_key("NextToken") => {
+            asked.remove("NextToken");
+            serde_json::Value::Object(asked).to_string()
+        }
         Ok(mut query) if query["variables"].get("after").is_some() => {
             query["variables"]["after"] = serde_json::Value::Null;
             query.to_string()

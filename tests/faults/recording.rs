@@ -18,7 +18,13 @@ struct Recorded {
 pub(crate) fn request_of(exchange: &Exchange) -> Request {
     let url = &exchange.record.url;
     let target = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |rest| format!("/{rest}"));
-    Request::new(&exchange.record.method, &target, exchange.record.request_body.as_deref().unwrap_or_default())
+    let body = exchange.record.request_body.as_deref().unwrap_or_default();
+    let mut request = Request::new(&exchange.record.method, &target, body);
+    // no header is recorded, so the one that names the call of AWS's JSON protocol comes from the operation
+    if let Some(call) = exchange.record.operation.strip_prefix("organizations:") {
+        request.headers.push(("x-amz-target".to_owned(), format!("AWSOrganizationsV20161128.{call}")));
+    }
+    request
 }
 
 fn response_of(exchange: &Exchange, own: SocketAddr) -> Option<Response> {

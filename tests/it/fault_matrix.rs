@@ -44,6 +44,12 @@ pub(crate) const MATRIX: &[Row] = &[
         population: &["iam:ListUsers"],
         counted: &["iam:ListUsers", "iam:GetAccountSummary", "iam:GetAccountAuthorizationDetails", "iam:ListRoles"],
     },
+    Row {
+        collector: "aws_organization",
+        case: "whole",
+        population: &["organizations:ListAccounts"],
+        counted: &["organizations:ListAccounts", "organizations:ListAccountsForParent"],
+    },
     Row { collector: "aws_backup", case: "whole", population: &["backup:ListBackupJobs"], counted: &[] },
     Row {
         collector: "github_org",
@@ -119,6 +125,11 @@ fn no_fault_makes_many_small_pages_of_aws_iam_complete() {
     let pages = |operation: &str| clean.recorded.iter().filter(|page| page.record.operation == operation).count();
     assert!(pages("iam:GetAccountAuthorizationDetails") > 10, "too few pages to repeat");
     matrix_of(&Arc::new(clean), &row);
+}
+
+#[test]
+fn no_fault_makes_aws_organization_complete() {
+    matrix("aws_organization");
 }
 
 #[test]
@@ -502,10 +513,11 @@ impl Judges {
     }
 
     /// What the checks that read this source say of a run, beside a roster that is whole, or accounts where the source is
-    /// a roster itself.
+    /// a roster itself, or accounts that are read.
     pub(crate) fn over(&self, clean: &Clean, run: &Run) -> Vec<Evaluation> {
         let is_roster = clean.collector.spec().provides.iter().any(|table| table == "person");
-        let (id, case) = if is_roster { ("aws_iam", "whole") } else { ("hr_file", "whole") };
+        let lists_accounts = clean.collector.spec().id == "aws_organization";
+        let (id, case) = if is_roster || lists_accounts { ("aws_iam", "whole") } else { ("hr_file", "whole") };
         let beside = Clean::load(id, case);
         let context = beside.context(beside.settings.clone(), Egress::replay(beside.recorded.clone()));
         let seen = tokio::runtime::Runtime::new().unwrap().block_on(beside.collector.collect(&context)).unwrap();

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on panics, and it builds its inputs plainly"
 )]
 
+mod aws_accounts;
 mod aws_emulator;
 mod backup_tools;
 mod bridges;

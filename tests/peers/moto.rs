@@ -38,6 +38,11 @@ impl Moto {
         serde_json::from_str(&self.script("dump_aws.py", &[file.path().to_str().unwrap()])).unwrap()
     }
 
+    /// Makes an organisation of so many accounts beside its own; what it then holds.
+    pub(crate) fn organize(&self, accounts: usize) -> Value {
+        serde_json::from_str(&self.script("organize_aws.py", &[&accounts.to_string()])).unwrap()
+    }
+
     pub(crate) fn remove_user(&self, user: &str) {
         self.script("remove_aws_user.py", &[user]);
     }

@@ -42,7 +42,15 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("backup:ListProtectedResources", &["Results"]),
     ("backup:ListBackupVaults", &["BackupVaultList"]),
     ("backup:ListRecoveryPointsByBackupVault", &["RecoveryPoints"]),
+    ("organizations:DescribeOrganization", &["Organization"]),
+    ("organizations:ListAccounts", &["Accounts"]),
+    ("organizations:ListRoots", &["Roots"]),
+    ("organizations:ListOrganizationalUnitsForParent", &["OrganizationalUnits"]),
+    ("organizations:ListAccountsForParent", &["Accounts"]),
 ];
+
+/// Services that answer in JSON; the others do in XML.
+const JSON: &[&str] = &["backup:", "organizations:"];
 
 /// Watches one call: reads its answer before it is believed and keeps the digest of what it said.
 #[derive(Debug, Clone)]
@@ -81,8 +89,8 @@ impl Intercept for Guard {
         }
         let body = response.body().bytes().ok_or_else(|| Unbelievable("the body was not read whole".to_owned()))?;
         let text = std::str::from_utf8(body).map_err(|error| Unbelievable(format!("not UTF-8: {error}")))?;
-        let names = if self.operation.starts_with("backup:") { json_names(text) } else { xml_names(text) }
-            .map_err(Unbelievable)?;
+        let is_json = JSON.iter().any(|service| self.operation.starts_with(service));
+        let names = if is_json { json_names(text) } else { xml_names(text) }.map_err(Unbelievable)?;
         let promised = PROMISED.iter().find(|(operation, _)| *operation == self.operation).map_or(&[][..], |(_, n)| n);
         if let Some(missing) = promised.iter().find(|name| !names.contains(**name)) {
             return Err(Unbelievable(format!("the answer has no `{missing}`")).into());

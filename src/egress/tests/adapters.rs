@@ -20,7 +20,7 @@ fn sts(egress: &Egress, endpoint: &url::Url) -> aws_sdk_sts::Client {
         .credentials_provider(Credentials::new("AKIDEXAMPLE", SECRET, Some(SESSION.to_owned()), None, "test"))
         .retry_config(RetryConfig::disabled())
         .endpoint_url(endpoint.as_str())
-        .http_client(egress.aws_http_client(|_, _, body| {
+        .http_client(egress.aws_http_client(|_, _, _, body| {
             let action = body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?");
             format!("sts:{action}")
         }))

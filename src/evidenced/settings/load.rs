@@ -124,8 +124,10 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
     // a source whose own keys are wrong still exists for the register
     let names: Vec<&str> = value("sources")
         .and_then(Value::as_object)
-        .map(|table| table.keys().map(String::as_str).collect())
-        .unwrap_or_default();
+        .into_iter()
+        .flat_map(|table| table.keys().map(String::as_str))
+        .chain(sources.iter().map(|source| source.name.as_str()))
+        .collect();
     let checks = checks(&section("checks", CHECKS));
     let accounts = register::accounts(reading, value("accounts"), &names);
     let links = register::links(reading, value("links"), &names, &zone);

@@ -16,6 +16,7 @@ mod register;
 mod schema;
 mod secret;
 mod sources;
+mod spread;
 mod starter;
 mod suggest;
 mod timestamp;

@@ -4,6 +4,7 @@
 
 use super::declared::COLUMN_TYPES;
 use super::keys::{Absent, Key, Kind, SECTIONS, SOURCE, Times, collector_keys, table_keys, toml_value};
+use super::spread::may_be;
 use model::CollectorSpec;
 use serde_json::{Map, Value, json};
 
@@ -85,14 +86,24 @@ fn vocabulary() -> Value {
 fn table(help: &str, keys: &[Key]) -> Value {
     let required: Vec<&str> =
         keys.iter().filter(|key| key.absent == Absent::Refused).map(|key| key.name.as_ref()).collect();
+    let mut required = required;
+    let mut either = Value::Null;
+    if may_be(keys) {
+        required.retain(|name| *name != "account_id");
+        either = json!([{ "required": ["account_id"] }, { "required": ["account_ids", "role_name"] }]);
+    }
     let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_string(), value(key))).collect();
-    json!({
+    let mut schema = json!({
         "type": "object",
         "description": help,
         "properties": properties,
         "required": required,
         "additionalProperties": false,
-    })
+    });
+    if !either.is_null() {
+        schema["oneOf"] = either;
+    }
+    schema
 }
 
 fn value(key: &Key) -> Value {

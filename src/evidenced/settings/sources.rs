@@ -6,6 +6,7 @@ use super::fields::{Fields, Reading, url_problem};
 use super::keys::{Key, Kind, SOURCE, collector_keys};
 use super::problem::Place;
 use super::secret::SecretRef;
+use super::spread;
 use super::suggest::did_you_mean;
 use crate::daemon::Schedule;
 use jiff::SignedDuration;
@@ -43,7 +44,16 @@ pub(super) fn sources<'a>(
                 "give one of the two sources another name",
             );
         }
-        sources.extend(source(reading, name, value, specs, zone, &place));
+        sources.extend(source(reading, name, value, specs, zone, &place).unwrap_or_default());
+    }
+    sources.sort_by(|one, other| one.name.cmp(&other.name));
+    // a section that stands for several sources may meet another
+    for pair in sources.windows(2).filter(|pair| pair[0].name == pair[1].name) {
+        reading.problem(
+            reading.layers.key_place(&section.child(&pair[0].name)),
+            format!("two sources are named `{}`", pair[0].name),
+            "give one of them another name; `account_ids` names a source after its section and the account",
+        );
     }
     declared::refuse_same_names(reading, &sources);
     sources
@@ -62,7 +72,7 @@ fn source<'a>(
     specs: &[&CollectorSpec],
     zone: &TimeZone,
     place: &Place,
-) -> Option<Source> {
+) -> Option<Vec<Source>> {
     let path = vec!["sources".to_owned(), name.to_owned()];
     let label = format!("[sources.{name}]");
     let common = Fields::open(reading, Some(value), path.clone(), label.clone(), SOURCE.to_vec());
@@ -84,7 +94,7 @@ fn source<'a>(
         return None;
     };
 
-    let own_keys = collector_keys(spec);
+    let own_keys = spread::keys(collector_keys(spec), value);
     let all_keys: Vec<_> = SOURCE.iter().chain(&own_keys).cloned().collect();
     let fields = Fields::open(reading, Some(value), path, label, all_keys);
     fields.refuse_unknown(&[]);
@@ -110,7 +120,7 @@ fn source<'a>(
         return None;
     }
     declared?;
-    Some(Source {
+    let source = Source {
         name: name.to_owned(),
         collector,
         schedule: schedule.ok()?,
@@ -122,7 +132,8 @@ fn source<'a>(
         sample: sample?,
         settings: Value::Object(settings),
         secrets,
-    })
+    };
+    Some(spread::spread(&fields, LONGEST_NAME, source))
 }
 
 /// A problem has been noted.

@@ -721,9 +721,60 @@ fn the_reference_file_loads_and_changes_no_default() {
     assert_eq!(written.checks, bare.checks);
 
     std::fs::write(folder.0.path().join("tsa.example.pem"), ROOT).unwrap();
-    std::fs::write(&file, uncommented(REFERENCE)).unwrap();
+    // these two stand in the place of one account
+    let instead = |line: &&str| !["# account_ids = ", "# role_name = "].iter().any(|key| line.starts_with(key));
+    let reference: String = REFERENCE.lines().filter(instead).map(|line| line.to_owned() + "\n").collect();
+    std::fs::write(&file, uncommented(&reference)).unwrap();
     let all = load_in(&file, &[], &specs(), &Variables::new(), false).unwrap();
     assert_eq!(all.sources.len(), specs().len());
     assert_eq!(all.log.authorities.len(), 1);
     assert!(!all.accounts.is_empty() && !all.links.is_empty() && all.serve.listen.is_some());
+}
+
+#[test]
+fn one_section_stands_for_many_accounts() {
+    let (general, _) = GOOD.split_once("[sources.aws]").unwrap();
+    let load = |lines: &str| {
+        let folder = Folder::new();
+        let file = folder.0.path().join("evidenced.toml");
+        std::fs::write(&file, format!("{general}\n[sources.many]\ncollector = \"aws_iam\"\n{lines}\n")).unwrap();
+        load_in(&file, &[], &specs(), &Variables::new(), true)
+    };
+    let settings = load(
+        "account_ids = [\"222222222222\", \"111111111111\"]\nrole_name = \"audit/reader\"\nregion = \"cn-north-1\"\n\
+         external_id = \"known\"\nmax_age = \"2h\"",
+    )
+    .unwrap();
+    let sources: Vec<&Source> = settings.sources.iter().filter(|source| source.name.starts_with("many")).collect();
+    assert_eq!(
+        sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>(),
+        ["many-111111111111", "many-222222222222"]
+    );
+    for (source, id) in sources.iter().zip(["111111111111", "222222222222"]) {
+        assert_eq!(source.settings["account_id"], id);
+        assert_eq!(source.settings["role_arn"], format!("arn:aws-cn:iam::{id}:role/audit/reader"));
+        assert_eq!(source.settings["external_id"], "known");
+        assert_eq!(source.max_age, SignedDuration::from_hours(2));
+        assert!(source.settings.get("account_ids").is_none() && source.settings.get("role_name").is_none());
+    }
+    let ids = "account_ids = [\"111111111111\"]\n";
+    let role = "role_name = \"reader\"\n";
+    for (lines, said) in [
+        (ids.to_owned(), "no `role_name`"),
+        (role.to_owned() + "account_id = \"111111111111\"", "`account_ids` is not"),
+        (format!("{ids}{role}account_id = \"111111111111\""), "both `account_id` and"),
+        (format!("{ids}{role}role_arn = \"arn:aws:iam::111111111111:role/x\""), "both `role_arn` and"),
+        (format!("{role}account_ids = []"), "is empty"),
+        (format!("{role}account_ids = [\"1111\"]"), "no AWS account number"),
+        (format!("{role}account_ids = [\"111111111111\", \"111111111111\"]"), "twice"),
+        (format!("{ids}role_name = \"arn:aws:iam::111111111111:role/x\""), "no name of a role"),
+        (
+            format!("{ids}{role}[sources.many-111111111111]\ncollector = \"aws_iam\"\naccount_id = \"111111111111\""),
+            "two sources are named",
+        ),
+    ] {
+        let problems = load(&lines).expect_err(&lines);
+        assert_eq!(problems.len(), 1, "{lines}: {problems:#?}");
+        assert!(problems[0].message.contains(said), "{lines}: {problems:#?}");
+    }
 }
