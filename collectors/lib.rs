@@ -15,6 +15,7 @@ mod file_drop;
 mod github_org;
 mod github_repos;
 mod hr_file;
+mod http_json;
 mod linux_accounts;
 mod okta;
 mod personio;
@@ -49,6 +50,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &github_org::GithubOrg,
     &github_repos::GithubRepos,
     &hr_file::HrFile,
+    &http_json::HttpJson,
     &linux_accounts::LinuxAccounts,
     &okta::Okta,
     &personio::Personio,

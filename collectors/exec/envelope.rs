@@ -3,6 +3,7 @@
 
 use crate::provider::declared::{Declared, Gather, observe};
 use crate::provider::tool::malformed;
+use egress::Context;
 use model::{Caller, CollectError, Observation, Reason, ReasonCode, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,6 +37,7 @@ enum Line {
 
 /// What `output` says of `tables`.
 pub(super) fn read<T>(
+    ctx: &Context,
     operation: &str,
     output: &[u8],
     tables: &[Declared<T>],
@@ -112,7 +114,7 @@ pub(super) fn read<T>(
         }
     }
     let basis = "the program ended with exit code 0, and the counts of its `end` are those of the records";
-    Ok(observe(gathered, basis, reasons, caller, observed_at))
+    Ok(observe(ctx, gathered, basis, reasons, caller, observed_at))
 }
 
 fn check_tenant(caller: Option<&Caller>, tenant: Option<&str>) -> Result<(), CollectError> {

@@ -67,6 +67,6 @@ impl Collector for Exec {
         let tables = declared::tables::<Own>(&SPEC, &ctx.source, &ctx.settings)?;
         let arguments: Vec<&str> = settings.arguments.iter().map(String::as_str).collect();
         let output = settings.tool()?.ask(ctx, RUN, &arguments).await?.success(RUN)?;
-        envelope::read(RUN, &output, &tables, settings.tenant.as_deref())
+        envelope::read(ctx, RUN, &output, &tables, settings.tenant.as_deref())
     }
 }

@@ -123,7 +123,7 @@ impl Collector for FileDrop {
         };
         let basis =
             "every file of the folder was read and has a word about it, and the folder was the same before and after";
-        let mut observation = declared::observe(gathered, basis, drop.reasons, None, None);
+        let mut observation = declared::observe(ctx, gathered, basis, drop.reasons, None, None);
         observation.tables.insert(0, files);
         observation.counts.insert(0, counted);
         Ok(observation)

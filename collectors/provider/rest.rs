@@ -105,6 +105,7 @@ pub(crate) struct Rest {
     base: Url,
     max_pages: u32,
     headers: HeaderMap,
+    parameter: Option<(String, SecretString)>,
 }
 
 impl Rest {
@@ -118,12 +119,22 @@ impl Rest {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
-        Self { egress: ctx.egress.clone(), spec, base: base.clone(), max_pages, headers }
+        Self { egress: ctx.egress.clone(), spec, base: base.clone(), max_pages, headers, parameter: None }
     }
 
     /// With one more header in every request.
-    pub(crate) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.insert(name, HeaderValue::from_static(value));
+    pub(crate) fn with(self, name: HeaderName, value: &'static str) -> Self {
+        self.with_header(name, HeaderValue::from_static(value))
+    }
+
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// With the credential as the parameter `name` of every address; egress must know `name` as one that is not recorded.
+    pub(crate) fn with_parameter(mut self, name: &str, secret: SecretString) -> Self {
+        self.parameter = Some((name.to_owned(), secret));
         self
     }
 
@@ -134,6 +145,14 @@ impl Rest {
 
     /// One call, whatever its status.
     pub(crate) async fn get(&self, operation: &str, url: &Url) -> Result<Answer, CollectError> {
+        let mut url = url.clone();
+        if let Some((name, secret)) = &self.parameter {
+            // a next page's address may carry it already; the others keep their spelling, by which a recording is found
+            let query = url.query().unwrap_or_default().to_owned();
+            let others: Vec<&str> = query.split('&').filter(|pair| pair.split('=').next() != Some(name)).collect();
+            url.set_query(Some(others.join("&").as_str()).filter(|others| !others.is_empty()));
+            url.query_pairs_mut().append_pair(name, secret.expose_secret().trim());
+        }
         let mut request = http::Request::get(url.as_str())
             .body(Bytes::new())
             .map_err(|error| malformed(operation, &format!("the address of the request cannot be read: {error}")))?;

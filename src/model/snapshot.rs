@@ -202,7 +202,11 @@ impl Observation {
         }
         if !differing.is_empty() {
             match &mut self.completeness {
-                Completeness::Incomplete { reasons } => reasons.extend(differing),
+                Completeness::Incomplete { reasons } => {
+                    // a collector may have settled it already
+                    differing.retain(|reason| !reasons.contains(reason));
+                    reasons.extend(differing);
+                }
                 complete @ Completeness::Complete { .. } => *complete = Completeness::Incomplete { reasons: differing },
             }
         }

@@ -1,5 +1,8 @@
 //! Bridges: sources of the user's own, by configuration alone, through the whole line. The examples are the README's.
 
+use crate::faults::{Fault, Injection, Proxy};
+use crate::peers::emulate::{Emulator, TOKEN};
+use crate::peers::scim;
 use crate::support::{Audit, Outcome};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
@@ -316,5 +319,131 @@ fn what_people_leave_in_a_folder_is_evidence_with_who_left_it() {
         spoil(&audit);
         let snapshot = collect(&audit, "more", "incomplete");
         assert!(why(&snapshot).contains(says), "{says}: {snapshot:#}");
+    }
+}
+
+/// The recorded API of the collector's fixture, whose agents are the roster's people.
+fn helpdesk(active: &str) -> Proxy {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../collectors/http_json/fixtures/whole/exchanges.jsonl");
+    let text = std::fs::read_to_string(folder).unwrap();
+    let text = text.replace("agent-1@acme", "ada@acme").replace("agent-2@acme", "bob@acme");
+    let text = text.replacen("\\\"active\\\": true", &format!("\\\"active\\\": {active}"), 1);
+    Proxy::replaying(&collectors::recording::read(&text).unwrap())
+}
+
+#[test]
+fn a_rest_api_is_brought_in_by_configuration() {
+    let [configuration] = <[String; 1]>::try_from(example("http_json")).unwrap();
+    let api = helpdesk("true");
+    let at = |api: &Proxy| configuration.replace("https://helpdesk.example.com", &api.url());
+    let audit = audit(&at(&api));
+    assert_eq!(run(&audit, &["collect", "hr"]).code, 0);
+    let snapshot = collect(&audit, "helpdesk", "complete");
+    assert_eq!(snapshot["completeness"]["declared"], 5, "{snapshot:#}");
+    assert_eq!(leavers(&audit, 1), ["helpdesk:agent-1"]);
+    let rows = run_json(&audit, 0, &["query", "SELECT count(*), min(email) FROM helpdesk_agent WHERE active"]);
+    assert_eq!(rows["rows"], json!([[4, "ada@acme.example"]]));
+    assert_kept_well(&audit);
+
+    // a page that comes twice in place of another hides nobody
+    let second = api.calls()[1].request.clone();
+    let written = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    for fault in [Fault::Status(403), Fault::Truncated, Fault::EmptyObject] {
+        api.inject(Some(Injection { request: second.clone(), nth: 0, fault, times: None }));
+        let audit = audit.copy();
+        audit.write("evidenced.toml", &written);
+        let snapshot = collect(&audit, "helpdesk", "failed");
+        assert!(run(&audit, &["check", "leaver_still_active"]).code == 3, "{snapshot:#}");
+    }
+    let mended = helpdesk("false");
+    audit.write("evidenced.toml", &written.replace(&api.url(), &mended.url()));
+    collect(&audit, "helpdesk", "complete");
+    assert!(!leavers(&audit, 3).contains(&"helpdesk:agent-1".to_owned()));
+}
+
+#[test]
+fn a_scim_provider_is_just_another_rest_api() {
+    if !scim::is_installed() {
+        eprintln!("NOT RUN: the SCIM server is not installed");
+        return;
+    }
+    let server = scim::ScimServer::start();
+    for number in 0..7 {
+        let name = format!("user-{number}");
+        server.create(
+            "/Users",
+            &json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "active": number != 3,
+                "emails": [{ "value": format!("{name}@acme.example"), "primary": true }],
+            }),
+        );
+    }
+    let audit = audit(&format!(
+        "[sources.idp]\ncollector = \"http_json\"\nurl = \"http://{}/v2\"\nauth = \"bearer\"\n\
+         credential = {{ env = \"SCIM_TOKEN\" }}\npopulation = \"Every user.\"\n\
+         [sources.idp.table.user]\npath = \"Users\"\nquery = {{ count = \"3\" }}\nrecords = \"$.Resources\"\n\
+         total = \"$.totalResults\"\npaging = \"offset\"\nparameter = \"startIndex\"\nfirst = 1\nkey = [\"id\"]\n\
+         [sources.idp.table.user.columns]\nid = \"text\"\nlogin = {{ type = \"text\", from = \"userName\" }}\nactive = \"boolean\"\n\
+         email = {{ type = \"text\", from = \"$.emails[?@.primary == true].value\" }}\n\
+         created_at = {{ type = \"timestamp\", from = \"$.meta.created\" }}\n",
+        server.address()
+    ));
+    let collected = Outcome::of(audit.command(&["collect", "idp"]).env("SCIM_TOKEN", scim::TOKEN).output().unwrap());
+    assert_eq!(collected.code, 0, "{collected:#?}");
+    let rows = run_json(&audit, 0, &["query", "SELECT login, email, active FROM idp_user ORDER BY login"]);
+    let expected: Vec<Value> = (0..7)
+        .map(|number| json!([format!("user-{number}"), format!("user-{number}@acme.example"), i32::from(number != 3)]))
+        .collect();
+    assert_eq!(rows["rows"], json!(expected));
+    let wrong = Outcome::of(audit.command(&["collect", "idp"]).env("SCIM_TOKEN", SECRET).output().unwrap());
+    assert_eq!(wrong.code, 3, "{wrong:#?}");
+    assert_kept_well(&audit);
+}
+
+#[test]
+fn pages_of_a_link_header_are_followed_to_the_last() {
+    let member = |number: usize| format!("member-{number:02}");
+    let users: Vec<Value> = (0..23).map(|number| json!({ "login": member(number) })).collect();
+    let members: Vec<Value> = (0..23).map(|number| json!({ "login": member(number), "role": "member" })).collect();
+    let github = Emulator::github(&json!({
+        "tokens": { TOKEN: { "login": member(0), "scopes": ["admin:org"] } },
+        "github": { "users": users, "orgs": [{ "login": "acme", "members": members }] },
+    }));
+    let proxy = Proxy::paging(github.address(), 5);
+    let audit = audit(&format!(
+        "[sources.code]\ncollector = \"http_json\"\nurl = \"{}\"\nauth = \"header\"\ncredential_name = \"authorization\"\n\
+         credential = {{ env = \"CODE_TOKEN\" }}\npopulation = \"Every member.\"\n\
+         [sources.code.table.member]\npath = \"orgs/acme/members\"\nquery = {{ per_page = \"100\" }}\npaging = \"link\"\nkey = [\"login\"]\n\
+         columns = {{ login = \"text\", site_admin = \"boolean\" }}\n",
+        proxy.url()
+    ));
+    let secret = format!("token {TOKEN}");
+    let collected = Outcome::of(audit.command(&["collect", "code"]).env("CODE_TOKEN", &secret).output().unwrap());
+    assert_eq!(collected.code, 0, "{collected:#?}");
+    let rows = run_json(&audit, 0, &["query", "SELECT count(*), count(DISTINCT login) FROM code_member"]);
+    assert_eq!(rows["rows"], json!([[23, 23]]));
+    assert!(proxy.calls().len() > 3, "it came on several pages");
+    assert_kept_well(&audit);
+}
+
+#[test]
+fn settings_that_would_record_a_secret_or_cannot_work_are_refused() {
+    let [configuration] = <[String; 1]>::try_from(example("http_json")).unwrap();
+    for (from, to, says) in [
+        ("auth = \"bearer\"", "auth = \"bear\"", "`auth` is `bear`, which there is not"),
+        ("auth = \"bearer\"", "auth = \"basic\"", "there is no `username`"),
+        ("auth = \"bearer\"", "auth = \"query\"\ncredential_name = \"sesame\"", "`sesame` would be recorded"),
+        ("auth = \"bearer\"", "headers = { X-Api-Key = \"x\" }", "`headers.X-Api-Key` looks like a secret"),
+        ("per_page", "api_key", "`query.api_key` looks like a secret"),
+        ("\"cursor\"\nparameter", "\"curser\"\nparameter", "`paging` is `curser`, which there is not"),
+        ("next = \"$.meta.next\"\n", "", "there is no `next`"),
+        ("\"$.meta.total\"", "\"$.meta[\"", "is no JSONPath"),
+        ("path = \"agents\"", "path = \"../admin\"", "`path` is `../admin`"),
+        ("credential = { env", "credential = { envv", "unknown key `envv`"),
+    ] {
+        let written = configuration.replacen(from, to, 1);
+        assert_ne!(written, configuration, "{from}");
+        let said = run(&audit(&written), &["doctor"]);
+        assert!(said.code == 2 && said.stderr.contains(says), "{says}: {said:#?}");
     }
 }

@@ -8,7 +8,7 @@ use crate::faults::{Fault, Injection, Proxy, Request, Response, request_of};
 use crate::peers::moto::{ACCOUNT, Moto};
 use crate::support::{long, program};
 use collectors::recording;
-use egress::{Collector, Context, Egress, NoProgress, Policy};
+use egress::{Collector, Context, Egress, NoProgress, Policy, Shape};
 use evaluate::{Catalogues, CheckSet, CollectorTables, Inputs, SnapshotInput, SourceInput, Worker};
 use jiff::SignedDuration;
 use model::collector::SettingKind;
@@ -102,6 +102,12 @@ pub(crate) const MATRIX: &[Row] = &[
         counted: &["GET /v1/company/employees", "GET /v1/company/employees?limit=1"],
     },
     Row {
+        collector: "http_json",
+        case: "counted_cursor",
+        population: &["GET the records"],
+        counted: &["GET the records"],
+    },
+    Row {
         collector: "github_repos",
         case: "two_repositories",
         population: &["GET /orgs/{org}/repos"],
@@ -155,6 +161,18 @@ fn no_fault_makes_entra_id_complete() {
 #[test]
 fn no_fault_makes_scim_complete() {
     matrix("scim");
+}
+
+#[test]
+fn no_fault_makes_http_json_complete() {
+    matrix("http_json");
+}
+
+/// Where nobody counts, the pages themselves must show what is wrong with them.
+#[test]
+fn no_fault_makes_a_listing_of_http_json_by_links_complete() {
+    let row = Row { case: "links", counted: &[], ..*row("http_json") };
+    matrix_of(&Arc::new(Clean::load(row.collector, row.case)), &row);
 }
 
 #[test]
@@ -247,6 +265,11 @@ impl Clean {
         assert!(matches!(seen.completeness, Completeness::Complete { .. }), "{:?}", seen.completeness);
         clean.recorded = context.egress.recorded().iter().map(|recorded| recorded.exchange().unwrap()).collect();
         clean
+    }
+
+    /// What it gives as the source `name`.
+    fn shape(&self, name: &str) -> Shape {
+        self.collector.shape(name, &self.settings).unwrap()
     }
 
     /// The settings, with the proxy in the source's place.
@@ -515,7 +538,7 @@ impl Judges {
     /// What the checks that read this source say of a run, beside a roster that is whole, or accounts where the source is
     /// a roster itself, or accounts that are read.
     pub(crate) fn over(&self, clean: &Clean, run: &Run) -> Vec<Evaluation> {
-        let is_roster = clean.collector.spec().provides.iter().any(|table| table == "person");
+        let is_roster = clean.shape("source").provides.iter().any(|table| table == "person");
         let lists_accounts = clean.collector.spec().id == "aws_organization";
         let (id, case) = if is_roster || lists_accounts { ("aws_iam", "whole") } else { ("hr_file", "whole") };
         let beside = Clean::load(id, case);
@@ -528,7 +551,7 @@ impl Judges {
             timezone: jiff::tz::TimeZone::UTC,
             domains: Vec::new(),
             fold_local_part: true,
-            sources: vec![input("source", clean.collector, run, at), input("beside", beside.collector, &seen, at)],
+            sources: vec![input("source", clean, run, at), input("beside", &beside, &seen, at)],
             snapshots: Vec::new(),
             slots: Vec::new(),
             links: Vec::new(),
@@ -542,8 +565,8 @@ impl Judges {
 }
 
 /// A run as the checks get it: what could not be read at all has no rows.
-fn input(name: &str, collector: &dyn Collector, run: &Run, at: Timestamp) -> SourceInput {
-    let spec = collector.spec();
+fn input(name: &str, clean: &Clean, run: &Run, at: Timestamp) -> SourceInput {
+    let shape = clean.shape(name);
     let (status, reasons, tables) = match &run.result {
         Err(error) => (SnapshotStatus::Failed, vec![error.clone()], Vec::new()),
         Ok(seen) => match &seen.completeness {
@@ -556,10 +579,10 @@ fn input(name: &str, collector: &dyn Collector, run: &Run, at: Timestamp) -> Sou
     };
     SourceInput {
         name: name.to_owned(),
-        collector: spec.id.clone(),
-        mapping_sql: collector.mapping().to_owned(),
-        provides: spec.provides.clone(),
-        specs: spec.tables.clone(),
+        collector: clean.collector.spec().id.clone(),
+        mapping_sql: shape.mapping,
+        provides: shape.provides,
+        specs: shape.tables,
         // age is not what is tried here
         max_age: SignedDuration::from_hours(24 * 365 * 100),
         required: true,

@@ -2,6 +2,7 @@
 
 use super::cell::cell;
 use super::{Declared, Place};
+use egress::Context;
 use model::{Caller, Completeness, Count, Observation, Reason, ReasonCode, Row, Table, Timestamp};
 use serde_json::Value;
 
@@ -82,7 +83,32 @@ impl<'a, T> Gather<'a, T> {
         self.reasons.push(Reason::new(code, message).table(&self.declared.spec.name));
     }
 
+    /// Why records of this table were not seen.
+    pub(crate) fn unseen(&mut self, reason: Reason) {
+        self.reasons.push(reason.table(&self.declared.spec.name));
+    }
+
+    /// Whether no record came.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Names records that came more than once, for a source of which nothing else says that none is missing for them.
+    pub(crate) fn refuse_repeats(&mut self) {
+        self.table.settle();
+        let repeats = self.records - self.rejections - self.table.len() as u64;
+        if repeats > 0 && self.count.is_none() {
+            let message = format!(
+                "{repeats} records of `{}` came more than once, and nothing says that no other is missing for them",
+                self.declared.spec.name
+            );
+            self.miss(ReasonCode::CountsDisagree, message);
+        }
+    }
+
     fn finish(mut self) -> (Table, Count, Vec<Reason>) {
+        self.table.settle();
+        let different = self.table.len() as u64 + self.rejections;
         let name = &self.declared.spec.name;
         if self.rejections > 0 {
             let more = self.rejections - self.rejected.len() as u64;
@@ -107,8 +133,10 @@ impl<'a, T> Gather<'a, T> {
             reason.columns = unnamed.into_iter().map(str::to_owned).collect();
             self.reasons.push(reason);
         }
-        if let Some((declared, by)) = self.count.as_ref().filter(|(declared, _)| *declared != self.records) {
-            let message = format!("{} records of `{name}` were read, {by} says {declared}", self.records);
+        let miscounted = |(declared, _): &&(u64, String)| *declared != self.records || *declared != different;
+        if let Some((declared, by)) = self.count.as_ref().filter(miscounted) {
+            let twice = if different == self.records { String::new() } else { format!(", {different} different ones") };
+            let message = format!("{} records of `{name}` were read{twice}, {by} says {declared}", self.records);
             self.miss(ReasonCode::CountsDisagree, message);
         }
         let count = Count {
@@ -123,6 +151,7 @@ impl<'a, T> Gather<'a, T> {
 
 /// What a run saw of its source, when it saw each table to its end or says what it missed.
 pub(crate) fn observe<T>(
+    ctx: &Context,
     gathered: Vec<Gather<'_, T>>,
     basis: impl Into<String>,
     mut reasons: Vec<Reason>,
@@ -141,5 +170,8 @@ pub(crate) fn observe<T>(
     } else {
         Completeness::Incomplete { reasons }
     };
-    Observation { tables, completeness, counts, caller, observed_at, redactions: Vec::new() }
+    let redactions = ctx.egress.redactions();
+    let mut observation = Observation { tables, completeness, counts, caller, observed_at, redactions };
+    observation.settle();
+    observation
 }
