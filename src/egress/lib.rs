@@ -33,6 +33,7 @@ mod redact;
 mod replay;
 mod throttle;
 mod turns;
+mod weight;
 mod witness;
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::proxy::Proxy;
 use crate::record::{Key, Outcome, Recording, kept_headers};
 use crate::throttle::{asked_wait, wait_before};
 use crate::turns::Turns;
-use crate::{Answer, file, redact};
+use crate::{Answer, file, redact, weight};
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use model::{CollectError, ExchangeRecord};
@@ -27,6 +27,8 @@ use tokio::time::Instant;
 use url::Url;
 
 const USER_AGENT: &str = concat!("evidenced/", env!("CARGO_PKG_VERSION"));
+/// A body beyond this is received alone.
+const LARGE: usize = 4 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the program brings to a run beside its policy.
@@ -50,6 +52,8 @@ pub(crate) struct Live {
     progress: Arc<dyn Progress>,
     recording: Recording,
     queue: Semaphore,
+    /// Held by whoever receives a large body, so that there is one in memory and not one for each call.
+    large: Semaphore,
     received: AtomicU64,
     protected: Mutex<Vec<SecretString>>,
     ends_at: Instant,
@@ -78,6 +82,7 @@ impl Live {
         let earlier = means.earlier.filter(|_| policy.conditional);
         Ok(Self {
             queue: Semaphore::new(policy.concurrency.max(1)),
+            large: Semaphore::new(1),
             ends_at: Instant::now() + policy.deadline,
             policy,
             client,
@@ -284,6 +289,7 @@ impl Live {
         if let Some(declared) = declared.filter(|declared| *declared > self.policy.max_body_bytes) {
             return Err(self.too_large(Some(declared)));
         }
+        let mut large = None;
         loop {
             let chunk = tokio::time::timeout_at(limit, response.chunk())
                 .await
@@ -300,11 +306,24 @@ impl Live {
                 }
             };
             self.admit(body.len(), chunk.len())?;
+            if large.is_none() && body.len() + chunk.len() > LARGE {
+                let turn = tokio::time::timeout_at(limit, self.large.acquire()).await;
+                large = Some(turn.map_err(|_| self.late("other large answers came first"))?);
+                // not by doubling
+                let rest = declared.map_or(0, |declared| declared.saturating_sub(body.len() as u64));
+                body.reserve(usize::try_from(rest).unwrap_or_default());
+            }
             body.extend_from_slice(&chunk);
         }
         if declared.is_some_and(|declared| declared != body.len() as u64 && sending.method != http::Method::HEAD) {
             let of = declared.unwrap_or_default();
             return Err(Failure::new(Kind::Cut, format!("the body ended after {} of {of} bytes", body.len())));
+        }
+        let weight = weight::of(body);
+        if weight > weight::MOST {
+            let detail =
+                format!("the body would take some {} MiB of memory, the most is {}", weight >> 20, weight::MOST >> 20);
+            return Err(Failure::new(Kind::TooLarge, detail));
         }
         if response.status().is_redirection() && outcome.status != Some(304) {
             let to = outcome.headers.get("location").map_or("nowhere", String::as_str);

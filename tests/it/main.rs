@@ -26,6 +26,7 @@ mod lending;
 mod line;
 mod linux_ssh;
 mod log_commands;
+mod memory;
 mod mistakes;
 mod network;
 mod okta_emulator;
