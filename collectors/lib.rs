@@ -14,6 +14,7 @@ mod exec;
 mod file_drop;
 mod github_org;
 mod github_repos;
+mod google_workspace;
 mod hr_file;
 mod http_json;
 mod linux_accounts;
@@ -49,6 +50,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &file_drop::FileDrop,
     &github_org::GithubOrg,
     &github_repos::GithubRepos,
+    &google_workspace::GoogleWorkspace,
     &hr_file::HrFile,
     &http_json::HttpJson,
     &linux_accounts::LinuxAccounts,

@@ -6,6 +6,7 @@ pub(crate) mod files;
 pub(crate) mod github;
 pub(crate) mod github_access;
 pub(crate) mod github_json;
+pub(crate) mod google;
 pub(crate) mod json;
 pub(crate) mod oauth;
 pub(crate) mod people;

@@ -5,24 +5,12 @@
 
 use crate::policy::is_within;
 use crate::{Egress, Mode};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use model::CollectError;
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 use url::Url;
 
-/// GitHub refuses an assertion that lasts longer than ten minutes, and its clock may be behind ours.
-/// <https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app>
-const VALID_SECONDS: i64 = 9 * 60;
-const CLOCK_SKEW_SECONDS: i64 = 60;
 /// An answer with a token and its permissions has a few kilobytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -34,9 +22,9 @@ const EXCHANGE: &str = "POST /app/installations/{installation_id}/access_tokens"
 impl Egress {
     /// An assertion (RS256 JWT) by which the app `app_id` proves who it is, signed with its private key in PEM.
     pub fn github_app_assertion(&self, app_id: &str, key: &SecretString) -> Result<SecretString, CollectError> {
-        let assertion = sign(app_id, key, Timestamp::now())?;
-        self.protect(&assertion);
-        Ok(assertion)
+        self.assertion(&[("iss", app_id)], key).map_err(|error| {
+            refused(&format!("`app_key` cannot be used: {error}"), "point it to the file GitHub gave when the app's private key was generated")
+        })
     }
 
     /// The token of an installation, valid for an hour, from the API at `base`.
@@ -128,34 +116,4 @@ async fn post(client: &reqwest::Client, url: &Url, assertion: &SecretString) -> 
         Ok((status, body))
     };
     tokio::time::timeout(LONGEST_WAIT, asked).await.map_err(|_| "no answer in time".to_owned())?
-}
-
-/// The assertion at `now`.
-fn sign(app_id: &str, key: &SecretString, now: Timestamp) -> Result<SecretString, CollectError> {
-    let pair = key_pair(key).ok_or_else(|| {
-        refused(
-            "`app_key` is not an RSA private key in PEM",
-            "point it to the file GitHub gave when the app's private key was generated",
-        )
-    })?;
-    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({
-        "iat": now.as_second() - CLOCK_SKEW_SECONDS,
-        "exp": now.as_second() + VALID_SECONDS,
-        "iss": app_id,
-    });
-    let signed = format!("{}.{}", part(json!({ "alg": "RS256", "typ": "JWT" })), part(claims));
-    let mut signature = vec![0; pair.public_modulus_len()];
-    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-        .map_err(|_| refused("`app_key` cannot sign", "generate a new private key for the app"))?;
-    Ok(SecretString::from(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))))
-}
-
-/// GitHub hands out PKCS#1; PKCS#8 is what tools convert it to.
-fn key_pair(key: &SecretString) -> Option<KeyPair> {
-    match PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes()).ok()? {
-        PrivateKeyDer::Pkcs1(der) => KeyPair::from_der(der.secret_pkcs1_der()).ok(),
-        PrivateKeyDer::Pkcs8(der) => KeyPair::from_pkcs8(der.secret_pkcs8_der()).ok(),
-        _ => None,
-    }
 }

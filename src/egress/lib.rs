@@ -10,6 +10,7 @@
 //! and never hands on a body whose end did not arrive.
 
 mod address;
+mod assertion;
 mod authority;
 pub mod aws;
 mod collector;
@@ -39,6 +40,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
+pub use assertion::AssertionError;
 pub use authority::{AskError, Question, ask};
 pub use collector::{Collector, Context, Shape};
 pub use earlier::Earlier;
