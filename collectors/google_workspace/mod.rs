@@ -105,7 +105,8 @@ async fn customer(run: &mut Run, customer_id: &str) -> Result<(), CollectError> 
     if id != customer_id {
         return Err(CollectError::Misconfigured {
             message: format!("the administrator is of customer {id}, but `customer_id` is {customer_id}"),
-            help: "write the customer whose evidence this is; the Admin console shows it under account settings".to_owned(),
+            help: "write the customer whose evidence this is; the Admin console shows it under account settings"
+                .to_owned(),
         });
     }
     run.push(

@@ -30,7 +30,8 @@ impl Users {
 
 pub(super) async fn read(run: &mut Run, customer_id: &str) -> Result<Users, CollectError> {
     let url = |run: &Run, deleted: &str| {
-        let query = [("customer", "my_customer"), ("maxResults", "500"), ("orderBy", "email"), ("showDeleted", deleted)];
+        let query =
+            [("customer", "my_customer"), ("maxResults", "500"), ("orderBy", "email"), ("showDeleted", deleted)];
         run.url(&["users"], &query)
     };
     let present = run.listing(USERS, url(run, "false")?).await?;
@@ -54,7 +55,11 @@ pub(super) async fn read(run: &mut Run, customer_id: &str) -> Result<Users, Coll
     let is_elsewhere = |user: &&Value| user["customerId"].as_str().is_some_and(|of| of != customer_id);
     let elsewhere: Vec<&str> = present.iter().filter(is_elsewhere).filter_map(|user| user["id"].as_str()).collect();
     if !elsewhere.is_empty() {
-        let message = format!("{} users are of another customer: {}", elsewhere.len(), elsewhere[..elsewhere.len().min(5)].join(", "));
+        let message = format!(
+            "{} users are of another customer: {}",
+            elsewhere.len(),
+            elsewhere[..elsewhere.len().min(5)].join(", ")
+        );
         run.reasons.push(Reason::new(ReasonCode::CountsDisagree, message).table("google_user"));
     }
     Ok(Users { present, deleted, ids })

@@ -64,9 +64,7 @@ impl Delegation<'_> {
             ("scope", &scope),
             ("aud", self.token_url.as_str()),
         ];
-        ctx.egress
-            .assertion(&claims, &private_key)
-            .map_err(|error| unusable(format!("of its `private_key`, {error}")))
+        ctx.egress.assertion(&claims, &private_key).map_err(|error| unusable(format!("of its `private_key`, {error}")))
     }
 }
 
@@ -88,7 +86,8 @@ pub(crate) fn page(operation: &str, url: &Url, mut value: Value, _: &Answer) -> 
     answer.list(list)?;
     let next = answer.text("nextPageToken")?.map(|token| {
         let mut next = url.clone();
-        let others: Vec<(String, String)> = url.query_pairs().into_owned().filter(|(name, _)| name != "pageToken").collect();
+        let others: Vec<(String, String)> =
+            url.query_pairs().into_owned().filter(|(name, _)| name != "pageToken").collect();
         next.query_pairs_mut().clear().extend_pairs(others).append_pair("pageToken", token);
         next.into()
     });

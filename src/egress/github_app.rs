@@ -23,7 +23,10 @@ impl Egress {
     /// An assertion (RS256 JWT) by which the app `app_id` proves who it is, signed with its private key in PEM.
     pub fn github_app_assertion(&self, app_id: &str, key: &SecretString) -> Result<SecretString, CollectError> {
         self.assertion(&[("iss", app_id)], key).map_err(|error| {
-            refused(&format!("`app_key` cannot be used: {error}"), "point it to the file GitHub gave when the app's private key was generated")
+            refused(
+                &format!("`app_key` cannot be used: {error}"),
+                "point it to the file GitHub gave when the app's private key was generated",
+            )
         })
     }
 

@@ -5,6 +5,7 @@
 //! fault did happen, and a fault that passes is survived.
 
 use crate::faults::{Fault, Injection, Proxy, Request, Response, request_of};
+use crate::peers::keys::{PRIVATE_KEY, service_account};
 use crate::peers::moto::{ACCOUNT, Moto};
 use crate::support::{long, program};
 use collectors::recording;
@@ -83,6 +84,13 @@ pub(crate) const MATRIX: &[Row] = &[
         ],
     },
     Row {
+        collector: "google_workspace",
+        case: "whole",
+        population: &["GET /admin/directory/v1/users"],
+        // Google counts the members of groups and nothing else
+        counted: &["GET /admin/directory/v1/groups/{groupKey}/members"],
+    },
+    Row {
         collector: "scim",
         case: "whole",
         population: &["GET /Users"],
@@ -156,6 +164,11 @@ fn no_fault_makes_okta_complete() {
 #[test]
 fn no_fault_makes_entra_id_complete() {
     matrix("entra_id");
+}
+
+#[test]
+fn no_fault_makes_google_workspace_complete() {
+    matrix("google_workspace");
 }
 
 #[test]
@@ -288,7 +301,12 @@ impl Clean {
     pub(crate) fn context(&self, settings: Value, egress: Egress) -> Context {
         let declared = self.collector.spec().settings.iter().filter(|(_, setting)| setting.kind == SettingKind::Secret);
         let keys = declared.map(|(key, _)| key.as_str()).chain(["access_key_id", "secret_access_key"]);
-        let secrets = keys.map(|key| (key.to_owned(), SecretString::from(format!("example-{key}")))).collect();
+        let secret = |key: &str| match key {
+            // what is read of it must be a key
+            "service_account_key" => service_account("evidence@example.org", &PRIVATE_KEY),
+            key => format!("example-{key}"),
+        };
+        let secrets = keys.map(|key| (key.to_owned(), SecretString::from(secret(key)))).collect();
         Context { source: "source".to_owned(), settings, secrets, egress, started_at: self.started_at }
     }
 

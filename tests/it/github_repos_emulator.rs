@@ -11,6 +11,7 @@ use crate::faults::{Proxy, Request};
 use crate::peers::emulate::{Emulator, TOKEN};
 use crate::peers::github_gaps::Filled;
 use crate::peers::github_graphql::GraphQl;
+use crate::peers::keys::traditional_key;
 use crate::rows::assert_rows;
 use crate::support::Audit;
 use serde_json::{Value, json};
@@ -118,13 +119,6 @@ fn source(url: &str, credential: &str) -> String {
     format!("[sources.gh]\ncollector = \"github_repos\"\norg = \"acme\"\napi_url = \"{url}\"\n{credential}\n")
 }
 
-/// A key as GitHub gives it: PKCS#1 in PEM.
-fn app_key() -> String {
-    let made = std::process::Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output().unwrap();
-    assert!(made.status.success());
-    String::from_utf8(made.stdout).unwrap()
-}
-
 /// The repositories, each asked by its name, and their branches and protection.
 fn held(github: &Emulator) -> (Vec<Value>, Vec<Value>) {
     let (mut repositories, mut branches) = (Vec::new(), Vec::new());
@@ -161,7 +155,7 @@ fn held(github: &Emulator) -> (Vec<Value>, Vec<Value>) {
 
 #[test]
 fn repositories_protection_and_merges_are_collected_as_the_emulator_holds_them() {
-    let github = emulator(&app_key());
+    let github = emulator(&traditional_key());
     protect(&github);
     // alone, by the author and another, by somebody else; more merges than a page of GraphQL holds
     let alone = merge(&github, "repo-01", "a", "ken", &[]);
@@ -224,7 +218,7 @@ fn repositories_protection_and_merges_are_collected_as_the_emulator_holds_them()
 
 #[test]
 fn a_github_app_signs_in_with_its_key_and_no_credential_is_kept() {
-    let key = app_key();
+    let key = traditional_key();
     let github = emulator(&key);
     let graphql = GraphQl::over(github.address());
     let filled = Filled::with_listings(github.address(), graphql.address(), Vec::new(), gaps());
@@ -267,7 +261,7 @@ fn a_github_app_signs_in_with_its_key_and_no_credential_is_kept() {
     audit.assert_sound();
 
     // another key is refused, and the refusal says what to look at
-    std::fs::write(audit.path("app.pem"), app_key()).unwrap();
+    std::fs::write(audit.path("app.pem"), traditional_key()).unwrap();
     let collected = audit.json(3, &["collect"]);
     assert_eq!(collected["snapshots"][0]["status"], "failed");
 }

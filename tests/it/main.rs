@@ -19,6 +19,7 @@ mod faults;
 mod forks;
 mod github_emulator;
 mod github_repos_emulator;
+mod google_directory;
 mod house;
 mod kill;
 mod leaver;

@@ -1,4 +1,4 @@
-//! `emulate`, a third party's emulators of the APIs of GitHub, Okta and Microsoft, each started with a seed and asked over HTTP.
+//! `emulate`, a third party's emulators of the APIs of GitHub, Google, Okta and Microsoft, each started with a seed and asked over HTTP.
 
 use super::{Program, installed};
 use crate::faults::{Request, Response};
@@ -18,6 +18,10 @@ pub(crate) struct Emulator {
 impl Emulator {
     pub(crate) fn github(seed: &Value) -> Self {
         Self::start("github", "Bearer", "/user", seed)
+    }
+
+    pub(crate) fn google(seed: &Value) -> Self {
+        Self::start("google", "Bearer", "/oauth2/v3/certs", seed)
     }
 
     pub(crate) fn okta(seed: &Value) -> Self {

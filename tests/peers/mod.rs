@@ -4,6 +4,7 @@
 pub(crate) mod emulate;
 pub(crate) mod github_gaps;
 pub(crate) mod github_graphql;
+pub(crate) mod keys;
 pub(crate) mod moto;
 pub(crate) mod published;
 pub(crate) mod scim;

@@ -1,4 +1,5 @@
-//! What providers publish of their answers: the types of Microsoft Graph, as npm packages hold them.
+//! What providers publish of their answers: the types of Microsoft Graph and of Google's
+//! Directory API, as npm packages hold them.
 //!
 //! Nobody else's program answers as these providers do. What a recording or a stand-in holds is held against the fields and
 //! kinds that the provider itself publishes, so that no collector reads a field that was made up.
@@ -22,6 +23,10 @@ struct Interface {
 impl Published {
     pub(crate) fn microsoft_graph() -> Self {
         Self::read("@microsoft/microsoft-graph-types/microsoft-graph.d.ts")
+    }
+
+    pub(crate) fn google_directory() -> Self {
+        Self::read("@googleapis/admin/build/directory_v1.d.ts")
     }
 
     fn read(file: &str) -> Self {
@@ -82,11 +87,16 @@ impl Published {
                 found.push(format!("{of}.{name} is not published"));
                 continue;
             };
+            // written in place, without a name
+            if kind.ends_with('{') {
+                continue;
+            }
             let words: Vec<&str> = kind.split(|c: char| !c.is_alphanumeric() && c != '$').collect();
             let inner = words.iter().find(|word| self.interfaces.contains_key(**word));
             let fits = |value: &Value| match value {
                 Value::Null => true,
-                Value::Object(_) => inner.is_some() || words.contains(&"any"),
+                _ if words.contains(&"any") => true,
+                Value::Object(_) => inner.is_some(),
                 Value::Bool(_) => words.contains(&"boolean"),
                 Value::Number(_) => words.contains(&"number"),
                 // a union of words is a type of its own
@@ -94,7 +104,7 @@ impl Published {
                 Value::Array(_) => false,
             };
             let elements = match value {
-                Value::Array(elements) if kind.contains("[]") => elements.as_slice(),
+                Value::Array(elements) if kind.contains("[]") || words.contains(&"any") => elements.as_slice(),
                 other => std::slice::from_ref(other),
             };
             for element in elements {
