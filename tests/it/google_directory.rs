@@ -45,9 +45,9 @@ impl Customer {
             "primaryEmail": format!("user-{number:03}@example.org"),
             "name": { "fullName": format!("Žofie {number}"), "givenName": "Žofie", "familyName": number.to_string() },
             "isAdmin": number == 0, "isDelegatedAdmin": false, "suspended": number % 10 == 8, "archived": number % 10 == 9,
-            "isEnrolledIn2Sv": number % 4 != 0, "isEnforcedIn2Sv": number % 2 == 1, "agreedToTerms": true,
+            "isEnrolledIn2Sv": !number.is_multiple_of(4), "isEnforcedIn2Sv": number % 2 == 1, "agreedToTerms": true,
             "creationTime": "2024-02-01T09:00:00.000Z", "orgUnitPath": "/",
-            "lastLoginTime": if number % 3 == 0 { "1970-01-01T00:00:00.000Z" } else { "2025-12-31T08:00:00.000Z" },
+            "lastLoginTime": if number.is_multiple_of(3) { "1970-01-01T00:00:00.000Z" } else { "2025-12-31T08:00:00.000Z" },
         })
     }
 
@@ -206,7 +206,7 @@ fn a_customer_is_collected_as_it_is_held_with_a_token_for_a_signed_assertion() {
                 "login": user["primaryEmail"], "native_id": user["id"], "display_name": user["name"]["fullName"],
                 "status": if is_enabled(number) { "enabled" } else { "disabled" }, "mfa": mfa,
                 "mfa_phishing_resistant": null, "is_admin": i64::from(Customer::is_admin(number)),
-                "last_active_at": (number % 3 != 0).then_some("2025-12-31T08:00:00Z"),
+                "last_active_at": (!number.is_multiple_of(3)).then_some("2025-12-31T08:00:00Z"),
             })
         })
         .collect();
@@ -223,7 +223,7 @@ fn a_customer_is_collected_as_it_is_held_with_a_token_for_a_signed_assertion() {
 
     // the check for second factors is the one for every source
     let verdicts = audit.json(1, &["check", "mfa_missing"])["evaluations"][0]["verdicts"].clone();
-    let without = (0..USERS).filter(|number| is_enabled(*number) && number % 4 == 0).count();
+    let without = (0..USERS).filter(|number| is_enabled(*number) && number.is_multiple_of(4)).count();
     let disabled = (0..USERS).filter(|number| !is_enabled(*number)).count();
     assert_eq!((&verdicts["fail"], &verdicts["not_applicable"]), (&json!(without), &json!(disabled)), "{verdicts}");
     assert_eq!(verdicts["pass"], USERS - without - disabled);
