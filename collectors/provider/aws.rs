@@ -122,8 +122,6 @@ impl AwsSettings {
         Ok(Policy {
             origins: self.origins(service)?,
             operations: spec.operations.iter().map(|operation| operation.name.clone()).collect(),
-            // the credential report of 200,000 users
-            max_body_bytes: 64 << 20,
             ..Policy::default()
         })
     }

@@ -51,7 +51,7 @@ impl Default for Policy {
             files: Vec::new(),
             redacted_endings: Vec::new(),
             programs: Vec::new(),
-            max_body_bytes: 32 * 1024 * 1024,
+            max_body_bytes: 64 * 1024 * 1024,
             max_total_bytes: 1024 * 1024 * 1024,
             max_pages: 10_000,
             deadline: Duration::from_mins(10),

@@ -19,10 +19,10 @@ struct Flood {
 
 const FLOODS: &[(&str, Flood)] = &[
     ("ten gigabytes", Flood { kind: "application/json", begin: "[", again: "[0],", times: 2_500_000_000 }),
-    ("small objects", Flood { kind: "application/json", begin: "[", again: "{\"a\":1},", times: 4_000_000 }),
-    ("small lists", Flood { kind: "application/json", begin: "[", again: "[],", times: 10_000_000 }),
-    ("depth", Flood { kind: "application/json", begin: "", again: "[", times: 30_000_000 }),
-    ("one text", Flood { kind: "application/json", begin: "[\"", again: "aaaaaaaa", times: 4_000_000 }),
+    ("small objects", Flood { kind: "application/json", begin: "[", again: "{\"a\":1},", times: 8_000_000 }),
+    ("small lists", Flood { kind: "application/json", begin: "[", again: "[],", times: 20_000_000 }),
+    ("depth", Flood { kind: "application/json", begin: "", again: "[", times: 60_000_000 }),
+    ("one text", Flood { kind: "application/json", begin: "[\"", again: "aaaaaaaa", times: 8_000_000 }),
     ("elements", Flood { kind: "text/xml", begin: "<ListUsersResponse>", again: "<member/>", times: 7_000_000 }),
     ("one word", Flood { kind: "text/plain", begin: "", again: "x", times: 60_000_000 }),
 ];
