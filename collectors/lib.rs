@@ -26,6 +26,7 @@ pub mod recording;
 mod restic;
 mod scim;
 mod settings;
+mod sql_query;
 mod velero;
 
 #[cfg(test)]
@@ -59,6 +60,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &pgbackrest::PgBackRest,
     &restic::Restic,
     &scim::Scim,
+    &sql_query::SqlQuery,
     &velero::Velero,
 ];
 

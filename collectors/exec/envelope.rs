@@ -1,12 +1,11 @@
 //! The JSON lines a program prints (`evidenced schema envelope`): `start`, `record`s and `problem`s, then `end` with its
 //! counts. Without that end nothing is complete, and nothing may follow it.
 
-use crate::provider::declared::{Declared, Gather, observe};
+use crate::provider::declared::{Declared, Gather, Record, observe};
 use crate::provider::tool::malformed;
 use egress::Context;
 use model::{Caller, CollectError, Observation, Reason, ReasonCode, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 const SCHEMA: &str = "evidenced/envelope/v1";
@@ -23,7 +22,7 @@ enum Line {
     },
     Record {
         table: String,
-        row: Value,
+        row: Record,
     },
     Problem {
         message: String,
@@ -83,7 +82,7 @@ pub(super) fn read<T>(
             Line::Start { .. } => return Err(wrong(number, "is a second `start`")),
             Line::Record { table, row } => {
                 let at = known(&table)?;
-                gathered[at].add(&format!("line {number}"), &row);
+                gathered[at].add(&format!("line {number}"), &row.0);
             }
             Line::Problem { message, table: Some(table) } => {
                 let at = known(&table)?;

@@ -5,8 +5,10 @@
 mod cell;
 mod gather;
 mod mapping;
+mod record;
 
 pub(crate) use gather::{Gather, observe};
+pub(crate) use record::{Record, record};
 
 use crate::settings;
 use egress::Shape;

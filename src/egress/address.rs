@@ -68,6 +68,20 @@ fn admitted(name: &str, addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr
     }
 }
 
+/// Where the machine `host`, a name or an address, may be reached.
+pub(crate) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let Ok(address) = host.parse::<IpAddr>() else {
+        return admitted(host, tokio::net::lookup_host((host, port)).await?.collect());
+    };
+    match forbidden(address) {
+        None => Ok(vec![SocketAddr::new(address, port)]),
+        Some(why) => {
+            let message = format!("{address} is {why}; no source is asked there");
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+        }
+    }
+}
+
 /// The system's resolver, whose answers are looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resolver;

@@ -3,6 +3,7 @@
 
 use crate::address::Resolver;
 use crate::conclude::{conclude, conclude_path, is_passing, is_throttled};
+use crate::database::{self, Database};
 use crate::earlier::Earlier;
 use crate::failure::{Failure, Kind};
 use crate::file::{Reading, RedactFile};
@@ -208,6 +209,67 @@ impl Live {
         let exchange = place.fill(outcome);
         self.progress.exchange(operation, exchange.record.bytes);
         program::conclude(&exchange)
+    }
+
+    /// Asks `database` by `client`, which is made for the first statement.
+    pub(crate) async fn query(
+        &self,
+        operation: &str,
+        database: &Database,
+        password: Option<&SecretString>,
+        client: &mut Option<tokio_postgres::Client>,
+        statement: &str,
+    ) -> Result<Bytes, CollectError> {
+        let key = database.key(operation, statement)?;
+        let _turn = self.queue.acquire().await;
+        let place = self.recording.begin(key, 1);
+        let outcome = match self.policy.allows_database(operation, database) {
+            Err(failure) => failure.into(),
+            Ok(()) => self.answered(database, password, client, statement).await,
+        };
+        let exchange = place.fill(outcome);
+        self.progress.exchange(operation, exchange.record.bytes);
+        database::conclude(&exchange)
+    }
+
+    async fn answered(
+        &self,
+        database: &Database,
+        password: Option<&SecretString>,
+        client: &mut Option<tokio_postgres::Client>,
+        statement: &str,
+    ) -> Outcome {
+        // the database ends a statement itself; the rest is for its answer to arrive
+        const BEYOND: Duration = Duration::from_secs(5);
+        let left = self.ends_at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Failure::new(Kind::Deadline, "the run's time was up before the statement left").into();
+        }
+        let timeout = self.policy.request_timeout;
+        let limit = Instant::now() + left.min(timeout + BEYOND);
+        let mut body = BytesMut::new();
+        let admit = |so_far, more| self.admit(so_far, more);
+        let asked = tokio::time::timeout_at(limit, async {
+            let client = match client {
+                Some(client) => client,
+                None => client.insert(database::connect(database, password, timeout).await?),
+            };
+            database::copy(client, statement, &mut body, &admit).await
+        });
+        let mut outcome = match asked.await {
+            Ok(Ok(())) => Outcome { status: Some(200), ..Outcome::default() },
+            Ok(Err(trouble)) => {
+                let mut outcome = Outcome::from(trouble);
+                if outcome.status.is_some() {
+                    body = BytesMut::from(&outcome.body[..]);
+                }
+                outcome.body = Bytes::new();
+                outcome
+            }
+            Err(_) => self.late("the database did not answer in time").into(),
+        };
+        self.clean(&mut outcome, body.freeze());
+        outcome
     }
 
     async fn execute(&self, program: &Program, redact: Option<RedactFile>) -> Outcome {

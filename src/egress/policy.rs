@@ -20,6 +20,8 @@ pub struct Policy {
     pub redacted_endings: Vec<PathBuf>,
     /// Programs that may be run, by absolute path.
     pub programs: Vec<PathBuf>,
+    /// Databases that may be asked, by host and port.
+    pub databases: Vec<(String, u16)>,
     /// Cap on one body.
     pub max_body_bytes: u64,
     /// Cap on all bodies of the run together.
@@ -51,6 +53,7 @@ impl Default for Policy {
             files: Vec::new(),
             redacted_endings: Vec::new(),
             programs: Vec::new(),
+            databases: Vec::new(),
             max_body_bytes: 64 * 1024 * 1024,
             max_total_bytes: 1024 * 1024 * 1024,
             max_pages: 10_000,

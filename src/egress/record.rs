@@ -115,6 +115,11 @@ impl Key {
         Self { operation, method, url, request_body: redact::request_body(sent) }
     }
 
+    pub(crate) fn of_statement(operation: &str, url: String, sent: &[u8]) -> Self {
+        let (operation, method) = (operation.to_owned(), "SQL".to_owned());
+        Self { operation, method, url, request_body: redact::request_body(sent) }
+    }
+
     pub(crate) fn of_record(record: &ExchangeRecord) -> Self {
         Self {
             operation: record.operation.clone(),

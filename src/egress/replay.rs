@@ -2,6 +2,7 @@
 
 use crate::Answer;
 use crate::conclude::{conclude, conclude_path, is_passing};
+use crate::database::{self, Database};
 use crate::file::Reading;
 use crate::program::{self, Program, Ran};
 use crate::record::{Key, Recorded};
@@ -60,6 +61,11 @@ impl Replay {
     pub(crate) fn run(&self, operation: &str, program: &Program) -> Result<Ran, CollectError> {
         let call = self.take(&program.key(operation)?)?;
         call.last().map_or_else(|| Err(not_recorded(operation)), program::conclude)
+    }
+
+    pub(crate) fn query(&self, operation: &str, database: &Database, statement: &str) -> Result<Bytes, CollectError> {
+        let call = self.take(&database.key(operation, statement)?)?;
+        call.last().map_or_else(|| Err(not_recorded(operation)), database::conclude)
     }
 
     fn take(&self, key: &Key) -> Result<Call, CollectError> {

@@ -2,7 +2,9 @@
 
 use crate::faults::{Fault, Injection, Proxy};
 use crate::peers::emulate::{Emulator, TOKEN};
+use crate::peers::postgres::{self, Postgres};
 use crate::peers::scim;
+use crate::peers::tsa::{Certificate, Issuer, LONG};
 use crate::support::{Audit, Outcome};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
@@ -446,4 +448,110 @@ fn settings_that_would_record_a_secret_or_cannot_work_are_refused() {
         let said = run(&audit(&written), &["doctor"]);
         assert!(said.code == 2 && said.stderr.contains(says), "{says}: {said:#?}");
     }
+}
+
+/// A shop's database behind a certificate of a root of its own, and the README's source of it.
+struct Shop {
+    issuer: Issuer,
+    cluster: Postgres,
+    audit: Audit,
+}
+
+impl Shop {
+    fn open() -> Self {
+        let [configuration] = <[String; 1]>::try_from(example("sql_query")).unwrap();
+        let issuer = Issuer::new();
+        issuer.issue(Certificate { name: "good", key: "P-256", issuer: "root", section: "here", valid: LONG });
+        issuer.issue(Certificate { name: "own", key: "P-256", issuer: "own", section: "here", valid: LONG });
+        let cluster = Postgres::start(&issuer, "good");
+        cluster.sql(&format!(
+            "CREATE ROLE evidence LOGIN PASSWORD '{SECRET}';
+             CREATE TABLE users (login text, email text, locked boolean, born timestamp DEFAULT now());
+             CREATE TABLE salaries (login text);
+             INSERT INTO users VALUES ('ada', 'ada@acme.example', false), ('bob', 'bob@acme.example', false),
+                 (E'tab\\there \\\\ \"q\"', NULL, true);
+             GRANT SELECT ON users TO evidence;"
+        ));
+        let place = format!("host = \"localhost\"\nport = {}\nauthority = \"root.pem\"", cluster.port);
+        let configuration = configuration.replace("host = \"db.example.com\"", &place);
+        let audit = audit(&configuration.replace("database = \"shop\"", "database = \"postgres\"\ntimeout = \"3s\""));
+        std::fs::copy(issuer.path("root.pem"), audit.path("root.pem")).unwrap();
+        assert_eq!(run(&audit, &["collect", "hr"]).code, 0);
+        Self { issuer, cluster, audit }
+    }
+}
+
+#[test]
+fn a_database_is_brought_in_by_a_query() {
+    if !postgres::may_run() {
+        eprintln!("NOT RUN: PostgreSQL needs a user of its own, and only root can become one");
+        return;
+    }
+    let Shop { cluster, audit, .. } = Shop::open();
+    let snapshot = collect(&audit, "shop", "complete");
+    assert_eq!(snapshot["completeness"]["declared"], 3, "{snapshot:#}");
+    assert_eq!(snapshot["caller"], json!({ "identity": "evidence", "tenant": "postgres" }));
+    assert_eq!(leavers(&audit, 1), ["shop:ada"]);
+    let rows = run_json(&audit, 0, &["query", "SELECT login FROM shop_user WHERE NOT active"]);
+    assert_eq!(rows["rows"], json!([["tab\there \\ \"q\""]]));
+    assert_kept_well(&audit);
+    cluster.sql("UPDATE users SET locked = true WHERE login = 'ada'");
+    collect(&audit, "shop", "complete");
+    assert!(!leavers(&audit, 0).contains(&"shop:ada".to_owned()));
+    assert_kept_well(&audit);
+}
+
+#[test]
+fn a_database_that_cannot_be_read_whole_or_proven_passes_nothing() {
+    if !postgres::may_run() {
+        eprintln!("NOT RUN: PostgreSQL needs a user of its own, and only root can become one");
+        return;
+    }
+    let Shop { issuer, cluster, audit } = Shop::open();
+    let good = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    let query = "SELECT login, email, NOT locked AS active FROM users";
+    std::fs::copy(issuer.path("own.pem"), audit.path("own.pem")).unwrap();
+    let (_, key) = query.split_once("SELECT ").unwrap();
+    let asking = |sql: &str| (query.to_owned(), sql.to_owned());
+    let setting = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    for ((from, to), says) in [
+        (setting("root.pem", "own.pem"), "nothing proves whose server it is"),
+        (setting("authority = \"root.pem\"\n", ""), "nothing proves whose server it is"),
+        (setting("host = \"localhost\"", "host = \"127.0.0.1\""), "nothing proves whose server it is"),
+        (setting("host = \"localhost\"", "host = \"169.254.169.254\""), "no source is asked there"),
+        (setting("user = \"evidence\"", "user = \"nobody\""), "does not accept the credential"),
+        (
+            setting("database = \"postgres\"", "database = \"postgres\"\nmax_rows = 2"),
+            "gives 3 rows, and `max_rows` is 2",
+        ),
+        (setting("database = \"postgres\"", "database = \"shops\""), "database \\\"shops\\\" does not exist"),
+        (asking("SELECT login, login AS email, true AS active FROM salaries"), "permission denied for table salaries"),
+        (asking("SELECT login, email, active FROM user_list"), "does not exist"),
+        (asking(&format!("SELECT {key} WHERE pg_sleep(30) IS NOT NULL")), "took longer than `timeout` allows"),
+        (asking(&format!("SELECT {key} WHERE pg_terminate_backend(pg_backend_pid())")), "terminating connection"),
+        (asking("SELECT login, email, nextval('numbers') > 0 AS active FROM users"), "nothing is written"),
+        (asking("SELECT 'x' AS login, email, true AS active FROM users"), "came more than once with different content"),
+        (asking("SELECT login, email, born AS active FROM users"), "which is no true or false"),
+        (asking("SELECT login, NOT locked AS active FROM users"), "no record of `shop_user` has `email`"),
+        (asking("SELECT login, email, true AS active, locked AS active FROM users"), "`active` stands in it twice"),
+    ] {
+        if to.contains("nextval") {
+            cluster.sql("CREATE SEQUENCE numbers; GRANT ALL ON SEQUENCE numbers TO evidence;");
+        }
+        let audit = audit.copy();
+        let written = good.replace(&from, &to);
+        assert_ne!(written, good, "{from}");
+        audit.write("evidenced.toml", &written);
+        let collected = run_json(&audit, 3, &["collect", "shop"]);
+        let snapshot = &collected["snapshots"][0];
+        assert!(why(snapshot).contains(says), "{says}: {snapshot:#}");
+        assert_ne!(run(&audit, &["check", "leaver_still_active"]).code, 0, "{says}");
+        assert_kept_well(&audit);
+    }
+    let unencrypted = good.replace("database = ", "tls = \"off\"\ndatabase = ");
+    audit.write("evidenced.toml", &unencrypted);
+    collect(&audit, "shop", "complete");
+    let mistyped = good.replace("database = ", "tls = \"of\"\ndatabase = ");
+    audit.write("evidenced.toml", &mistyped);
+    assert!(run(&audit, &["doctor"]).stderr.contains("`tls` is `of`, which there is not"));
 }

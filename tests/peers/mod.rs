@@ -6,6 +6,7 @@ pub(crate) mod github_gaps;
 pub(crate) mod github_graphql;
 pub(crate) mod keys;
 pub(crate) mod moto;
+pub(crate) mod postgres;
 pub(crate) mod published;
 pub(crate) mod scim;
 pub(crate) mod sshd;

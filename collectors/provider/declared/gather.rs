@@ -52,6 +52,8 @@ impl<'a, T> Gather<'a, T> {
             return Err("is not a JSON object".to_owned());
         }
         let mut row = Row::new();
+        // a record that fits no row still tells which fields there are
+        let mut problem = None;
         for (position, (column, place)) in self.declared.spec.columns.iter().zip(&self.declared.places).enumerate() {
             let found = match place {
                 Place::Field(name) => record.get(name),
@@ -63,8 +65,15 @@ impl<'a, T> Gather<'a, T> {
             if let Some(named) = self.named.get_mut(position) {
                 *named = true;
             }
-            let value = cell(column.kind, value).map_err(|problem| format!("`{}` {problem}", column.name))?;
-            row.insert(column.name.clone(), value);
+            match cell(column.kind, value) {
+                Ok(value) => drop(row.insert(column.name.clone(), value)),
+                Err(why) => {
+                    problem.get_or_insert(format!("`{}` {why}", column.name));
+                }
+            }
+        }
+        if let Some(problem) = problem {
+            return Err(problem);
         }
         let is_missing = |column: &&String| row.get(*column).is_none_or(|value| value.is_null() || *value == "");
         if let Some(missing) = self.declared.spec.key.iter().find(is_missing) {
