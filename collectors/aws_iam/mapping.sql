@@ -25,7 +25,7 @@ SELECT u._source || ':' || u.user_name,
        CASE WHEN u.mfa_active = 0 THEN 0 WHEN security_key.user_name IS NOT NULL THEN 1 END,
        u.created_at,
        nullif(max(coalesce(u.password_last_used_at, ''), coalesce(slot.last_used_at, ''),
-                  coalesce(detail.last_used_at, '')), ''),
+                  coalesce(detail.last_used_at, ''), coalesce(u.service_last_accessed_at, '')), ''),
        u.password_enabled,
        u.password_last_changed_at
   FROM aws_iam_user AS u

@@ -3,6 +3,7 @@
 //! A handful of bulk calls whatever the number of users; calls per user only where `detail = "per_user"` asks for what
 //! no bulk call tells. It decides nothing about anybody: who must have MFA, or may be an administrator, is for checks.
 
+mod accessed;
 mod agreement;
 mod grants;
 mod member;
@@ -37,6 +38,7 @@ enum Detail {
 #[derive(Debug, Deserialize)]
 struct Settings {
     detail: Detail,
+    last_accessed: bool,
 }
 
 #[async_trait::async_trait]
@@ -50,12 +52,13 @@ impl Collector for AwsIam {
     }
 
     fn policy(&self, settings: &serde_json::Value) -> Result<Policy, CollectError> {
-        typed::<Settings>(&SPEC, settings)?;
-        typed::<AwsSettings>(&SPEC, settings)?.policy(Service::Iam, &SPEC)
+        let own = typed::<Settings>(&SPEC, settings)?;
+        let policy = typed::<AwsSettings>(&SPEC, settings)?.policy(Service::Iam, &SPEC)?;
+        Ok(if own.last_accessed { Policy { deadline: accessed::DEADLINE, ..policy } } else { policy })
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
-        let detail = typed::<Settings>(&SPEC, &ctx.settings)?.detail;
+        let Settings { detail, last_accessed } = typed::<Settings>(&SPEC, &ctx.settings)?;
         let settings = typed::<AwsSettings>(&SPEC, &ctx.settings)?;
         let aws = Aws::connect(ctx, settings, |_, _, _, body| query_operation(body).unwrap_or_default()).await?;
         let caller = aws.caller().await?;
@@ -74,7 +77,7 @@ impl Collector for AwsIam {
             Detail::PerUser => member::read(&iam, &users).await?,
         };
 
-        let facts = Facts {
+        let mut facts = Facts {
             account_id: aws.settings.account_id.clone(),
             users,
             summary,
@@ -84,7 +87,11 @@ impl Collector for AwsIam {
             devices,
             password_policy,
             members,
+            accessed: accessed::Accessed::new(),
         };
+        if last_accessed {
+            facts.accessed = accessed::read(ctx, &iam, &facts).await?;
+        }
         let mut reasons = missing.reasons;
         let counts = agreement::compare(&facts, &mut reasons);
         let tables = rows::tables(&SPEC, &facts, &mut reasons)?;
@@ -136,6 +143,8 @@ struct Facts {
     devices: Option<read::Devices>,
     password_policy: Option<read::PasswordPolicy>,
     members: BTreeMap<String, member::Member>,
+    /// Empty where the settings do not ask for it.
+    accessed: accessed::Accessed,
 }
 
 /// What is *not reported* when a call fails.

@@ -1,9 +1,9 @@
 //! From what was read to the tables of `collector.toml`. Whatever a source did not say is left out of its row.
 
-use super::Facts;
 use super::grants::{Details, Grant, any, is_administrator, reason};
 use super::policy::document;
 use super::report::{ROOT, ReportRow};
+use super::{Facts, accessed};
 use crate::provider::aws::{instant, text};
 use crate::provider::rows::{push, row, table};
 use aws_sdk_iam::types::{AccessKeyLastUsed, StatusType, User};
@@ -25,7 +25,9 @@ pub(super) fn tables(
         None => Ok(()),
     };
     for user in &facts.users {
-        add("aws_iam_user", user_row(facts, user))?;
+        let mut object = user_row(facts, user);
+        accessed::complete(&facts.accessed, accessed::Kind::User, user.user_name(), &mut object);
+        add("aws_iam_user", object)?;
         if let Some(reported) = facts.report_row(user) {
             key_slots(user.user_name(), reported, &mut add)?;
         }
@@ -34,10 +36,11 @@ pub(super) fn tables(
         key_slots(ROOT, root, &mut add)?;
     }
     if let Some(details) = &facts.details {
-        grants(details, &mut add)?;
+        grants(facts, details, &mut add)?;
     }
     devices(facts, reasons, &mut add)?;
     members(facts, &mut add)?;
+    accessed::rows(&facts.accessed).try_for_each(|object| add("aws_iam_service_access", object))?;
     account(facts, &mut add)?;
     Ok(spec.tables.iter().filter_map(|declared| tables.remove(declared.name.as_str())).collect())
 }
@@ -124,7 +127,7 @@ fn key_slots(user_name: &str, reported: &ReportRow, add: &mut Add<'_>) -> Result
     Ok(())
 }
 
-fn grants(details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
+fn grants(facts: &Facts, details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
     for (name, user) in &details.users {
         attach("user", name, &user.grants, add)?;
         for group in user.detail.group_list() {
@@ -149,7 +152,7 @@ fn grants(details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
     for (name, role) in &details.roles {
         attach("role", name, &role.grants, add)?;
         let last_used = role.detail.role_last_used();
-        let object = json!({
+        let mut object = json!({
             "role_name": name,
             "role_id": text(role.detail.role_id()),
             "arn": text(role.detail.arn()),
@@ -167,6 +170,7 @@ fn grants(details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
             "is_administrator": any(role.grants.iter().map(Grant::is_administrator)),
             "administrator_reason": reason(&role.grants),
         });
+        accessed::complete(&facts.accessed, accessed::Kind::Role, name, &mut object);
         add("aws_iam_role", object)?;
     }
     for (arn, (policy, power)) in &details.policies {

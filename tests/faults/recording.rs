@@ -101,6 +101,7 @@ impl Recording {
         let answer = &self.answers[at];
         let clean = answer.responses[injection.nth.min(answer.responses.len() - 1)].clone();
         let before = self.answers[..at].iter().rev().find(|earlier| earlier.request.is_page_of(&injection.request));
-        (clean, before.and_then(|earlier| earlier.responses.first().cloned()))
+        // what was asked again until it was there is a page only in its last answer
+        (clean, before.and_then(|earlier| earlier.responses.last().cloned()))
     }
 }
