@@ -47,6 +47,7 @@ struct Settings {
     login_url: Url,
     scope: String,
     sign_in_activity: bool,
+    registered_methods: bool,
     eligible_roles: bool,
     applications: bool,
 }
@@ -105,7 +106,7 @@ impl Collector for EntraId {
         let services = if settings.applications { apps::read(&mut run).await? } else { apps::Services::default() };
         let roles = roles::read(&mut run, settings.eligible_roles, &users, &groups).await?;
         let sign_ins = if settings.sign_in_activity { sign_in::activity(&mut run, &users).await? } else { None };
-        let registered = sign_in::registered(&mut run).await?;
+        let registered = if settings.registered_methods { sign_in::registered(&mut run).await? } else { None };
         let required = policies::read(&mut run).await?;
         users::rows(&mut run, &users, &users::Details { roles: &roles, sign_ins, registered, required })?;
         apps::rows(&mut run, &services, &roles)?;

@@ -1,7 +1,7 @@
 //! Groups and their members, users and groups alike, held against the groups that users name.
 
 use super::users::Users;
-use super::{read_step, step, total_alone};
+use super::{Settings, read_step, step, total_alone};
 use crate::provider::json::Object;
 use crate::provider::run::Run;
 use crate::provider::stepped::miscounted;
@@ -66,9 +66,9 @@ impl Groups {
 }
 
 /// None where they could not be read.
-pub(super) async fn read(run: &mut Run, page_size: u64, users: &Users) -> Result<Option<Groups>, CollectError> {
+pub(super) async fn read(run: &mut Run, settings: &Settings, users: &Users) -> Result<Option<Groups>, CollectError> {
     let before = run.reasons.len();
-    match listed(run, page_size).await {
+    match listed(run, settings).await {
         Ok(members) => {
             let mut groups = rows(run, users, &members)?;
             groups.in_doubt = run.reasons.len() > before;
@@ -78,13 +78,13 @@ pub(super) async fn read(run: &mut Run, page_size: u64, users: &Users) -> Result
     }
 }
 
-async fn listed(run: &mut Run, page_size: u64) -> Result<Vec<Value>, CollectError> {
-    let alone = total_alone(&run.rest, TOTAL, "Groups").await?;
-    let url = |offset| step(&run.rest, "Groups", offset, page_size);
+async fn listed(run: &mut Run, settings: &Settings) -> Result<Vec<Value>, CollectError> {
+    let alone = total_alone(&run.rest, settings, TOTAL, "Groups").await?;
+    let url = |offset| step(&run.rest, "Groups", offset, settings.page_size);
     let listed = run.rest.stepped(GROUPS, url, |value| read_step(GROUPS, value)).await?;
     let ids = crate::provider::json::ids(GROUPS, &listed.members)?;
     let mut totals = listed.totals;
-    totals.insert(alone);
+    totals.extend(alone);
     let miscounted = miscounted(("groups", "the provider"), listed.members.len(), ids.len(), &totals);
     for table in TABLES {
         run.reasons.extend(miscounted.clone().map(|reason| reason.table(table)));
@@ -92,8 +92,8 @@ async fn listed(run: &mut Run, page_size: u64) -> Result<Vec<Value>, CollectErro
     run.counts.push(Count {
         table: "scim_group".to_owned(),
         counted: ids.len() as u64,
-        declared: Some(alone),
-        declared_by: Some(format!("totalResults of {TOTAL}")),
+        declared: alone,
+        declared_by: alone.map(|_| format!("totalResults of {TOTAL}")),
     });
     Ok(listed.members)
 }

@@ -25,9 +25,16 @@ static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(includ
 
 const CONFIG: &str = "GET /ServiceProviderConfig";
 
-const BASIS: &str = "each listing was read until as many members had come as its `totalResults`, each once; that total was \
-                     the same on every page and when it was asked for alone; every member of a group is a user or a group, \
-                     and the groups that users name are those that have them as members";
+/// What makes a run complete; totals that were not asked for alone prove nothing.
+fn basis(total_alone: bool) -> String {
+    let alone =
+        if total_alone { " and when it was asked for alone" } else { ", and was not asked for apart from them" };
+    format!(
+        "each listing was read until as many members had come as its `totalResults`, each once; that total was the same on \
+         every page{alone}; every member of a group is a user or a group, and the groups that users name are those that have \
+         them as members"
+    )
+}
 
 /// What every service provider says of itself (RFC 7643, section 5).
 const FEATURES: &[&str] = &["patch", "bulk", "filter", "changePassword", "sort", "etag"];
@@ -42,6 +49,7 @@ struct Settings {
     api_url: Url,
     username: Option<String>,
     page_size: u64,
+    total_alone: bool,
     groups: bool,
     provider_config: bool,
     admin_roles: BTreeSet<String>,
@@ -83,8 +91,8 @@ impl Collector for Scim {
         let rest = Rest::new(ctx, &SPEC, &settings.api_url, max_pages, credential);
         let mut run = Run::new(&SPEC, rest.with(ACCEPT, "application/scim+json, application/json"), single);
 
-        let users = users::read(&mut run, settings.page_size).await?;
-        let groups = if settings.groups { groups::read(&mut run, settings.page_size, &users).await? } else { None };
+        let users = users::read(&mut run, &settings).await?;
+        let groups = if settings.groups { groups::read(&mut run, &settings, &users).await? } else { None };
         users::rows(&mut run, &settings, &users, groups.as_ref())?;
         if settings.provider_config
             && let Err(error) = provider(&mut run).await
@@ -93,7 +101,7 @@ impl Collector for Scim {
         }
         // who asks, SCIM does not say; with basic authentication it is who signs in
         let tenant = settings.api_url.host_str().unwrap_or_default().to_owned();
-        Ok(run.finish(ctx, BASIS, settings.username.map(|identity| Caller { identity, tenant })))
+        Ok(run.finish(ctx, &basis(settings.total_alone), settings.username.map(|identity| Caller { identity, tenant })))
     }
 }
 
@@ -124,11 +132,20 @@ fn step(rest: &Rest, resource: &str, offset: u64, count: u64) -> Result<Url, Col
     Ok(url)
 }
 
-/// How many resources there are, asked for alone: none are returned beside it (RFC 7644, table 6).
-async fn total_alone(rest: &Rest, operation: &str, resource: &str) -> Result<u64, CollectError> {
+/// How many resources there are, asked for alone: none are returned beside it (RFC 7644, table 6). None where the settings
+/// say that it cannot be.
+async fn total_alone(
+    rest: &Rest,
+    settings: &Settings,
+    operation: &str,
+    resource: &str,
+) -> Result<Option<u64>, CollectError> {
+    if !settings.total_alone {
+        return Ok(None);
+    }
     let mut url = rest.url(&[resource])?;
     url.query_pairs_mut().append_pair("count", "0");
-    Ok(read_step(operation, &rest.object(operation, &url).await?)?.total)
+    Ok(Some(read_step(operation, &rest.object(operation, &url).await?)?.total))
 }
 
 fn read_step(operation: &str, value: &Value) -> Result<Step, CollectError> {

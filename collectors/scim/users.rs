@@ -36,20 +36,20 @@ impl Users {
     }
 }
 
-pub(super) async fn read(run: &mut Run, page_size: u64) -> Result<Users, CollectError> {
-    let alone = total_alone(&run.rest, TOTAL, "Users").await?;
-    let url = |offset| step(&run.rest, "Users", offset, page_size);
+pub(super) async fn read(run: &mut Run, settings: &Settings) -> Result<Users, CollectError> {
+    let alone = total_alone(&run.rest, settings, TOTAL, "Users").await?;
+    let url = |offset| step(&run.rest, "Users", offset, settings.page_size);
     let listed = run.rest.stepped(USERS, url, |value| read_step(USERS, value)).await?;
     let users = Users(listed.members);
     let mut totals = listed.totals;
-    totals.insert(alone);
+    totals.extend(alone);
     let different = users.ids()?.len();
     let miscounted = miscounted(("users", "the provider"), users.0.len(), different, &totals);
     run.counts.push(Count {
         table: "scim_user".to_owned(),
         counted: different as u64,
-        declared: Some(alone),
-        declared_by: Some(format!("totalResults of {TOTAL}")),
+        declared: alone,
+        declared_by: alone.map(|_| format!("totalResults of {TOTAL}")),
     });
     run.reasons.extend(miscounted.map(|reason| reason.table("scim_user")));
     Ok(users)
