@@ -40,6 +40,7 @@ const TOP: &str = "999";
 pub(crate) struct EntraId;
 
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each part that can be left out, as the settings name them")]
 struct Settings {
     tenant_id: String,
     client_id: String,
