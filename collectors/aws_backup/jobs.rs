@@ -157,56 +157,31 @@ fn page(jobs: impl Iterator<Item = Option<Job>>, next: Option<String>) -> Page<O
     Page { items: jobs.collect(), truncated: None, next }
 }
 
-async fn backup_page(client: &Client, window: &Window, state: Option<&str>, token: Option<String>) -> Answer {
-    let (answer, content) = call(Kind::Backup.operation(), |guard| {
-        client
-            .list_backup_jobs()
-            .max_results(PAGE_SIZE)
-            .by_created_after(window.since())
-            .by_created_before(window.until())
-            .set_by_state(state.map(BackupJobState::from))
-            .set_next_token(token)
-            .customize()
-            .interceptor(guard)
-            .send()
-    })
-    .await?;
-    Ok((page(answer.backup_jobs.unwrap_or_default().iter().map(backup_job), answer.next_token), content))
+/// One page of a listing of jobs: the three differ in the SDK's names for them and in nothing else.
+macro_rules! job_page {
+    ($name:ident, $kind:ident, $list:ident, $by_state:ident, $state:ident, $jobs:ident, $row:ident) => {
+        async fn $name(client: &Client, window: &Window, state: Option<&str>, token: Option<String>) -> Answer {
+            let (answer, content) = call(Kind::$kind.operation(), |guard| {
+                client
+                    .$list()
+                    .max_results(PAGE_SIZE)
+                    .by_created_after(window.since())
+                    .by_created_before(window.until())
+                    .$by_state(state.map($state::from))
+                    .set_next_token(token)
+                    .customize()
+                    .interceptor(guard)
+                    .send()
+            })
+            .await?;
+            Ok((page(answer.$jobs.unwrap_or_default().iter().map($row), answer.next_token), content))
+        }
+    };
 }
 
-async fn copy_page(client: &Client, window: &Window, state: Option<&str>, token: Option<String>) -> Answer {
-    let (answer, content) = call(Kind::Copy.operation(), |guard| {
-        client
-            .list_copy_jobs()
-            .max_results(PAGE_SIZE)
-            .by_created_after(window.since())
-            .by_created_before(window.until())
-            .set_by_state(state.map(CopyJobState::from))
-            .set_next_token(token)
-            .customize()
-            .interceptor(guard)
-            .send()
-    })
-    .await?;
-    Ok((page(answer.copy_jobs.unwrap_or_default().iter().map(copy_job), answer.next_token), content))
-}
-
-async fn restore_page(client: &Client, window: &Window, state: Option<&str>, token: Option<String>) -> Answer {
-    let (answer, content) = call(Kind::Restore.operation(), |guard| {
-        client
-            .list_restore_jobs()
-            .max_results(PAGE_SIZE)
-            .by_created_after(window.since())
-            .by_created_before(window.until())
-            .set_by_status(state.map(RestoreJobStatus::from))
-            .set_next_token(token)
-            .customize()
-            .interceptor(guard)
-            .send()
-    })
-    .await?;
-    Ok((page(answer.restore_jobs.unwrap_or_default().iter().map(restore_job), answer.next_token), content))
-}
+job_page!(backup_page, Backup, list_backup_jobs, set_by_state, BackupJobState, backup_jobs, backup_job);
+job_page!(copy_page, Copy, list_copy_jobs, set_by_state, CopyJobState, copy_jobs, copy_job);
+job_page!(restore_page, Restore, list_restore_jobs, set_by_status, RestoreJobStatus, restore_jobs, restore_job);
 
 fn backup_job(job: &BackupJob) -> Option<Job> {
     let (id, state) = (job.backup_job_id()?, job.state()?.as_str());

@@ -122,7 +122,7 @@ impl Collector for Borg {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         let settings: Settings = settings::typed(&SPEC, settings)?;
-        Ok(settings.tool()?.policy(&SPEC, tool::timeout(&settings.timeout)?))
+        settings.tool()?.policy(&SPEC, &settings.timeout)
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
@@ -132,13 +132,7 @@ impl Collector for Borg {
 
         let ran = tool.ask(ctx, LIST, &["list", "--bypass-lock", "--consider-checkpoints", "--json"]).await?;
         let listing: Listing = tool::parse(LIST, &output(ran, LIST)?)?;
-        let id = &listing.repository.id;
-        if let Some(expected) = settings.repository_id.as_ref().filter(|expected| *expected != id) {
-            return Err(CollectError::Misconfigured {
-                message: format!("this is the repository `{id}`, `repository_id` says `{expected}`"),
-                help: "look at `repository`: another repository is at that place".to_owned(),
-            });
-        }
+        tool::check_id(&listing.repository.id, settings.repository_id.as_deref())?;
         // a pattern that matches no archive is an error to Borg
         let details = if listing.archives.is_empty() {
             Details { archives: Vec::new() }

@@ -4,7 +4,7 @@
 mod envelope;
 
 use crate::provider::declared;
-use crate::provider::tool::{self, Tool};
+use crate::provider::tool::Tool;
 use crate::settings;
 use egress::{Collector, Context, Policy, Shape};
 use model::collector::CollectorSpec;
@@ -59,7 +59,7 @@ impl Collector for Exec {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         let settings: Settings = settings::typed(&SPEC, settings)?;
-        Ok(settings.tool()?.policy(&SPEC, tool::timeout(&settings.timeout)?))
+        settings.tool()?.policy(&SPEC, &settings.timeout)
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {

@@ -115,7 +115,7 @@ impl Ssh {
 
     /// What a run may do: run `ssh`.
     pub(super) fn policy(&self, timeout: &str) -> Result<Policy, CollectError> {
-        Ok(self.tool.policy(&SPEC, tool::timeout(timeout)?))
+        self.tool.policy(&SPEC, timeout)
     }
 
     /// As whom, and where.

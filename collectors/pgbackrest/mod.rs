@@ -174,7 +174,7 @@ impl Collector for PgBackRest {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         let settings = Settings::read(settings)?;
-        Ok(settings.tool()?.policy(&SPEC, tool::timeout(&settings.timeout)?))
+        settings.tool()?.policy(&SPEC, &settings.timeout)
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {

@@ -58,16 +58,17 @@ impl Tool {
         self
     }
 
-    /// What a run may do: run this program, for the operations of `spec`.
-    pub(crate) fn policy(&self, spec: &CollectorSpec, timeout: Duration) -> Policy {
-        Policy {
+    /// What a run may do: run this program, for the operations of `spec`, each within the settings' `timeout`.
+    pub(crate) fn policy(&self, spec: &CollectorSpec, timeout: &str) -> Result<Policy, CollectError> {
+        let timeout = self::timeout(timeout)?;
+        Ok(Policy {
             operations: spec.operations.iter().map(|operation| operation.name.clone()).collect(),
             programs: vec![self.program.path.clone()],
             request_timeout: timeout,
             deadline: timeout * 2,
             concurrency: 1,
             ..Policy::default()
-        }
+        })
     }
 
     /// Runs it with `arguments`, whatever its exit code.
@@ -173,7 +174,18 @@ pub(crate) fn check_repository(repository: &str) -> Result<(), CollectError> {
     Ok(())
 }
 
-/// A duration of the settings.
+/// Refuses a repository with another id than the settings expect, where they expect one.
+pub(crate) fn check_id(id: &str, expected: Option<&str>) -> Result<(), CollectError> {
+    match expected {
+        Some(expected) if expected != id => Err(CollectError::Misconfigured {
+            message: format!("this is the repository `{id}`, `repository_id` says `{expected}`"),
+            help: "look at `repository`: another repository is at that place".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The settings' `timeout`.
 pub(crate) fn timeout(text: &str) -> Result<Duration, CollectError> {
     model::time::parse_duration(text).ok().and_then(|duration| duration.try_into().ok()).ok_or_else(|| {
         CollectError::Misconfigured {

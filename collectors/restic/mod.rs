@@ -98,7 +98,7 @@ impl Collector for Restic {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         let settings: Settings = settings::typed(&SPEC, settings)?;
-        Ok(settings.tool()?.policy(&SPEC, tool::timeout(&settings.timeout)?))
+        settings.tool()?.policy(&SPEC, &settings.timeout)
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
@@ -111,12 +111,7 @@ impl Collector for Restic {
         let output = |ran, operation| REFUSALS.output(ran, &SPEC, operation);
 
         let config: Config = tool::parse(CONFIG, &output(ask(CONFIG, &["cat", "config"]).await?, CONFIG)?)?;
-        if let Some(expected) = settings.repository_id.as_ref().filter(|expected| **expected != config.id) {
-            return Err(CollectError::Misconfigured {
-                message: format!("this is the repository `{}`, `repository_id` says `{expected}`", config.id),
-                help: "look at `repository`: another repository is at that place".to_owned(),
-            });
-        }
+        tool::check_id(&config.id, settings.repository_id.as_deref())?;
         let described = ask(SNAPSHOTS, &["snapshots", "--json"]).await?;
         let passed_over = described.last_words();
         // an empty repository is `[]`, with some versions `null`

@@ -166,7 +166,7 @@ impl Collector for Velero {
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
         let settings: Settings = settings::typed(&SPEC, settings)?;
-        Ok(settings.tool()?.policy(&SPEC, tool::timeout(&settings.timeout)?))
+        settings.tool()?.policy(&SPEC, &settings.timeout)
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
