@@ -26,6 +26,7 @@ pub mod recording;
 mod restic;
 mod scim;
 mod settings;
+mod singer_tap;
 mod sql_query;
 mod velero;
 
@@ -60,6 +61,7 @@ static REGISTRY: &[&dyn Collector] = &[
     &pgbackrest::PgBackRest,
     &restic::Restic,
     &scim::Scim,
+    &singer_tap::SingerTap,
     &sql_query::SqlQuery,
     &velero::Velero,
 ];

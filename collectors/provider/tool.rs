@@ -5,6 +5,7 @@ use bytes::Bytes;
 use egress::{Context, Policy, Program, Ran, RedactFile};
 use model::CollectError;
 use model::collector::CollectorSpec;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub(crate) struct Tool {
     program: Program,
     /// The variables whose values are secrets, by settings key.
     secrets: Vec<(&'static str, &'static str)>,
+    /// Whether those that the configuration names are variables.
+    named_secrets: bool,
 }
 
 impl Tool {
@@ -37,7 +40,7 @@ impl Tool {
             program.environment.insert(name.to_owned(), value.to_owned());
         }
         program.environment.extend(environment.clone());
-        Ok(Self { program, secrets: Vec::new() })
+        Ok(Self { program, secrets: Vec::new(), named_secrets: true })
     }
 
     /// Sets a variable of its environment.
@@ -49,6 +52,18 @@ impl Tool {
     /// Starts it in `folder`.
     pub(crate) fn start_in(mut self, folder: &Path) -> Self {
         self.program.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Hands `content` over in a file of its own, whose path stands where an argument is `evidenced-file:NAME`.
+    pub(crate) fn file(mut self, name: &str, content: SecretString) -> Self {
+        self.program.files.insert(name.to_owned(), content);
+        self
+    }
+
+    /// Hands no secret over as a variable that the configuration names.
+    pub(crate) const fn without_named_secrets(mut self) -> Self {
+        self.named_secrets = false;
         self
     }
 
@@ -96,7 +111,7 @@ impl Tool {
             }
         }
         // those that the configuration names itself
-        for (key, secret) in &ctx.secrets {
+        for (key, secret) in ctx.secrets.iter().filter(|_| self.named_secrets) {
             if let Some(name) = key.strip_prefix("secrets.") {
                 program.secrets.insert(name.to_owned(), secret.clone());
             }
@@ -105,7 +120,8 @@ impl Tool {
     }
 }
 
-fn is_secret(name: &str) -> bool {
+/// Whether a variable or key of this name would hold a secret.
+pub(crate) fn is_secret(name: &str) -> bool {
     let folded = name.to_ascii_lowercase();
     SECRET_PARTS.iter().any(|part| folded.contains(part)) || folded.ends_with("_key")
 }

@@ -279,7 +279,11 @@ impl Live {
         }
         let limit = Instant::now() + left.min(self.policy.request_timeout);
         let (late, admit) = (|detail: &str| self.late(detail), |so_far, more| self.admit(so_far, more));
-        let mut outcome = program::run(program, Bounds { limit, late: &late, admit: &admit }).await;
+        let mut outcome = program::run(
+            program,
+            Bounds { limit, stderr_bytes: self.policy.max_stderr_bytes, late: &late, admit: &admit },
+        )
+        .await;
         let mut body = std::mem::take(&mut outcome.body);
         if let Some(redact) = redact {
             body = file::redacted(redact, &body, &mut outcome.headers);

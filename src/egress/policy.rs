@@ -24,6 +24,8 @@ pub struct Policy {
     pub databases: Vec<(String, u16)>,
     /// Cap on one body.
     pub max_body_bytes: u64,
+    /// How much of what a program writes to standard error is kept: its end.
+    pub max_stderr_bytes: usize,
     /// Cap on all bodies of the run together.
     pub max_total_bytes: u64,
     /// Cap on the pages of one listing; enforced by [`crate::Pages`].
@@ -55,6 +57,7 @@ impl Default for Policy {
             programs: Vec::new(),
             databases: Vec::new(),
             max_body_bytes: 64 * 1024 * 1024,
+            max_stderr_bytes: 4 * 1024,
             max_total_bytes: 1024 * 1024 * 1024,
             max_pages: 10_000,
             deadline: Duration::from_mins(10),

@@ -13,7 +13,9 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,8 +31,8 @@ pub(crate) const STDERR_HEADER: &str = "x-evidenced-stderr";
 /// The variable by which everything the program starts is found again, however it detaches itself.
 pub const RUN_VARIABLE: &str = "EVIDENCED_RUN";
 
-/// How much of standard error is kept: its end.
-const STDERR_BYTES: usize = 4 * 1024;
+/// What an argument begins with that names one of [`Program::files`].
+const FILE: &str = "evidenced-file:";
 
 /// The status of a program that may not be executed, and of one that is not there; exit codes end at 255.
 const MAY_NOT: u16 = 403;
@@ -47,6 +49,9 @@ pub struct Program {
     pub environment: BTreeMap<String, String>,
     /// Variables whose values are handed over and never recorded; empty in replay.
     pub secrets: BTreeMap<String, SecretString>,
+    /// Files it is handed whose content is never recorded: an argument `evidenced-file:NAME` becomes the path of one that only
+    /// this user can read and that has no name in any folder. Empty in replay.
+    pub files: BTreeMap<String, SecretString>,
     /// The folder it starts in; `/` where none is given.
     pub folder: Option<PathBuf>,
 }
@@ -144,6 +149,8 @@ pub(crate) fn conclude(exchange: &Exchange) -> Result<Ran, CollectError> {
 pub(crate) struct Bounds<'a> {
     /// When it is ended.
     pub(crate) limit: Instant,
+    /// How much of standard error is kept: its end.
+    pub(crate) stderr_bytes: usize,
     /// The failure of a run that was ended then.
     pub(crate) late: &'a (dyn Fn(&str) -> Failure + Send + Sync),
     /// Whether this many more bytes may follow those received.
@@ -153,6 +160,12 @@ pub(crate) struct Bounds<'a> {
 /// Runs `program` to its end, or ends it.
 pub(crate) async fn run(program: &Program, bounds: Bounds<'_>) -> Outcome {
     let mark = mark();
+    // open until the program has ended
+    let (program, _files) = match handed(program) {
+        Ok(handed) => handed,
+        Err(error) => return Failure::new(Kind::Transport, format!("a file for it cannot be made: {error}")).into(),
+    };
+    let program = &program;
     let mut child = match spawn(program, &mark).await {
         Ok(child) => child,
         Err(error) => {
@@ -165,7 +178,7 @@ pub(crate) async fn run(program: &Program, bounds: Bounds<'_>) -> Outcome {
     };
     let group = Group { leader: child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)), mark };
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let mut last_words = tokio::spawn(tail(stderr));
+    let mut last_words = tokio::spawn(tail(stderr, bounds.stderr_bytes));
 
     let mut body = BytesMut::new();
     let ended = tokio::time::timeout_at(bounds.limit, to_the_end(&mut child, stdout, &mut body, bounds.admit)).await;
@@ -200,6 +213,23 @@ pub(crate) async fn run(program: &Program, bounds: Bounds<'_>) -> Outcome {
 
 fn status(status: u16) -> Outcome {
     Outcome { status: Some(status), ..Outcome::default() }
+}
+
+/// `program` with the paths of its files in its arguments, and the files. None has a name, so that nothing is left behind when
+/// this process is killed: the program opens what this process holds open.
+fn handed(program: &Program) -> io::Result<(Program, Vec<std::fs::File>)> {
+    let mut program = program.clone();
+    let mut files = Vec::with_capacity(program.files.len());
+    for argument in &mut program.arguments {
+        let Some(name) = argument.strip_prefix(FILE) else { continue };
+        let content = program.files.get(name).ok_or_else(|| io::Error::other(format!("nobody hands over `{name}`")))?;
+        let mut file = tempfile::tempfile()?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        file.write_all(content.expose_secret().as_bytes())?;
+        *argument = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        files.push(file);
+    }
+    Ok((program, files))
 }
 
 async fn spawn(program: &Program, mark: &str) -> io::Result<Child> {
@@ -252,13 +282,13 @@ async fn to_the_end(
 }
 
 /// Reads to the end and keeps the end.
-async fn tail(stream: Option<impl AsyncRead + Unpin>) -> String {
+async fn tail(stream: Option<impl AsyncRead + Unpin>, most: usize) -> String {
     let Some(mut stream) = stream else { return String::new() };
     let mut kept: Vec<u8> = Vec::new();
     let mut piece = vec![0; 8 * 1024];
     while let Ok(read @ 1..) = stream.read(&mut piece).await {
         kept.extend_from_slice(&piece[..read]);
-        kept.drain(..kept.len().saturating_sub(STDERR_BYTES));
+        kept.drain(..kept.len().saturating_sub(most));
     }
     String::from_utf8_lossy(&kept).into_owned()
 }

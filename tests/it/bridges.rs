@@ -2,12 +2,14 @@
 
 use crate::faults::{Fault, Injection, Proxy};
 use crate::peers::emulate::{Emulator, TOKEN};
+use crate::peers::installed;
 use crate::peers::postgres::{self, Postgres};
 use crate::peers::scim;
 use crate::peers::tsa::{Certificate, Issuer, LONG};
 use crate::support::{Audit, Outcome};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 /// A secret no other text of the test holds.
 const SECRET: &str = "canary-of-the-bridges";
@@ -554,4 +556,104 @@ fn a_database_that_cannot_be_read_whole_or_proven_passes_nothing() {
     let mistyped = good.replace("database = ", "tls = \"of\"\ndatabase = ");
     audit.write("evidenced.toml", &mistyped);
     assert!(run(&audit, &["doctor"]).stderr.contains("`tls` is `of`, which there is not"));
+}
+
+/// The tap `program` of the set `set`.
+fn tap(set: &str, program: &str) -> String {
+    let path = installed(&format!("{set}/bin/{program}"));
+    assert!(path.exists(), "{program} is not installed: run tests/peers/install");
+    std::path::absolute(path).unwrap().to_str().unwrap().to_owned()
+}
+
+/// An API that lists two agents in one answer.
+fn agents(active: bool) -> Proxy {
+    let body = json!({ "agents": [
+        { "id": "1", "login": "ada", "email": "ada@acme.example", "active": active },
+        { "id": "2", "login": "bob", "email": "bob@acme.example", "active": true },
+    ] });
+    let line = json!({
+        "operation": "agents", "method": "GET", "url": "https://helpdesk.example.com/api/v2/agents", "status": 200,
+        "headers": { "content-type": "application/json" }, "body": body.to_string(),
+    });
+    Proxy::replaying(&collectors::recording::read(&line.to_string()).unwrap())
+}
+
+#[test]
+fn a_tap_of_the_meltano_sdk_brings_a_system_in() {
+    let program = tap("tap-rest", "tap-rest-api-msdk");
+    let [configuration, config] = <[String; 2]>::try_from(example("singer_tap")).unwrap();
+    let audit = audit(&configuration.replace("taps/bin/tap-rest-api-msdk", &program));
+    assert_eq!(run(&audit, &["collect", "hr"]).code, 0);
+    let ask = |api: &Proxy| audit.write("tap.json", &config.replace("https://helpdesk.example.com", &api.url()));
+    let api = agents(true);
+    ask(&api);
+    let snapshot = collect(&audit, "helpdesk", "complete");
+    assert_eq!(snapshot["completeness"]["declared"], 2, "{snapshot:#}");
+    let told = api
+        .calls()
+        .iter()
+        .all(|call| call.request.headers.iter().any(|(name, value)| name == "authorization" && value.contains(SECRET)));
+    assert!(told, "the tap was handed its secret");
+    assert_eq!(leavers(&audit, 1), ["helpdesk:ada"]);
+    let gone = agents(false);
+    ask(&gone);
+    collect(&audit, "helpdesk", "complete");
+    assert_eq!(leavers(&audit, 0), [""; 0]);
+    assert_kept_well(&audit);
+
+    // nobody answers
+    drop(gone);
+    audit.write("tap.json", &config.replace("https://helpdesk.example.com", "http://127.0.0.1:1"));
+    collect(&audit, "helpdesk", "failed");
+    assert_eq!(run(&audit, &["check", "leaver_still_active"]).code, 3);
+    audit.write(
+        "tap.json",
+        &config.replace("\"auth_method\"", &format!("\"api_token\": \"{SECRET}\", \"auth_method\"")),
+    );
+    let snapshot = collect(&audit, "helpdesk", "failed");
+    assert!(why(&snapshot).contains("`api_token` of the tap's configuration looks like a secret"), "{snapshot:#}");
+}
+
+#[test]
+fn a_tap_of_singer_python_brings_a_database_in() {
+    let program = tap("tap-postgres", "tap-postgres");
+    if !postgres::may_run() {
+        eprintln!("NOT RUN: PostgreSQL needs a user of its own, and only root can become one");
+        return;
+    }
+    let Shop { cluster, audit, .. } = Shop::open();
+    cluster.sql("ALTER TABLE users ADD PRIMARY KEY (login)");
+    let config = json!({
+        "host": "localhost", "port": cluster.port.to_string(), "user": "evidence", "dbname": "postgres", "ssl": "true",
+        "default_replication_method": "FULL_TABLE",
+    });
+    audit.write("tap.json", &config.to_string());
+    let mut with_password = config.clone();
+    with_password["password"] = SECRET.into();
+    audit.write("secret", &with_password.to_string());
+    let found = Command::new(&program)
+        .args(["--config", audit.path("secret").to_str().unwrap(), "--discover"])
+        .output()
+        .unwrap();
+    let mut catalog: Value = serde_json::from_slice(&found.stdout).unwrap_or_else(|_| panic!("{found:?}"));
+    catalog["streams"].as_array_mut().unwrap().retain(|stream| stream["table_name"] == "users");
+    let stream = &mut catalog["streams"][0];
+    let name = stream["tap_stream_id"].as_str().unwrap().to_owned();
+    for metadata in stream["metadata"].as_array_mut().unwrap().iter_mut().filter(|part| part["breadcrumb"] == json!([]))
+    {
+        metadata["metadata"]["selected"] = true.into();
+        metadata["metadata"]["replication-method"] = "FULL_TABLE".into();
+    }
+    audit.write("catalog.json", &catalog.to_string());
+    audit.add(&format!(
+        "[sources.tapped]\ncollector = \"singer_tap\"\nprogram = \"{program}\"\nconfig = \"tap.json\"\ncatalog = \"catalog.json\"\n\
+         secrets = {{ password = {{ env = \"CRM_TOKEN\" }} }}\npopulation = \"Every user.\"\n\
+         [sources.tapped.table.user]\nstream = \"{name}\"\nkey = [\"login\"]\n\
+         columns = {{ login = \"text\", email = \"text\", locked = \"boolean\" }}\n"
+    ));
+    let snapshot = collect(&audit, "tapped", "complete");
+    assert_eq!(snapshot["completeness"]["declared"], 3, "{snapshot:#}");
+    let rows = run_json(&audit, 0, &["query", "SELECT login, email, locked FROM tapped_user ORDER BY login LIMIT 2"]);
+    assert_eq!(rows["rows"], json!([["ada", "ada@acme.example", 0], ["bob", "bob@acme.example", 0]]));
+    assert_kept_well(&audit);
 }

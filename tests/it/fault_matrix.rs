@@ -205,8 +205,18 @@ fn no_fault_makes_github_repos_complete() {
 
 #[test]
 fn every_collector_that_speaks_http_is_in_the_matrix() {
-    let local =
-        ["borg", "exec", "file_drop", "hr_file", "linux_accounts", "pgbackrest", "restic", "sql_query", "velero"];
+    let local = [
+        "borg",
+        "exec",
+        "file_drop",
+        "hr_file",
+        "linux_accounts",
+        "pgbackrest",
+        "restic",
+        "singer_tap",
+        "sql_query",
+        "velero",
+    ];
     let known: Vec<&str> = MATRIX.iter().map(|row| row.collector).chain(local).collect();
     let missing: Vec<&str> =
         collectors::all().iter().map(|c| c.spec().id.as_str()).filter(|id| !known.contains(id)).collect();

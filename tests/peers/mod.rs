@@ -85,6 +85,6 @@ fn folder() -> PathBuf {
 }
 
 /// What `tests/peers/install` installed.
-fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     folder().join("../.cache").join(path)
 }

@@ -20,6 +20,7 @@ pub(crate) struct Gather<'a, T> {
     rejections: u64,
     reasons: Vec<Reason>,
     count: Option<(u64, String)>,
+    counts_repeats: bool,
 }
 
 impl<'a, T> Gather<'a, T> {
@@ -33,6 +34,7 @@ impl<'a, T> Gather<'a, T> {
             rejections: 0,
             reasons: Vec::new(),
             count: None,
+            counts_repeats: false,
         }
     }
 
@@ -85,6 +87,12 @@ impl<'a, T> Gather<'a, T> {
     /// What the source itself says how many there are, and where.
     pub(crate) fn declare(&mut self, declared: u64, by: impl Into<String>) {
         self.count = Some((declared, by.into()));
+    }
+
+    /// The same, where the source may say the same record again and counts it each time.
+    pub(crate) fn declare_with_repeats(&mut self, declared: u64, by: impl Into<String>) {
+        self.declare(declared, by);
+        self.counts_repeats = true;
     }
 
     /// Something that was not seen of this table.
@@ -142,6 +150,7 @@ impl<'a, T> Gather<'a, T> {
             reason.columns = unnamed.into_iter().map(str::to_owned).collect();
             self.reasons.push(reason);
         }
+        let different = if self.counts_repeats { self.records } else { different };
         let miscounted = |(declared, _): &&(u64, String)| *declared != self.records || *declared != different;
         if let Some((declared, by)) = self.count.as_ref().filter(miscounted) {
             let twice = if different == self.records { String::new() } else { format!(", {different} different ones") };

@@ -268,3 +268,24 @@ async fn secrets_of_an_output_are_taken_out_before_it_is_kept_also_of_one_that_w
         assert_eq!(egress.redactions()[0].field, "a word", "{script}");
     }
 }
+
+#[tokio::test]
+async fn a_file_that_is_handed_over_is_read_by_the_program_and_by_nobody_later() {
+    let mut cat = shell("cat \"$1\"; stat -L -c %a \"$1\"; echo \"$1\"");
+    cat.arguments.extend(["sh".to_owned(), "evidenced-file:config".to_owned()]);
+    cat.files.insert("config".to_owned(), "a-secret-canary\n".to_owned().into());
+    let (ran, egress) = run(policy(&["/bin/sh"]), &cat).await;
+    let ran = ran.unwrap();
+    let [content, mode, path] = text(&ran).lines().collect::<Vec<_>>()[..] else { panic!("{ran:?}") };
+    assert_eq!((content, mode), ("a-secret-canary", "600"));
+    assert!(path.starts_with("/proc/"), "it has no name in any folder: {path}");
+    let sent = recorded(&egress)[0].record.request_body.clone().unwrap();
+    assert!(sent.contains("evidenced-file:config") && !sent.contains("canary"), "{sent}");
+    // what is recorded is enough to find the answer again
+    let replay = Egress::replay(recorded(&egress));
+    cat.files.clear();
+    assert_eq!(replay.run(RUN, &cat).await.unwrap(), ran);
+
+    cat.arguments.push("evidenced-file:other".to_owned());
+    assert!(live(policy(&["/bin/sh"])).run(RUN, &cat).await.is_err(), "a file that nobody hands over");
+}
