@@ -17,6 +17,9 @@ const MARKER: &str = "[credential removed by evidenced]";
 /// Stands in a recorded JSON body where the source told a secret of its own. Plain ASCII: valid inside JSON.
 pub(crate) const SECRET_MARKER: &str = "[secret removed by evidenced]";
 
+/// Stands behind it where the secret was no text that JSON knows.
+const UNREADABLE: &str = " it could not be read";
+
 /// Fields of a JSON answer that hold a credential whatever the source: a granted token, an application's secret. Their
 /// texts are kept out of everything else that is recorded, too.
 const CREDENTIAL_FIELDS: &[&str] = &["access_token", "client_secret", "id_token", "refresh_token"];
@@ -178,12 +181,16 @@ pub(crate) fn secret_fields(body: Bytes) -> (Bytes, Vec<(&'static str, SecretStr
             continue;
         };
         let literal = [b"\"", &body[text.clone()], b"\""].concat();
-        // what cannot be read as a text goes all the same
-        let secret = serde_json::from_slice::<String>(&literal)
-            .unwrap_or_else(|_| String::from_utf8_lossy(&body[text.clone()]).into_owned());
+        // what cannot be read as a text goes all the same, and is no token
+        let (secret, marker) = match serde_json::from_slice::<String>(&literal) {
+            Ok(secret) => (secret, SECRET_MARKER.to_owned()),
+            Err(_) => {
+                (String::from_utf8_lossy(&body[text.clone()]).into_owned(), format!("{SECRET_MARKER}{UNREADABLE}"))
+            }
+        };
         let into = clean.get_or_insert_default();
         into.extend_from_slice(&body[kept..text.start]);
-        into.extend_from_slice(SECRET_MARKER.as_bytes());
+        into.extend_from_slice(marker.as_bytes());
         if CREDENTIAL_FIELDS.contains(&name) {
             found.push((name, SecretString::from(secret)));
         }

@@ -53,6 +53,7 @@ async fn an_answer_without_a_token_grants_none_live_and_in_replay() {
         Reply::status("401 Unauthorized", "", "{\"error\":\"invalid_client\",\"access_token\":\"not-granted\"}"),
         Reply::ok("{\"access_token\":\"\"}"),
         Reply::ok("{\"access_token\":17}"),
+        Reply::ok("{\"access_token\":\"broken \\q was granted\"}"),
         Reply::ok("{\"nested\":{\"access_token\":\"elsewhere-granted\"}}"),
         Reply::ok("{\"access_token\":\"never-ends"),
         Reply::ok("<html>"),
