@@ -1,3 +1,4 @@
+#!/bin/sh
 # What `linux_accounts` runs on another host: fixed text for any POSIX shell that reads and changes nothing. No word
 # of it comes from a host. frames.rs reads what it prints.
 #

@@ -10,7 +10,7 @@ use model::CollectError;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What runs there; an argument of `ssh`, so a recording holds it.
+/// What runs there; an argument of `ssh`, so a recording holds it, and a change of it is another version of the collector.
 const SCRIPT: &str = include_str!("remote.sh");
 
 /// The exit code by which ssh says that it failed itself.

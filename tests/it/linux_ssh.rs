@@ -251,3 +251,23 @@ fn an_answer_that_is_cut_or_not_the_hosts_own_never_passes() {
     let snapshot = collect(&Audit::with(&source("there", &sshd, "timeout = \"1s\"\n")), 3, "there");
     assert_eq!(snapshot["status"], "failed", "{snapshot:#}");
 }
+
+#[test]
+fn a_key_that_is_forced_to_the_script_and_to_nothing_else_is_enough() {
+    let sshd = Sshd::start("");
+    let script = include_str!("../../collectors/linux_accounts/remote.sh");
+    let installed = sshd.script("accounts", "");
+    std::fs::write(&installed, script).unwrap();
+    let key = std::fs::read_to_string(sshd.path("login").with_extension("pub")).unwrap();
+    let line = format!("restrict,command=\"{}\" {key}", installed.display());
+    std::fs::write(sshd.path("authorized_keys"), line).unwrap();
+    // what is asked for is not what runs
+    let audit = Audit::with(&source("there", &sshd, "sudo = true\n"));
+    sshd.script("bin/sudo", "echo 'this must not run' >&2; exit 1");
+    audit.add("[sources.here]\ncollector = \"linux_accounts\"\nschedule = \"manual\"\n");
+    let code = audit.run(&["collect"]).code;
+    assert!([0, 3].contains(&code), "{code}");
+    let expected = rows(&audit, "linux_account", "here");
+    assert!(expected.as_array().unwrap().len() > 10, "{expected}");
+    assert_eq!(rows(&audit, "linux_account", "there"), expected);
+}
