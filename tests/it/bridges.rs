@@ -128,6 +128,18 @@ fn a_program_of_the_user_s_own_brings_a_system_in() {
     let near = run(&audit, &["query", "SELECT * FROM crm_usr"]);
     assert!(near.stderr.contains("did you mean `crm_user`?"), "{near:#?}");
     assert_kept_well(&audit);
+
+    // an auditor gets the declared table and what its population is
+    let packed = run(&audit, &["pack", "create", "-o", "pack"]);
+    assert_eq!(packed.code, 0, "{packed:#?}");
+    assert_eq!(run(&audit, &["verify", "pack"]).code, 0);
+    let report = std::fs::read_to_string(audit.path("pack/report.html")).unwrap();
+    assert!(report.contains("Everybody who can sign in to the CRM, disabled users included."));
+    let named = |folder: &str| {
+        crate::support::files(&audit.path("pack")).iter().any(|file| file.to_str().unwrap().contains(folder))
+    };
+    assert!(named("crm_user") && named("populations/crm"), "{:?}", crate::support::files(&audit.path("pack")));
+    assert_kept_well(&audit);
 }
 
 #[test]
