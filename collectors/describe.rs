@@ -82,7 +82,7 @@ pub(crate) fn readme(spec: &CollectorSpec) -> String {
 fn declared_example(id: &str, own: &BTreeMap<String, Setting>) -> String {
     let name = example_name(id);
     let mut text = format!("[sources.{name}.table.user]\n");
-    for (key, setting) in own.iter().filter(|(_, setting)| setting.required) {
+    for (key, setting) in own.iter().filter(|(_, setting)| setting.required || setting.in_example) {
         text += &format!("{key} = {}\n", example(setting));
     }
     text += &format!(

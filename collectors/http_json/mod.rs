@@ -11,7 +11,7 @@ use crate::settings;
 use egress::{Collector, Context, Policy, Shape};
 use model::collector::CollectorSpec;
 use model::{CollectError, Observation};
-use paging::{Paging, Style};
+use paging::{End, Paging, Style};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -55,9 +55,10 @@ struct Listing {
 }
 
 impl Listing {
-    fn of(base: &Url, own: &Own) -> Result<Self, CollectError> {
+    fn of(base: &Url, table: &Declared<Own>) -> Result<Self, CollectError> {
+        let own = &table.own;
         let total = own.total.as_deref().map(json_path).transpose()?;
-        let paging = Paging::read(&own.style, total.is_some())?;
+        let paging = Paging::read(&table.name, &own.style, total.is_some())?;
         let segments: Vec<&str> = own.path.split('/').filter(|segment| !segment.is_empty()).collect();
         if segments.iter().any(|segment| matches!(*segment, "." | "..")) || own.path.contains(['?', '#']) {
             return Err(misconfigured(
@@ -110,7 +111,7 @@ impl Collector for HttpJson {
         let read: Settings = settings::typed(&SPEC, settings)?;
         read.access.check()?;
         for table in declared::tables::<Own>(&SPEC, source, settings)? {
-            Listing::of(&read.url, &table.own)?;
+            Listing::of(&read.url, &table)?;
         }
         declared::shape(&SPEC, source, settings)
     }
@@ -124,12 +125,14 @@ impl Collector for HttpJson {
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
         let settings: Settings = settings::typed(&SPEC, &ctx.settings)?;
         let tables = declared::tables::<Own>(&SPEC, &ctx.source, &ctx.settings)?;
+        let listings: Vec<Listing> =
+            tables.iter().map(|table| Listing::of(&settings.url, table)).collect::<Result<_, _>>()?;
         let rest = settings.access.open(ctx, &settings.url, settings.max_pages).await?;
         let mut gathered = Vec::with_capacity(tables.len());
         let mut failed = Vec::new();
-        for table in &tables {
+        for (table, listing) in tables.iter().zip(&listings) {
             let mut gather = Gather::new(table);
-            if let Err(error) = read(&rest, &settings.url, table, &mut gather).await {
+            if let Err(error) = read(&rest, listing, &mut gather).await {
                 gather.unseen(reason(error.clone())?);
                 failed.push(error);
             }
@@ -140,20 +143,45 @@ impl Collector for HttpJson {
             Some(error) if gathered.iter().all(Gather::is_empty) => return Err(error),
             _ => {}
         }
-        let basis =
-            "every listing was read to the end that the source itself told, and its counts agree where it counts";
-        Ok(declared::observe(ctx, gathered, basis, Vec::new(), None, ctx.egress.last_answer_date()))
+        let ends = tables.iter().zip(&listings).map(|(table, listing)| (table.spec.name.as_str(), listing.paging.end));
+        Ok(declared::observe(
+            ctx,
+            gathered,
+            basis(&ends.collect::<Vec<_>>()),
+            Vec::new(),
+            None,
+            ctx.egress.last_answer_date(),
+        ))
     }
 }
 
+/// Why listings that ended like this are whole. What only the configuration says is no word of the source.
+fn basis(ends: &[(&str, End)]) -> String {
+    let of = |wanted: End| -> Vec<String> {
+        ends.iter().filter(|(_, end)| *end == wanted).map(|(name, _)| format!("`{name}`")).collect()
+    };
+    let (one_answer, silence) = (of(End::OneAnswer), of(End::Silence));
+    let mut said = Vec::new();
+    if !one_answer.is_empty() {
+        said.push(format!("the configuration says that one answer is the whole list of {}", one_answer.join(", ")));
+    }
+    if !silence.is_empty() {
+        said.push(format!(
+            "the configuration says that a page which names no next one is the last of {}",
+            silence.join(", ")
+        ));
+    }
+    if one_answer.len() + silence.len() < ends.len() {
+        let which = if said.is_empty() { "every listing" } else { "every other listing" };
+        said.push(format!(
+            "{which} was read to the end that the source itself told, and its counts agree where it counts"
+        ));
+    }
+    said.join("; ")
+}
+
 /// Reads one listing to its end.
-async fn read(
-    rest: &Rest,
-    base: &Url,
-    table: &Declared<Own>,
-    gather: &mut Gather<'_, Own>,
-) -> Result<(), CollectError> {
-    let listing = Listing::of(base, &table.own)?;
+async fn read(rest: &Rest, listing: &Listing, gather: &mut Gather<'_, Own>) -> Result<(), CollectError> {
     let mut totals = BTreeSet::new();
     let mut seen = 0;
     let records = rest
@@ -162,7 +190,7 @@ async fn read(
             seen += members.len() as u64;
             let total = listing.total(&value)?;
             totals.extend(total);
-            listing.paging.page(url, &value, answer, members, (seen, total))
+            listing.paging.page(url, &value, answer, members, (seen, total), *url == listing.first)
         })
         .await?;
     for (index, record) in records.iter().enumerate() {

@@ -16,7 +16,8 @@ use url::Url;
 /// As the configuration declares it.
 #[derive(Deserialize)]
 pub(super) struct Style {
-    paging: String,
+    #[serde(default)]
+    paging: Option<String>,
     #[serde(default)]
     parameter: Option<String>,
     #[serde(default)]
@@ -34,6 +35,19 @@ pub(super) struct Paging {
     more: Option<JsonPath>,
     /// Whether an absent `next` is an end.
     absent_is_end: bool,
+    /// By whose word the end is one.
+    pub(super) end: End,
+}
+
+/// Who says that a listing is at its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The source.
+    Told,
+    /// Only the configuration: there is one answer.
+    OneAnswer,
+    /// Only the configuration: the page that names no next one is the last.
+    Silence,
 }
 
 enum Kind {
@@ -46,23 +60,32 @@ enum Kind {
 }
 
 impl Paging {
-    pub(super) fn read(style: &Style, has_total: bool) -> Result<Self, CollectError> {
+    pub(super) fn read(table: &str, style: &Style, has_total: bool) -> Result<Self, CollectError> {
+        let paging = match &style.paging {
+            Some(paging) => paging.as_str(),
+            // one answer, and it says how many there are
+            None if has_total => "none",
+            None => {
+                let help = "write `paging` as the API pages, or `total`; `paging = \"none\"` says that one answer is the whole list";
+                return Err(misconfigured(
+                    format!("table `{table}` has neither `paging` nor `total`: nothing says how its list ends"),
+                    help,
+                ));
+            }
+        };
         let parameter = || {
             style.parameter.clone().ok_or_else(|| {
-                misconfigured(
-                    format!("`paging` is `{}`, and there is no `parameter`", style.paging),
-                    "name it on the table",
-                )
+                misconfigured(format!("`paging` is `{paging}`, and there is no `parameter`"), "name it on the table")
             })
         };
         let next = || match &style.next {
             Some(next) => json_path(next),
             None => Err(misconfigured(
-                format!("`paging` is `{}`, and there is no `next`", style.paging),
+                format!("`paging` is `{paging}`, and there is no `next`"),
                 "say by a JSONPath where it stands",
             )),
         };
-        let kind = match style.paging.as_str() {
+        let kind = match paging {
             "none" => Kind::None,
             "page" => Kind::Page { parameter: parameter()?, first: style.first.unwrap_or(1) },
             "offset" => Kind::Offset { parameter: parameter()?, first: style.first.unwrap_or(0) },
@@ -75,8 +98,15 @@ impl Paging {
             }
         };
         let more = style.more.as_deref().map(json_path).transpose()?;
-        let absent_is_end = style.last_page_says_nothing || has_total || more.is_some();
-        Ok(Self { kind, more, absent_is_end })
+        let is_told = has_total || more.is_some();
+        let end = match &kind {
+            Kind::None if !is_told => End::OneAnswer,
+            Kind::Cursor { .. } | Kind::Next(_) | Kind::Link if style.last_page_says_nothing && !is_told => {
+                End::Silence
+            }
+            _ => End::Told,
+        };
+        Ok(Self { kind, more, absent_is_end: style.last_page_says_nothing || is_told, end })
     }
 
     /// Makes `url` the first page's.
@@ -87,6 +117,7 @@ impl Paging {
     }
 
     /// A page of `members`, `seen` with those before it of the declared total, and the address of the one after it.
+    /// `is_first`: no page came before.
     pub(super) fn page(
         &self,
         url: &Url,
@@ -94,6 +125,7 @@ impl Paging {
         answer: &Answer,
         members: Vec<Value>,
         (seen, total): (u64, Option<u64>),
+        is_first: bool,
     ) -> Result<Page, CollectError> {
         let more = self.more(body)?;
         let is_empty = members.is_empty();
@@ -125,6 +157,14 @@ impl Paging {
                 Some(next) => Some(join(url, &next)?),
                 None if more == Some(true) => {
                     return Err(incomplete("the answer says that there is another page, and not where".to_owned()));
+                }
+                // an API that tells of pages elsewhere, or a gateway that drops the header, looks like this too
+                None if is_first && !self.absent_is_end && !tells_of_pages(answer) => {
+                    return Err(incomplete(
+                        "the first answer has no header `Link` that tells of pages, so it does not say that it is the last; \
+                         declare `total`, or `last_page_says_nothing = true` where a single page comes without the header"
+                            .to_owned(),
+                    ));
                 }
                 None => None,
             },
@@ -197,6 +237,12 @@ fn incomplete(message: String) -> CollectError {
 fn link(answer: &Answer) -> Option<String> {
     // a list of links may come in several headers
     answer.headers.get_all(http::header::LINK).iter().find_map(|value| Links::parse(value.to_str().ok()?).next)
+}
+
+/// Whether the header `Link` says where the page stands among others.
+fn tells_of_pages(answer: &Answer) -> bool {
+    let mut headers = answer.headers.get_all(http::header::LINK).iter();
+    headers.any(|value| value.to_str().is_ok_and(|value| Links::parse(value).tells_of_pages))
 }
 
 fn join(url: &Url, next: &str) -> Result<Url, CollectError> {

@@ -7,6 +7,8 @@ use url::Url;
 pub(crate) struct Links {
     pub(crate) next: Option<String>,
     pub(crate) last: Option<String>,
+    /// Whether any of them says where the page stands among others.
+    pub(crate) tells_of_pages: bool,
 }
 
 impl Links {
@@ -23,6 +25,7 @@ impl Links {
                     key.trim() == "rel" && value.trim().trim_matches('"').split_whitespace().any(|word| word == name)
                 })
             };
+            links.tells_of_pages |= ["self", "first", "prev", "previous", "next", "last"].into_iter().any(relation);
             if relation("next") {
                 links.next = Some(target.to_owned());
             } else if relation("last") {
@@ -51,6 +54,8 @@ mod tests {
         );
         assert_eq!(links.next.as_deref(), Some("https://api.github.com/a?page=3,4"));
         assert_eq!(links.last_page(), Some(7));
+        assert!(links.tells_of_pages && Links::parse("<https://api.example/a>; rel=self").tells_of_pages);
+        assert!(!Links::parse("<https://api.example/>; rel=\"https://api.example/rel/home\"").tells_of_pages);
         assert_eq!(Links::parse(""), Links::default());
         assert_eq!(Links::parse("<broken"), Links::default());
     }

@@ -96,6 +96,9 @@ pub struct Setting {
     /// An example value for the generated README.
     #[serde(default)]
     pub example: Option<String>,
+    /// Whether generated examples hold it although it is not required.
+    #[serde(default)]
+    pub in_example: bool,
 }
 
 impl CollectorSpec {

@@ -453,6 +453,7 @@ fn settings_that_would_record_a_secret_or_cannot_work_are_refused() {
         ("per_page", "api_key", "`query.api_key` looks like a secret"),
         ("\"cursor\"\nparameter", "\"curser\"\nparameter", "`paging` is `curser`, which there is not"),
         ("next = \"$.meta.next\"\n", "", "there is no `next`"),
+        ("total = \"$.meta.total\"\npaging = \"cursor\"\n", "", "table `agent` has neither `paging` nor `total`"),
         ("\"$.meta.total\"", "\"$.meta[\"", "is no JSONPath"),
         ("path = \"agents\"", "path = \"../admin\"", "`path` is `../admin`"),
         ("credential = { env", "credential = { envv", "unknown key `envv`"),

@@ -531,7 +531,10 @@ const TABLE: &[Key] = &[
 
 /// The key under which a source declares its tables.
 fn tables_key(spec: &CollectorSpec, own: &BTreeMap<String, Setting>) -> Key {
-    let keys = table_keys(own).into_iter().filter(|key| key.absent == Absent::Refused || key.name == "map");
+    let keys = table_keys(own).into_iter().filter(|key| {
+        let in_example = own.get(key.name.as_ref()).is_some_and(|setting| setting.in_example);
+        key.absent == Absent::Refused || key.name == "map" || in_example
+    });
     let example: Vec<String> = keys.map(|key| format!("{} = {}", key.name, key.example)).collect();
     Key {
         name: "table".into(),
