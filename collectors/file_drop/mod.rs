@@ -71,6 +71,7 @@ impl Collector for FileDrop {
         let mut drop = Drop { ctx, settings: &settings, reasons: Vec::new() };
         let mut files = table(&SPEC, FILE);
         let mut read: BTreeMap<&str, bytes::Bytes> = BTreeMap::new();
+        let mut made_at = BTreeMap::new();
         let mut listed = 0;
         let names = |name: &str| before.iter().any(|entry| entry.name == name && entry.kind == "file");
         for entry in before.iter().filter(|entry| !settings.ignore.contains(&entry.name)) {
@@ -98,6 +99,12 @@ impl Collector for FileDrop {
             {
                 drop.miss(format!("`{name}` has the digest {sha256}, `{about}` says {expected}"));
             }
+            if let Some(word) = &word {
+                if word.is_ahead_of(ctx.started_at) {
+                    drop.miss(format!("`{about}` says that `{name}` is of {}, a day yet to come", word.when));
+                }
+                made_at.extend(word.made_at().map(|made_at| (name, made_at)));
+            }
             push(&mut files, file_row(entry, sha256, content.len(), word.as_ref()))?;
             read.insert(name, content);
         }
@@ -123,7 +130,10 @@ impl Collector for FileDrop {
         };
         let basis =
             "every file of the folder was read and has a word about it, and the folder was the same before and after";
-        let mut observation = declared::observe(ctx, gathered, basis, drop.reasons, None, None);
+        // rows are as old as the oldest file they come from, however lately it was read
+        let oldest = tables.iter().filter_map(|table| made_at.get(table.own.file.as_str())).min();
+        let observed_at = oldest.map(|made_at| (*made_at).min(ctx.started_at));
+        let mut observation = declared::observe(ctx, gathered, basis, drop.reasons, None, observed_at);
         observation.tables.insert(0, files);
         observation.counts.insert(0, counted);
         Ok(observation)

@@ -1,5 +1,6 @@
 //! The word about a file, in `<file>.evidence.toml` beside it: who, what, when, for which controls.
 
+use model::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 /// What the name of the word about a file ends with.
@@ -37,6 +38,17 @@ impl Word {
         }
         Ok(word)
     }
+
+    /// The first instant of the day that `when` names.
+    pub(super) fn made_at(&self) -> Option<Timestamp> {
+        jiff::tz::Offset::UTC.to_timestamp(self.when.at(0, 0, 0, 0)).ok()
+    }
+
+    /// Whether at `now` the day has begun nowhere on earth.
+    pub(super) fn is_ahead_of(&self, now: Timestamp) -> bool {
+        let first = jiff::tz::offset(14).to_timestamp(self.when.at(0, 0, 0, 0));
+        first.is_ok_and(|first| first > now)
+    }
 }
 
 /// A TOML date, or a text that is one.
@@ -71,5 +83,13 @@ mod tests {
             assert!(Word::parse(good.replace(from, to).as_bytes()).is_err(), "{from} {to}");
         }
         assert!(Word::parse(&[0xff]).is_err());
+    }
+
+    #[test]
+    fn a_day_is_ahead_until_it_begins_somewhere_on_earth() {
+        let word = Word::parse(b"who = \"Grace\"\nwhat = \"Policy\"\nwhen = 2026-01-15\n").unwrap();
+        assert!(word.is_ahead_of("2026-01-14T09:59:59Z".parse().unwrap()));
+        assert!(!word.is_ahead_of("2026-01-14T10:00:00Z".parse().unwrap()));
+        assert_eq!(word.made_at(), Some("2026-01-15T00:00:00Z".parse().unwrap()));
     }
 }

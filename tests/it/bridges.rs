@@ -288,6 +288,10 @@ fn a_check_of_the_user_s_own_reads_a_declared_table() {
 #[test]
 fn what_people_leave_in_a_folder_is_evidence_with_who_left_it() {
     let [configuration, word] = <[String; 2]>::try_from(example("file_drop")).unwrap();
+    let today = model::Timestamp::now().to_string()[..10].to_owned();
+    let old = word;
+    let word = old.replace("2026-01-15", &today);
+    assert_ne!(word, old);
     let audit = audit(&configuration);
     std::fs::create_dir(audit.path("drop")).unwrap();
     let users = "login,email,active\nada,ada@acme.example,true\nbob,bob@acme.example,true\n";
@@ -303,8 +307,17 @@ fn what_people_leave_in_a_folder_is_evidence_with_who_left_it() {
     let bytes = std::fs::read(audit.path("drop/old-crm.csv")).unwrap();
     assert!(shown.contains(&model::Digest::of(&bytes).to_string()), "the bytes are what is sealed: {shown}");
     let rows = run_json(&audit, 0, &["query", "SELECT file, who, made_on, bytes FROM file_drop_file"]);
-    assert_eq!(rows["rows"], json!([["old-crm.csv", "Grace Hopper", "2026-01-15", bytes.len()]]));
+    assert_eq!(rows["rows"], json!([["old-crm.csv", "Grace Hopper", today, bytes.len()]]));
     assert_kept_well(&audit);
+
+    // an old list is no younger for being read now
+    audit.write("drop/old-crm.csv.evidence.toml", &old);
+    let snapshot = collect(&audit, "policies", "complete");
+    assert_eq!(snapshot["observed_at"], "2026-01-15T00:00:00Z", "{snapshot:#}");
+    let checked = run_json(&audit, 3, &["check", "leaver_still_active"]);
+    assert!(checked.to_string().contains("source `policies` is stale"), "{checked:#}");
+    audit.write("drop/old-crm.csv.evidence.toml", &word);
+    collect(&audit, "policies", "complete");
 
     // two folders share the table of files, with and without rows of their own
     audit.add("[sources.more]\ncollector = \"file_drop\"\nfolder = \"more\"\n");
@@ -330,6 +343,14 @@ fn what_people_leave_in_a_folder_is_evidence_with_who_left_it() {
         ),
         (&|audit: &Audit| audit.write("more/screenshot.png", "x"), "nobody says what `screenshot.png` is"),
         (&|audit: &Audit| std::fs::create_dir(audit.path("more/2025")).unwrap(), "`2025` is a folder, not a file"),
+        (
+            &|audit: &Audit| {
+                let path = "more/policy.txt.evidence.toml";
+                let word = std::fs::read_to_string(audit.path(path)).unwrap();
+                audit.write(path, &word.replace(&today, "2999-01-01"));
+            },
+            "`policy.txt` is of 2999-01-01, a day yet to come",
+        ),
     ] {
         let audit = audit.copy();
         spoil(&audit);
