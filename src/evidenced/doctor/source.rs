@@ -117,7 +117,21 @@ fn call(source: &str, operation: &Operation, records: &[&ExchangeRecord], captur
         ));
     }
     let calls = counted(made.len() as u64, "call", "calls");
-    Some(Finding::ok(source, format!("{name}: granted ({calls})")))
+    // what is not there may be optional: what it cost the run is said above
+    let went = unsuccessful(last).map_or_else(|| "granted".to_owned(), |how| format!("failed, {how}"));
+    Some(Finding::ok(source, format!("{name}: {went} ({calls})")))
+}
+
+/// How a call ended that was no success.
+fn unsuccessful(record: &ExchangeRecord) -> Option<String> {
+    match (record.method.as_str(), record.status) {
+        // an exit code may be 200 too
+        ("EXEC", Some(code @ 1..=255)) => Some(format!("exit code {code}")),
+        ("EXEC", Some(404)) => Some("the program is not there".to_owned()),
+        ("EXEC", Some(0)) | (_, Some(200..=299 | 304)) => None,
+        (_, Some(status)) => Some(format!("answered {status}")),
+        (_, None) => Some("no answer".to_owned()),
+    }
 }
 
 /// 401 and 403; AWS JSON services refuse with 400 and name the error in a header.
@@ -205,10 +219,35 @@ mod tests {
         };
         let expected = [
             ("3 members, complete: last page", Level::Ok),
-            ("devices: granted (1 call)", Level::Ok),
+            ("devices: failed, answered 404 (1 call)", Level::Ok),
             ("users: granted (2 calls)", Level::Ok),
         ];
         assert_eq!(seen(&capture), expected.map(|(message, level)| (message.to_owned(), level)).into());
+    }
+
+    #[test]
+    fn only_a_success_is_called_granted() {
+        for (method, status, expected) in [
+            ("GET", 204, "granted (1 call)"),
+            ("GET", 304, "granted (1 call)"),
+            ("GET", 302, "failed, answered 302 (1 call)"),
+            ("READ", 200, "granted (1 call)"),
+            ("LIST", 404, "failed, answered 404 (1 call)"),
+            ("EXEC", 0, "granted (1 call)"),
+            ("EXEC", 200, "failed, exit code 200 (1 call)"),
+            ("EXEC", 255, "failed, exit code 255 (1 call)"),
+            ("EXEC", 404, "failed, the program is not there (1 call)"),
+        ] {
+            let mut made = exchange("users", Some(status), &[]);
+            made.record.method = method.to_owned();
+            let error = CollectError::Malformed { operation: "users".into(), message: "no".into() };
+            let capture = Capture { exchanges: vec![made], outcome: Err(error) };
+            assert_eq!(seen(&capture).get(&format!("users: {expected}")), Some(&Level::Ok), "{method} {status}");
+        }
+        // the last answer counts
+        let exchanges = vec![exchange("users", Some(404), &[]), exchange("users", Some(200), &[])];
+        let outcome = Ok(observation(Completeness::Complete { basis: "last page".into() }));
+        assert!(seen(&Capture { exchanges, outcome }).contains_key("users: granted (2 calls)"));
     }
 
     #[test]
