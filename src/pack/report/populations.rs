@@ -126,7 +126,7 @@ pub(crate) fn statement<'a>(plan: &'a Plan, note: &'a PopulationNote) -> Stateme
         population: &manifest.population,
         system_of_record: System {
             collector: &manifest.collector,
-            title: spec.map(|spec| spec.title.as_str()).unwrap_or_default(),
+            title: spec.map(|spec| title(spec, &manifest.source)).unwrap_or_default(),
             tenant: manifest.caller.as_ref().map(|caller| caller.tenant.as_str()),
             hosts: spec.map(|spec| spec.hosts.as_slice()).unwrap_or_default(),
         },
@@ -174,6 +174,12 @@ pub(crate) fn statement<'a>(plan: &'a Plan, note: &'a PopulationNote) -> Stateme
         },
         known_limits: limits(note, spec),
     }
+}
+
+/// What the system of record is called. A collector whose tables the configuration declares describes none: there the
+/// configuration's own name for it is all that is known.
+fn title<'a>(spec: &'a CollectorSpec, source: &'a str) -> &'a str {
+    if spec.table_settings.is_some() { source } else { &spec.title }
 }
 
 const UNDESCRIBED: &str =

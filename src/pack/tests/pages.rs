@@ -87,6 +87,25 @@ fn a_table_that_was_not_seen_is_not_shown_as_empty() {
 }
 
 #[test]
+fn a_source_whose_tables_the_configuration_declares_is_called_by_its_own_name() {
+    let titled = |table_settings: Value| {
+        let (_folder, pack) = changed(|log, plan| {
+            log.manifest(plan, |manifest| manifest.source = "crm".into());
+            let spec = serde_json::json!({
+                "id": "hr_file", "version": "1", "title": "Any program", "population": "All.", "completeness": "Counted.",
+                "schedule": "@hourly", "max_age": "24h", "provides": [], "tables": [], "operations": [],
+                "table_settings": table_settings,
+            });
+            plan.collectors.push(serde_json::from_value(spec).unwrap());
+        });
+        let statement: Value = serde_json::from_str(&read(&pack, "populations/crm.json")).unwrap();
+        statement["system_of_record"]["title"].clone()
+    };
+    assert_eq!(titled(serde_json::json!({})), "crm");
+    assert_eq!(titled(Value::Null), "Any program");
+}
+
+#[test]
 fn known_damage_of_the_store_is_told_first() {
     let (_folder, pack) = changed(|_, plan| {
         plan.damage = vec![
