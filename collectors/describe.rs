@@ -15,7 +15,7 @@ pub(crate) fn index<'a>(specs: impl Iterator<Item = &'a CollectorSpec>) -> Strin
         - `mapping.sql`: from its tables to the vocabulary of `src/evaluate/vocabulary.sql`.\n\
         - `fixtures/<case>/`: `case.toml` says what happens and how it must end, `exchanges.jsonl` holds the answers, \
         `expected/` and `mapped/` what is derived. `UPDATE=1` rewrites what is derived, never what a case claims.\n\n\
-        A new one is its folder and two lines in `lib.rs`. `rules.rs` holds what the tests want of every collector: \
+        A new one is its folder and two lines in `lib.rs`: `tests/walkthrough/` adds one. `rules.rs` holds what the tests want of every collector: \
         described columns, reasoned permissions, cases for several pages, a denied call and a broken answer, no secret \
         and nobody real in them.\n\n\
         | collector | what | needs |\n|---|---|---|\n"

@@ -13,6 +13,8 @@ account = { monotone = true }
 
 [parameters]
 grace = { type = "duration", default = "24h", help = "time allowed to remove access after the end of the last day" }
+employed_words = { type = "text", default = ",active,employed,employee,current,working,hired,permanent,probation,on probation,onboarding,starter,new hire,leave,on leave,parental leave,maternity leave,sick leave,absent,suspended,garden leave,full-time,part-time,contractor,temporary,aktiv,", help = "words by which a roster says of a person without an end date that they are employed, in lower case, a comma before and after each" }
+left_words = { type = "text", default = ",terminated,inactive,left,leaver,former,resigned,exited,retired,deceased,dismissed,offboarded,ended,gekündigt,ausgeschieden,", help = "words by which it says that they left, in the same form" }
 
 [finding]
 criteria = "Access is removed when employment ends."
@@ -21,7 +23,8 @@ action = "Disable the account, remove its credentials, and record who did it and
 ---*/
 -- A spell without an end, or with one that is still to come, is employment. An account that was last seen active
 -- before its deadline may have been removed since: that is unknown, not a failure. An enabled account that no person is
--- linked to may be a leaver's: it is unknown until somebody links it or registers whose it is.
+-- linked to may be a leaver's: it is unknown until somebody links it or registers whose it is. So is what a roster means by a
+-- word that nobody declared.
 WITH spells AS (
     SELECT person_key,
            sum(end_at IS NULL) AS open_spells,
@@ -34,9 +37,8 @@ linked AS (
            s.ended + :grace AS deadline,
            unixepoch(coalesce(o.seen_at, :as_of)) AS seen,
            unixepoch(:as_of) AS as_of,
-           EXISTS (SELECT 1 FROM person AS p
-                   WHERE p.person_key = l.person_key
-                     AND lower(p.status) IN ('terminated', 'inactive', 'left', 'leaver', 'former')) AS said_left
+           (SELECT CASE WHEN trim(p.status) = '' THEN NULL ELSE p.status END FROM person AS p
+            WHERE p.person_key = l.person_key) AS said
     FROM account AS a
     LEFT JOIN identity_link AS l ON l.account_key = a.account_key
     LEFT JOIN registered_account AS r ON r.account_key = a.account_key
@@ -50,7 +52,8 @@ judged AS (
                WHEN person_key IS NULL AND status IN ('disabled', 'absent') THEN 'unlinked_off'
                WHEN person_key IS NULL THEN 'unlinked'
                WHEN open_spells IS NULL THEN 'no_spell'
-               WHEN open_spells > 0 AND said_left THEN 'no_end'
+               WHEN open_spells > 0 AND instr(:left_words, ',' || lower(trim(said)) || ',') THEN 'no_end'
+               WHEN open_spells > 0 AND NOT instr(:employed_words, ',' || lower(trim(said)) || ',') THEN 'unclear'
                WHEN open_spells > 0 OR ended > as_of THEN 'employed'
                WHEN status IN ('disabled', 'absent') THEN 'removed'
                WHEN as_of <= deadline THEN 'within_grace'
@@ -76,6 +79,7 @@ SELECT account_key AS subject,
            WHEN 'unlinked' THEN 'no person is linked to the account, so it may be a leaver''s: link it to a person, or register whose it is'
            WHEN 'no_spell' THEN 'the roster reports no employment of the person'
            WHEN 'no_end' THEN 'the roster says that the person left, but not when'
+           WHEN 'unclear' THEN 'the roster gives no end, and says `' || said || '` of the person: whether that is employment, `employed_words` and `left_words` of this check do not say'
            WHEN 'employed' THEN 'the person is employed'
            WHEN 'removed' THEN 'the person left; the account is ' || status
            WHEN 'within_grace' THEN 'the person left; the time allowed to remove access has not run out'

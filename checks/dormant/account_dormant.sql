@@ -29,6 +29,8 @@ judged AS (
            CASE
                WHEN status IN ('disabled', 'absent', 'invited') THEN 'not_in_use'
                WHEN kind IN ('root', 'break_glass') THEN 'meant_to_rest'
+               -- clocks differ by hours, not by days
+               WHEN unixepoch(last_active_at) - at > 86400 THEN 'in_the_future'
                WHEN at - unixepoch(last_active_at) <= :max_idle THEN 'used'
                WHEN at - unixepoch(created_at) <= :max_idle THEN 'new'
                WHEN last_active_at IS NULL THEN 'no_use_reported'
@@ -49,6 +51,7 @@ SELECT account_key AS subject,
        CASE finding
            WHEN 'not_in_use' THEN 'the account is ' || status
            WHEN 'meant_to_rest' THEN 'a ' || kind || ' account is meant to rest'
+           WHEN 'in_the_future' THEN 'the source says that it was last used ' || last_active_at || ', after it was seen'
            WHEN 'used' THEN 'last used ' || last_active_at
            WHEN 'new' THEN 'made ' || created_at || ', which is within the time allowed'
            WHEN 'no_use_reported' THEN 'the source does not report when it was last used'

@@ -154,6 +154,13 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
             );
             reasons.push(Reason::new(ReasonCode::DuplicateDiffers, message));
         }
+        if let Some((one, other)) = two_people(&of_person) {
+            let message = format!(
+                "employee `{employee_id}` is two people at once by name and address ({}s {} and {})",
+                roster.unit, one.line, other.line
+            );
+            reasons.push(Reason::new(ReasonCode::DuplicateDiffers, message));
+        }
         push(&mut persons, person(&employee_id, &of_person))?;
         for (index, spell) in of_person.iter().enumerate() {
             push(&mut spells, spell_row(&employee_id, index + 1, spell))?;
@@ -182,6 +189,24 @@ fn observe(roster: Roster) -> Result<Observation, CollectError> {
     };
     observation.settle();
     Ok(observation)
+}
+
+/// Two spells that overlap and differ in name and in address: people may have two contracts, and may marry between two spells.
+fn two_people(spells: &[Spell]) -> Option<(&Spell, &Spell)> {
+    let same = |one: &Option<String>, other: &Option<String>| match (one, other) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => true,
+    };
+    let overlap = |one: &Spell, other: &Spell| {
+        one.end_date.is_none_or(|end| other.start_date.is_none_or(|start| start <= end))
+            && other.end_date.is_none_or(|end| one.start_date.is_none_or(|start| start <= end))
+    };
+    let differ = |one: &Spell, other: &Spell| {
+        !same(&one.name, &other.name) && !same(&one.work_email, &other.work_email) && overlap(one, other)
+    };
+    let (index, one) =
+        spells.iter().enumerate().find(|(index, one)| spells[index + 1..].iter().any(|other| differ(one, other)))?;
+    spells[index + 1..].iter().find(|other| differ(one, other)).map(|other| (one, other))
 }
 
 /// What the latest spell says, and the addresses only earlier ones have.

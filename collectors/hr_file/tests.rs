@@ -246,3 +246,17 @@ fn damaged_files_are_refused_or_read_but_never_end_the_run() {
         }
     }
 }
+
+#[test]
+fn one_number_of_two_people_at_once_is_told() {
+    let told = |rows: &str| {
+        let roster = read(format!("ID,Name,Email,Start,End\n{rows}")).unwrap();
+        reasons(&observe(roster).unwrap())
+    };
+    let fabian = "7,Fabian,fabian@acme.example,2020-01-01,2025-01-31\n";
+    let greta = |start: &str| format!("{fabian}7,Greta,greta@acme.example,{start},\n");
+    assert_eq!(told(&greta("2024-06-01")), ["employee `7` is two people at once by name and address (lines 2 and 3)"]);
+    assert_eq!(told(&greta("2025-02-01")), Vec::<String>::new(), "a number that is given again");
+    let married = format!("{fabian}7,Fabian Two,fabian@acme.example,2024-06-01,\n");
+    assert_eq!(told(&married), Vec::<String>::new(), "a second contract under another name");
+}

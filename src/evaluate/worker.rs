@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -165,14 +166,14 @@ fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
 struct ProcessRunner<'a> {
     worker: &'a Worker,
     cpu_seconds: u64,
-    /// What to load again when a worker has died.
-    load: Vec<u8>,
+    /// What to load again when a worker has died; as large as all inputs, and not copied.
+    load: Arc<[u8]>,
     running: Option<Running>,
 }
 
 struct Running {
     child: Child,
-    requests: Sender<Vec<u8>>,
+    requests: Sender<Arc<[u8]>>,
     responses: Receiver<io::Result<Option<Vec<u8>>>>,
 }
 
@@ -189,7 +190,7 @@ impl<'a> ProcessRunner<'a> {
         // a backstop for a parent that dies: the worker then ends by itself
         let steps = u64::try_from(checks).unwrap_or(u64::MAX).saturating_add(2);
         let cpu_seconds = worker.deadline.as_secs().saturating_add(1).saturating_mul(steps);
-        Self { worker, cpu_seconds, load: Vec::new(), running: None }
+        Self { worker, cpu_seconds, load: Arc::default(), running: None }
     }
 
     fn start(&self) -> Result<Running, String> {
@@ -208,7 +209,7 @@ impl<'a> ProcessRunner<'a> {
         };
         let mut limits = self.worker.memory_bytes.to_be_bytes().to_vec();
         limits.extend(self.cpu_seconds.to_be_bytes());
-        let (requests, to_send) = mpsc::channel::<Vec<u8>>();
+        let (requests, to_send) = mpsc::channel::<Arc<[u8]>>();
         // writing and reading happen beside the deadline, for a stuck worker blocks both
         thread::spawn(move || {
             if stdin.write_all(&limits).is_err() {
@@ -234,7 +235,7 @@ impl<'a> ProcessRunner<'a> {
     }
 
     /// Sends one message and waits for its answer until the deadline; a worker that does not answer is no more.
-    fn ask(&mut self, message: Vec<u8>) -> Result<Response, String> {
+    fn ask(&mut self, message: Arc<[u8]>) -> Result<Response, String> {
         let mut running = match self.running.take() {
             Some(running) => running,
             None => self.start()?,
@@ -262,7 +263,7 @@ impl<'a> ProcessRunner<'a> {
     }
 
     fn ask_load(&mut self) -> Result<Summary, String> {
-        match self.ask(self.load.clone())? {
+        match self.ask(Arc::clone(&self.load))? {
             Response::Loaded(summary) => Ok(*summary),
             Response::Failed(problem) => Err(problem),
             Response::Rows(_) => Err("the worker process answered another question".to_owned()),
@@ -272,7 +273,7 @@ impl<'a> ProcessRunner<'a> {
 
 impl Runner for ProcessRunner<'_> {
     fn load(&mut self, inputs: &Inputs) -> Result<Summary, String> {
-        self.load = serde_json::to_vec(&RequestOut::Load(inputs)).map_err(|error| error.to_string())?;
+        self.load = serde_json::to_vec(&RequestOut::Load(inputs)).map_err(|error| error.to_string())?.into();
         self.ask_load()
     }
 
@@ -281,7 +282,7 @@ impl Runner for ProcessRunner<'_> {
             self.ask_load()?;
         }
         let message = serde_json::to_vec(&RequestOut::Run(question)).map_err(|error| error.to_string())?;
-        match self.ask(message)? {
+        match self.ask(message.into())? {
             Response::Rows(grid) => Ok(grid),
             Response::Failed(problem) => Err(problem),
             Response::Loaded(_) => Err("the worker process answered another question".to_owned()),

@@ -511,8 +511,8 @@ fn how_to_read(facts: &Facts<'_>) -> Vec<Block> {
              names a hidden value, and evidence.sqlite; MANIFEST.json lists them. So these tables cannot be proven to be the \
              sealed ones from this pack: their sealed digests cover the hidden fields. Ask the organisation to open single \
              fields (evidenced pack reveal), which must give the commitments here, or to show the whole table, whose digest \
-             must be the one in manifest.json. Values shorter than three characters are not looked for in other documents; and \
-             whoever can guess a whole table can confirm the guess by its digest."
+             must be the one in manifest.json. Values shorter than three characters are not looked for in other documents, and no value \
+             is looked for in the tables and answers of other snapshots, which may hold it too; and whoever can guess a whole table can confirm the guess by its digest."
                 .to_owned(),
         ));
     }

@@ -239,8 +239,23 @@ fn rows_are_read_as_they_were_declared_when_they_were_collected() {
     program(&audit, "crm-users", &script.replace("user", "member"));
     collect(&audit, "crm", "complete");
     assert_eq!(leavers(&audit, 1), ["crm:ada"]);
+    // what a column means is sealed with the rows: another meaning counts from the next collection on, and the pack tells it
+    let meaning = |word: &str| good.replace("table.user", "table.member").replace("'enabled'", word);
+    audit.write("evidenced.toml", &meaning("'disabled'"));
+    let checked = run(&audit, &["check", "leaver_still_active"]);
+    assert_eq!(checked.code, 1, "{checked:#?}");
+    assert!(checked.stderr.contains("its mapping changed since it was collected"), "{checked:#?}");
+    collect(&audit, "crm", "complete");
+    assert_eq!(leavers(&audit, 0), [""; 0]);
+    let today = run_json(&audit, 0, &["query", "SELECT date('now') AS day"])["rows"][0][0].as_str().unwrap().to_owned();
+    let pack = run(&audit, &["pack", "create", "--from", &today, "--to", &today, "-o", "pack"]);
+    assert!(pack.code == 0 || pack.code == 3, "{pack:#?}");
+    let changes = Command::new("unzip").current_dir(audit.path(".")).args(["-p", "pack", "*06_CHECK_CHANGES.csv"]).output();
+    let changes = String::from_utf8(changes.unwrap().stdout).unwrap();
+    assert!(changes.contains(",source settings,crm,"), "{changes}");
     // a word that is none of the vocabulary's: nothing is read into it, and nothing passes
-    audit.write("evidenced.toml", &good.replace("table.user", "table.member").replace("'enabled'", "'on'"));
+    audit.write("evidenced.toml", &meaning("'on'"));
+    collect(&audit, "crm", "complete");
     let checked = run_json(&audit, 3, &["check", "leaver_still_active"]);
     assert!(checked.to_string().contains("its rows could not be mapped"), "{checked:#}");
     // the source is read by something else now: what was seen before says nothing of it

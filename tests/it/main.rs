@@ -45,3 +45,4 @@ mod tls;
 mod traced;
 mod trusted_time;
 mod verifier;
+mod walkthrough;

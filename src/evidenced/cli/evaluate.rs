@@ -5,7 +5,7 @@ use super::print;
 use crate::failure::{Exit, Failure};
 use crate::line::{self, Checked};
 use crate::settings::Settings;
-use model::{Evaluation, Outcome, Timestamp};
+use model::{Evaluation, Member, Outcome, Timestamp, Verdict};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,10 +54,9 @@ fn report(checked: &Checked) -> Value {
         .evaluations
         .iter()
         .map(|(index, evaluation)| {
-            let failing: Vec<Value> = evaluation
-                .failing()
-                .map(|member| json!({"subject": member.subject, "reason": member.reason, "source": member.source}))
-                .collect();
+            let shown = |member: &Member| json!({"subject": member.subject, "reason": member.reason, "source": member.source});
+            let failing: Vec<Value> = evaluation.failing().map(shown).collect();
+            let unknown: Vec<Value> = unknown(evaluation).map(shown).collect();
             let inputs: Vec<Value> = evaluation
                 .inputs
                 .iter()
@@ -69,11 +68,33 @@ fn report(checked: &Checked) -> Value {
             json!({
                 "check": evaluation.check, "outcome": evaluation.outcome, "why": evaluation.why,
                 "population": population(evaluation), "verdicts": evaluation.verdicts, "failing": failing,
-                "inputs": inputs, "controls": evaluation.controls, "log_index": index,
+                "unknown": unknown, "inputs": inputs, "controls": evaluation.controls, "log_index": index,
             })
         })
         .collect();
     json!({"schema": "evidenced/check/v1", "as_of": checked.as_of, "evaluations": evaluations})
+}
+
+/// The members of whom it cannot be said.
+fn unknown(evaluation: &Evaluation) -> impl Iterator<Item = &Member> {
+    evaluation.members.iter().filter(|member| member.verdict == Verdict::Unknown)
+}
+
+/// Some of `members`, each with why, under a heading; nothing where there is none.
+fn listed<'a>(heading: &str, members: impl Iterator<Item = &'a Member>) -> String {
+    const MOST: usize = 10;
+    let mut members = members.peekable();
+    if members.peek().is_none() {
+        return String::new();
+    }
+    let mut text = format!("\n\n{heading}");
+    for member in members.by_ref().take(MOST) {
+        text += &format!("\n  {}: {}", print::safe(&member.subject), print::safe(&member.reason));
+    }
+    match members.count() {
+        0 => text,
+        more => text + &format!("\n  and {more} more"),
+    }
 }
 
 fn population(evaluation: &Evaluation) -> usize {
@@ -103,16 +124,8 @@ pub(crate) fn summary(checked: &Checked) -> String {
         .collect();
     let mut text = print::aligned(["OUTCOME", "CHECK", "MEMBERS"], rows);
     for evaluation in &evaluations {
-        let failing: Vec<_> = evaluation.failing().collect();
-        if !failing.is_empty() {
-            text += &format!("\n\n{} fails for", evaluation.check);
-            for member in failing.iter().take(10) {
-                text += &format!("\n  {}: {}", print::safe(&member.subject), print::safe(&member.reason));
-            }
-            if failing.len() > 10 {
-                text += &format!("\n  and {} more", failing.len() - 10);
-            }
-        }
+        text += &listed(&format!("{} fails for", evaluation.check), evaluation.failing());
+        text += &listed(&format!("{} cannot be said for", evaluation.check), unknown(evaluation));
         if evaluation.outcome == Outcome::Inconclusive {
             text += &format!("\n\n{} is inconclusive", evaluation.check);
         }

@@ -4,7 +4,7 @@ use super::inputs::Latest;
 use crate::failure::{Exit, Failure};
 use crate::settings::Source;
 use egress::{Collector, Shape};
-use model::{SnapshotStatus, Table};
+use model::SnapshotStatus;
 
 /// What `source` gives as it is configured now.
 pub(crate) fn shape(source: &Source) -> Result<Shape, Failure> {
@@ -17,8 +17,9 @@ pub(crate) fn shape(source: &Source) -> Result<Shape, Failure> {
     })
 }
 
-/// What the rows of `latest` are to be read as. Rows that were declared otherwise when they were collected are read as they
-/// were declared then; rows that nothing can be made of count as not seen, never as no rows.
+/// What the rows of `latest` are to be read as. Rows that a source declares itself are read as they were declared when they were
+/// collected, for that is sealed with them: a verdict follows from what is sealed. Rows that nothing can be made of count as not
+/// seen, never as no rows.
 pub(super) fn of(collector: &dyn Collector, source: &Source, latest: Option<&mut Latest>) -> Result<Shape, Failure> {
     let now = shape(source)?;
     let Some(latest) = latest else { return Ok(now) };
@@ -31,11 +32,19 @@ pub(super) fn of(collector: &dyn Collector, source: &Source, latest: Option<&mut
         return Ok(now);
     }
     let is_declared = collector.spec().table_settings.is_some();
-    if !is_declared || latest.input.tables.is_empty() || latest.input.tables.iter().map(Table::spec).eq(&now.tables) {
+    if !is_declared || latest.input.tables.is_empty() {
         return Ok(now);
     }
     match collector.shape(&source.name, &latest.settings) {
-        Ok(then) => Ok(then),
+        Ok(then) => {
+            if then.mapping != now.mapping {
+                tracing::warn!(
+                    source = source.name,
+                    "its mapping changed since it was collected and counts from the next collection on: collect it again"
+                );
+            }
+            Ok(then)
+        }
         Err(error) => {
             spoil(latest, &format!("its tables were declared otherwise when it was collected: {error}"));
             Ok(now)

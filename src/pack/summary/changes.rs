@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Change {
     pub(crate) at: Timestamp,
     pub(crate) log_index: u64,
-    /// `check text`, `parameter`, `collector version`, `configuration`.
+    /// `check text`, `parameter`, `collector version`, `source settings` (with them, what a source declares of its tables and their
+    /// meaning; the snapshots' manifests hold them), `configuration`.
     pub(crate) what: &'static str,
     pub(crate) subject: String,
     pub(crate) before: String,
@@ -49,9 +50,21 @@ pub(crate) fn changes(plan: &Plan, summary: &Summary, entries: &Entries) -> Vec<
         }
     }
     let mut versions: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    let mut settings = BTreeMap::new();
     let mut snapshots: Vec<_> = summary.snapshots.iter().collect();
     snapshots.sort_by_key(|snapshot| snapshot.log_index);
     for snapshot in snapshots {
+        let digest = snapshot.settings_sha256;
+        if let Some(last) = settings.insert(snapshot.source.as_str(), digest).filter(|last| *last != digest) {
+            changes.push(Change {
+                at: snapshot.started_at,
+                log_index: snapshot.log_index,
+                what: "source settings",
+                subject: snapshot.source.clone(),
+                before: last.to_string(),
+                after: digest.to_string(),
+            });
+        }
         let now = (snapshot.collector.as_str(), snapshot.collector_version.as_str());
         if let Some(last) = versions.insert(&snapshot.source, now).filter(|last| *last != now) {
             changes.push(Change {
