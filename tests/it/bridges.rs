@@ -130,7 +130,7 @@ fn a_program_of_the_user_s_own_brings_a_system_in() {
     assert_kept_well(&audit);
 
     // an auditor gets the declared table and what its population is
-    let packed = run(&audit, &["pack", "create", "-o", "pack"]);
+    let packed = run(&audit, &["pack", "create", "-o", "pack.zip"]);
     assert_eq!(packed.code, 0, "{packed:#?}");
     assert_eq!(run(&audit, &["verify", "pack"]).code, 0);
     let report = std::fs::read_to_string(audit.path("pack/report.html")).unwrap();
@@ -247,10 +247,11 @@ fn rows_are_read_as_they_were_declared_when_they_were_collected() {
     assert!(checked.stderr.contains("its mapping changed since it was collected"), "{checked:#?}");
     collect(&audit, "crm", "complete");
     assert_eq!(leavers(&audit, 0), [""; 0]);
-    let today = run_json(&audit, 0, &["query", "SELECT date('now') AS day"])["rows"][0][0].as_str().unwrap().to_owned();
-    let pack = run(&audit, &["pack", "create", "--from", &today, "--to", &today, "-o", "pack"]);
+    let today = run_json(&audit, 0, &["query", "SELECT substr(:as_of, 1, 10) AS day"])["rows"][0][0].as_str().unwrap().to_owned();
+    let pack = run(&audit, &["pack", "create", "--from", &today, "--to", &today, "-o", "pack.zip"]);
     assert!(pack.code == 0 || pack.code == 3, "{pack:#?}");
-    let changes = Command::new("unzip").current_dir(audit.path(".")).args(["-p", "pack", "*06_CHECK_CHANGES.csv"]).output();
+    let changes =
+        Command::new("unzip").current_dir(audit.path(".")).args(["-p", "pack.zip", "*06_CHECK_CHANGES.csv"]).output();
     let changes = String::from_utf8(changes.unwrap().stdout).unwrap();
     assert!(changes.contains(",source settings,crm,"), "{changes}");
     // a word that is none of the vocabulary's: nothing is read into it, and nothing passes

@@ -54,7 +54,8 @@ fn report(checked: &Checked) -> Value {
         .evaluations
         .iter()
         .map(|(index, evaluation)| {
-            let shown = |member: &Member| json!({"subject": member.subject, "reason": member.reason, "source": member.source});
+            let shown =
+                |member: &Member| json!({"subject": member.subject, "reason": member.reason, "source": member.source});
             let failing: Vec<Value> = evaluation.failing().map(shown).collect();
             let unknown: Vec<Value> = unknown(evaluation).map(shown).collect();
             let inputs: Vec<Value> = evaluation
