@@ -270,6 +270,17 @@ pub struct CompletenessRecord {
 }
 
 impl CompletenessRecord {
+    /// Why, each sentence once: one refusal may concern several tables.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut sentences: Vec<String> = Vec::new();
+        for reason in &self.reasons {
+            if !sentences.contains(&reason.message) {
+                sentences.push(reason.message.clone());
+            }
+        }
+        sentences
+    }
+
     /// Why rows of `table` may be missing; empty: it was seen whole. Doubts about a population that was seen whole and
     /// columns that are not reported take no row away.
     pub fn missing_rows(&self, table: &str) -> Vec<&Reason> {

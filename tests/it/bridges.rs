@@ -247,7 +247,10 @@ fn rows_are_read_as_they_were_declared_when_they_were_collected() {
     assert!(checked.stderr.contains("its mapping changed since it was collected"), "{checked:#?}");
     collect(&audit, "crm", "complete");
     assert_eq!(leavers(&audit, 0), [""; 0]);
-    let today = run_json(&audit, 0, &["query", "SELECT substr(:as_of, 1, 10) AS day"])["rows"][0][0].as_str().unwrap().to_owned();
+    let today = run_json(&audit, 0, &["query", "SELECT substr(:as_of, 1, 10) AS day"])["rows"][0][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let pack = run(&audit, &["pack", "create", "--from", &today, "--to", &today, "-o", "pack.zip"]);
     assert!(pack.code == 0 || pack.code == 3, "{pack:#?}");
     let changes =

@@ -97,7 +97,9 @@ pub(crate) fn summary(sealed: &Sealed<Manifest>) -> String {
         sealed.index(),
         manifest.id,
     );
-    for reason in manifest.completeness.reasons.iter().filter(|_| manifest.errors.is_empty()) {
+    let mut told = std::collections::BTreeSet::new();
+    let once = |reason: &&model::Reason| manifest.errors.is_empty() && told.insert(reason.message.clone());
+    for reason in manifest.completeness.reasons.iter().filter(once) {
         text += &format!("\n             {}", print::safe(&reason.message));
         if let Some(permission) = &reason.permission {
             text += &format!("\n             help: grant {}", print::safe(permission));

@@ -196,7 +196,7 @@ fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<Snapshot
         finished_at: manifest.finished_at,
         observed_at: manifest.observed_at,
         slot: manifest.slot,
-        reasons: manifest.completeness.reasons.iter().map(|reason| reason.message.clone()).collect(),
+        reasons: manifest.completeness.sentences(),
         tables,
         confirmed: reader.confirmation(&manifest.id)?.is_some(),
     })
@@ -204,7 +204,7 @@ fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<Snapshot
 
 /// How the evidence of a snapshot stands at `now`, in a word, and why it is not complete and fresh.
 pub(crate) fn freshness(manifest: &Manifest, max_age: SignedDuration, now: Timestamp) -> (String, Vec<String>) {
-    let why: Vec<String> = manifest.completeness.reasons.iter().map(|reason| reason.message.clone()).collect();
+    let why = manifest.completeness.sentences();
     if manifest.status != SnapshotStatus::Complete {
         return (manifest.status.as_str().to_owned(), why);
     }

@@ -249,7 +249,7 @@ fn key_of(settings: &Settings, reference: &SecretRef) -> Result<ledger::SigningK
     let text = reference.resolve().map_err(|problem| Failure {
         exit: Exit::Usage,
         message: format!("the log's key cannot be read: {problem}"),
-        help: Some("`evidenced init` makes one; point `[log] key` at it".to_owned()),
+        help: Some(problem.help()),
     })?;
     let key = ledger::SigningKey::from_text(text.expose_secret().trim())
         .map_err(|error| Failure::usage(format!("the log's key is unusable: {error}"), key_help(reference)))?;
