@@ -130,7 +130,7 @@ fn a_program_of_the_user_s_own_brings_a_system_in() {
     assert_kept_well(&audit);
 
     // an auditor gets the declared table and what its population is
-    let packed = run(&audit, &["pack", "create", "-o", "pack.zip"]);
+    let packed = run(&audit, &["pack", "create", "-o", "pack"]);
     assert_eq!(packed.code, 0, "{packed:#?}");
     assert_eq!(run(&audit, &["verify", "pack"]).code, 0);
     let report = std::fs::read_to_string(audit.path("pack/report.html")).unwrap();
