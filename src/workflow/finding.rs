@@ -200,7 +200,7 @@ pub fn follow(known: &[Finding], evaluation: &Evaluation, log_index: u64, text: 
         for item in finding.items.iter_mut().filter(|item| item.resolved_at.is_none()) {
             let mended = !matches!(verdicts.get(item.subject.as_str()), Some(Verdict::Fail | Verdict::Unknown));
             // the same evidence judged anew (another threshold, another link) mends nothing
-            let later = now != item.failed_on.iter().collect() && evaluation.as_of > item.last_seen;
+            let later = now != item.failed_on.iter().collect() && evaluation.as_of >= item.last_seen;
             if mended && later {
                 item.resolved_at = Some(evaluation.as_of);
                 item.resolved_on.clone_from(&snapshots);

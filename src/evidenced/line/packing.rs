@@ -256,7 +256,9 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
 fn anchors(reader: &Reader, from: Timestamp, to: Timestamp) -> Result<Vec<u64>, Failure> {
     let size = reader.checkpoint()?.size();
     let all: Vec<_> = reader.anchors()?.into_iter().filter(|anchor| anchor.index < size).collect();
-    let last_before = all.iter().rfind(|anchor| anchor.gen_time < from).map_or(0, |anchor| anchor.size);
+    // tokens tell whole seconds: one of the second in which the period begins may have been made before it
+    let begins = from.as_second();
+    let last_before = all.iter().rfind(|anchor| anchor.gen_time.as_second() < begins).map_or(0, |anchor| anchor.size);
     let before = all.iter().position(|anchor| anchor.size >= last_before).unwrap_or(0);
     let after = all.iter().position(|anchor| anchor.gen_time > to).map_or(all.len(), |first| first + 16);
     Ok(all.get(before..after.min(all.len())).unwrap_or_default().iter().map(|anchor| anchor.index).collect())
