@@ -1,7 +1,7 @@
 //! Groups and their direct members of any kind, with Microsoft Graph's own counts of both.
 
-use super::users::Users;
 use super::{TOP, kind};
+use crate::provider::directory::Users;
 use crate::provider::json::{Object, ids};
 use crate::provider::run::Run;
 use model::{CollectError, Count, Reason, ReasonCode};

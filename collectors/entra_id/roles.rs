@@ -1,7 +1,7 @@
 //! Directory roles: who holds one, directly or through a group, and who may take one when needed.
 
-use super::users::Users;
 use super::{TOP, kind};
+use crate::provider::directory::Users;
 use crate::provider::json::Object;
 use crate::provider::run::Run;
 use model::{CollectError, Reason, ReasonCode};

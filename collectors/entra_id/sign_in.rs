@@ -2,7 +2,7 @@
 //! of their own: where they are refused, nobody is lost.
 
 use super::TOP;
-use super::users::Users;
+use crate::provider::directory::Users;
 use crate::provider::json::{Object, ids};
 use crate::provider::rest::difference;
 use crate::provider::run::Run;

@@ -4,11 +4,11 @@ use super::TOP;
 use super::policies::Required;
 use super::roles::Roles;
 use super::sign_in::{Registered, SignIns};
+use crate::provider::directory::Users;
 use crate::provider::json::{Object, ids};
 use crate::provider::run::Run;
 use model::{CollectError, Count, Reason, ReasonCode};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 const USERS: &str = "GET /users";
 const DELETED: &str = "GET /directory/deletedItems/microsoft.graph.user";
@@ -16,21 +16,6 @@ const DELETED: &str = "GET /directory/deletedItems/microsoft.graph.user";
 const FIELDS: &str = "id,userPrincipalName,mail,otherMails,displayName,givenName,surname,employeeId,employeeType,department,\
                       jobTitle,companyName,userType,creationType,accountEnabled,externalUserState,onPremisesSyncEnabled,\
                       createdDateTime,lastPasswordChangeDateTime,deletedDateTime";
-
-/// Every user. One that came twice is here twice, so that what differs shows.
-pub(super) struct Users {
-    present: Vec<Value>,
-    deleted: Vec<Value>,
-    /// Of those that are not deleted.
-    pub(super) ids: BTreeSet<String>,
-}
-
-impl Users {
-    /// Whether somebody has or had this id.
-    pub(super) fn is_known(&self, id: &str) -> bool {
-        self.ids.contains(id) || self.deleted.iter().any(|user| user["id"] == id)
-    }
-}
 
 /// What other calls say of users.
 pub(super) struct Details<'a> {

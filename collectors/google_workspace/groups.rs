@@ -1,6 +1,6 @@
 //! Groups and their direct members: users, groups, whoever is outside, and the whole customer at once.
 
-use super::users::Users;
+use crate::provider::directory::Users;
 use crate::provider::json::{Object, malformed};
 use crate::provider::run::Run;
 use model::{CollectError, Reason, ReasonCode};

@@ -1,7 +1,7 @@
 //! Administrator roles, and who holds one, directly or through a group.
 
 use super::groups::Groups;
-use super::users::Users;
+use crate::provider::directory::Users;
 use crate::provider::json::{Object, malformed};
 use crate::provider::run::Run;
 use model::{CollectError, Reason, ReasonCode};

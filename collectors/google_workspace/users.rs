@@ -1,32 +1,17 @@
 //! Users: those there are, suspended and archived ones too, and those deleted in the last twenty days.
 
 use super::roles::Roles;
+use crate::provider::directory::Users;
 use crate::provider::json::{Object, ids, malformed};
 use crate::provider::run::Run;
 use model::{CollectError, Count, Reason, ReasonCode};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 const USERS: &str = "GET /admin/directory/v1/users";
 const DELETED: &str = "GET /admin/directory/v1/users?showDeleted=true";
 
 /// How Google writes that somebody never signed in.
 const NEVER: &str = "1970-01-01T00:00:00Z";
-
-/// Every user. One that came twice is here twice, so that what differs shows.
-pub(super) struct Users {
-    present: Vec<Value>,
-    deleted: Vec<Value>,
-    /// Of those that are not deleted.
-    pub(super) ids: BTreeSet<String>,
-}
-
-impl Users {
-    /// Whether somebody has or had this id.
-    pub(super) fn is_known(&self, id: &str) -> bool {
-        self.ids.contains(id) || self.deleted.iter().any(|user| user["id"] == id)
-    }
-}
 
 pub(super) async fn read(run: &mut Run, customer_id: &str) -> Result<Users, CollectError> {
     let url = |run: &Run, deleted: &str| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod declared;
+pub(crate) mod directory;
 pub(crate) mod files;
 pub(crate) mod github;
 pub(crate) mod github_access;
