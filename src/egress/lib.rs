@@ -226,7 +226,7 @@ impl Egress {
     pub fn last_answer_date(&self) -> Option<Timestamp> {
         match &*self.mode {
             Mode::Live(live) => live.recording().last_date(),
-            Mode::Replay(replay) => replay.served().iter().filter_map(|exchange| record::date(&exchange.record)).max(),
+            Mode::Replay(replay) => replay.last_date(),
         }
     }
 

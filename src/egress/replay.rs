@@ -5,9 +5,9 @@ use crate::conclude::{conclude, conclude_path, is_passing};
 use crate::database::{self, Database};
 use crate::file::Reading;
 use crate::program::{self, Program, Ran};
-use crate::record::{Key, Recorded};
+use crate::record::{Key, Recorded, date};
 use bytes::Bytes;
-use model::{CollectError, Exchange};
+use model::{CollectError, Exchange, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -74,6 +74,12 @@ impl Replay {
             state.waiting.get_mut(key).and_then(VecDeque::pop_front).ok_or_else(|| not_recorded(&key.operation))?;
         state.served.extend(call.iter().map(|exchange| (exchange.record.seq, exchange.clone())));
         Ok(call)
+    }
+
+    /// The newest `date` header of what was served.
+    pub(crate) fn last_date(&self) -> Option<Timestamp> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.served.values().filter_map(|exchange| date(&exchange.record)).max()
     }
 
     pub(crate) fn served(&self) -> Vec<Recorded> {

@@ -7,6 +7,8 @@ use crate::support::Audit;
 use crate::tls;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 const CREDENTIAL: (&str, &str) = ("auditor", "CANARY-of-the-proxy");
 
@@ -103,4 +105,38 @@ fn tls_goes_through_the_proxy_to_the_source_itself() {
     assert!(refused.contains("proxy authorization required"), "{refused}");
     let message = through(&tls::Server::start(&issuer, "other"), with_it);
     assert!(message.contains("nothing proves whose server"), "{message}");
+}
+
+/// What a daemon cannot read any more stops the run of a source, and not the daemon.
+#[test]
+fn a_daemon_outlives_the_credential_of_its_proxy() {
+    let moto = Moto::start();
+    moto.populate(1);
+    let proxy = TinyProxy::start(Some(CREDENTIAL));
+    let file = "proxy_credential = { file = \"./proxy.credential\" }";
+    let audit = Audit::with(&(network(proxy.address(), file) + &aws(&moto) + "schedule = \"* * * * *\"\n"));
+    credential(&audit, "auditor:CANARY-of-the-proxy");
+    audit.json(0, &["collect"]);
+    let mut daemon = audit.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while !audit.path("evidence/daemon.sock").exists() {
+        assert!(started.elapsed() < Duration::from_mins(1), "the daemon does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::fs::remove_file(audit.path("proxy.credential")).unwrap();
+    let failed = || {
+        let listed = audit.json(0, &["snapshots", "list"]);
+        let snapshots = listed["snapshots"].as_array().unwrap().clone();
+        snapshots.into_iter().find(|snapshot| snapshot["status"] == "failed")
+    };
+    while failed().is_none() {
+        assert!(started.elapsed() < Duration::from_mins(3), "no slot is recorded");
+        assert!(daemon.try_wait().unwrap().is_none(), "the daemon ended");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert!(daemon.try_wait().unwrap().is_none(), "the daemon ended");
+    let shown = audit.json(0, &["snapshots", "show", failed().unwrap()["id"].as_str().unwrap()]).to_string();
+    assert!(shown.contains("the proxy's credential cannot be read"), "{shown}");
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
 }

@@ -5,7 +5,7 @@ use super::validity::validity;
 use super::{Finding, Level};
 use crate::line::{self, Capture};
 use crate::settings::{Settings, Source};
-use egress::NoProgress;
+use egress::{Means, NoProgress};
 use model::collector::Operation;
 use model::{CollectorSpec, Completeness, Exchange, ExchangeRecord, Observation, Timestamp};
 use std::sync::Arc;
@@ -24,14 +24,8 @@ pub(super) async fn examine(source: &Source, settings: &Settings, started_at: Ti
             Finding::fail(&source.name, format!("there is no collector `{}`", source.collector), "name another");
         return Examination { findings: vec![finding], skew_seconds: None };
     };
-    let means = match line::trial_means(settings) {
-        Ok(means) => means,
-        Err(failure) => {
-            let finding = Finding::fail(&source.name, failure.message, failure.help.unwrap_or_default());
-            return Examination { findings: vec![finding], skew_seconds: None };
-        }
-    };
-    let capture = line::capture(collector, source, started_at, (means, None), Arc::new(NoProgress)).await;
+    let by = (Means::default(), None);
+    let capture = line::capture(collector, source, started_at, settings, by, Arc::new(NoProgress)).await;
     let mut examination = judge(&source.name, collector.spec(), &capture, started_at);
     // without a folder to lay them aside all bodies are in memory
     let exchanges: Vec<Exchange> = capture.exchanges.iter().filter_map(|recorded| recorded.exchange().ok()).collect();

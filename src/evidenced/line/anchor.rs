@@ -109,6 +109,12 @@ impl Line {
         getrandom::fill(&mut random).map_err(|error| Failure::store(format!("no randomness: {error}")))?;
         let nonce = Nonce::from_random(random);
         let imprint = Digest::of(checkpoint.log_signed_text().as_bytes());
+        let proxy = match proxy(&self.settings()) {
+            Ok(proxy) => proxy,
+            Err(Failure { message, help, .. }) => {
+                return Ok(Err(Refused { problem: message, help: help.unwrap_or_default() }));
+            }
+        };
         let question = Question {
             url: authority.url.clone(),
             media_type: Request::MEDIA_TYPE,
@@ -116,7 +122,7 @@ impl Line {
             answer_media_type: Request::ANSWER_MEDIA_TYPE,
             max_answer_bytes: MAX_TOKEN,
             deadline: PATIENCE,
-            proxy: proxy(&self.settings())?,
+            proxy,
         };
         let response = match egress::ask(&question).await {
             Ok(response) => response,

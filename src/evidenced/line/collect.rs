@@ -3,14 +3,15 @@
 use super::describe::{Run, describe};
 use super::{Line, binary_sha256, now, paths, proxy};
 use crate::failure::Failure;
-use crate::settings::Source;
+use crate::settings::{Settings, Source};
 use bytes::Bytes;
 use egress::{Context, Earlier, Egress, Means, Progress, Queues, Recorded};
 use ledger::Sealed;
-use model::{CollectError, Digest, Manifest, Observation, SnapshotStatus, Timestamp};
+use model::{CollectError, Manifest, Observation, SnapshotStatus, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use store::Reader;
 
 /// What started a run.
 #[derive(Debug, Clone, Copy)]
@@ -43,14 +44,14 @@ impl Line {
         })?;
         let started_at = now();
         let settings = self.settings();
-        let last = self.reader()?.last_complete_snapshot(&source.name, started_at)?;
+        let reader = self.reader()?;
+        let last = reader.last_complete_snapshot(&source.name, started_at)?;
         let means = Means {
-            turns: None,
             folder: Some(paths(&settings).scratch()?),
-            earlier: last.as_ref().map(|last| self.earlier(last.value())).transpose()?,
-            proxy: proxy(&settings)?,
+            earlier: last.as_ref().map(|last| earlier(&reader, last.value())),
+            ..Means::default()
         };
-        let capture = capture(collector, source, started_at, (means, Some(&self.queues)), progress).await;
+        let capture = capture(collector, source, started_at, &settings, (means, Some(&self.queues)), progress).await;
         let (triggered_by, slot) = match trigger {
             Trigger::User => ("user", None),
             Trigger::Slot(slot) => ("schedule", Some(slot)),
@@ -73,13 +74,6 @@ impl Line {
         };
         let (manifest, blobs) = describe(capture, &run)?;
         tokio::task::block_in_place(|| Ok(self.store()?.seal_snapshot(now(), &manifest, &blobs)?))
-    }
-
-    /// What the source may say still holds.
-    fn earlier(&self, last: &Manifest) -> Result<Earlier, Failure> {
-        let reader = self.reader()?;
-        let body = move |digest: &Digest| reader.blob(digest).ok().map(Bytes::from);
-        Ok(Earlier::of(&last.id, &last.exchanges, body))
     }
 
     /// Seals a person's word that a suspect snapshot is right.
@@ -110,11 +104,18 @@ impl Line {
     }
 }
 
+/// What the source may say still holds.
+fn earlier(reader: &Reader, last: &Manifest) -> Earlier {
+    let reader = reader.clone();
+    Earlier::of(&last.id, &last.exchanges, move |digest| reader.blob(digest).ok().map(Bytes::from))
+}
+
 /// Runs the collector over the network and keeps every exchange, also of a run that failed.
 pub(crate) async fn capture(
     collector: &dyn egress::Collector,
     source: &Source,
     started_at: Timestamp,
+    settings: &Settings,
     (mut means, queues): (Means, Option<&Queues>),
     progress: Arc<dyn Progress>,
 ) -> Capture {
@@ -135,6 +136,12 @@ pub(crate) async fn capture(
             }
         }
     }
+    means.proxy = match proxy(settings) {
+        Ok(proxy) => proxy,
+        Err(Failure { message, help, .. }) => {
+            return failed(CollectError::Misconfigured { message, help: help.unwrap_or_default() });
+        }
+    };
     let deadline = policy.deadline;
     means.turns = queues.and_then(|queues| queues.of(&policy.origins, secrets.values(), policy.concurrency));
     let egress = match Egress::live_by(policy, means, progress) {

@@ -230,11 +230,6 @@ fn proxy(settings: &Settings) -> Result<Option<egress::Proxy>, Failure> {
     Ok(Some(egress::Proxy { url, credential, except: settings.network.no_proxy.clone() }))
 }
 
-/// What a trial run is given.
-pub(crate) fn trial_means(settings: &Settings) -> Result<egress::Means, Failure> {
-    Ok(egress::Means { proxy: proxy(settings)?, ..egress::Means::default() })
-}
-
 /// Where the store of `settings` is.
 pub(crate) fn paths(settings: &Settings) -> StorePaths {
     StorePaths { dir: settings.store.dir.clone(), blobs: settings.store.blobs.clone() }
