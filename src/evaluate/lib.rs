@@ -9,6 +9,7 @@ mod behaviour;
 mod cases;
 mod catalogue;
 mod check;
+mod confine;
 mod database;
 mod diagnostic;
 mod evaluation;

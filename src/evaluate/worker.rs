@@ -5,12 +5,12 @@
 //! single opcode can run for seconds without any callback, so nothing inside the worker could keep a deadline.
 
 use crate::check::Check;
+use crate::confine::confine;
 use crate::evaluation::{EvaluateError, Evaluated, evaluate_with};
 use crate::inputs::Inputs;
 use crate::run::{Grid, InProcess, Question, Runner};
 use crate::scratch::Summary;
 use model::time::{seconds_text, seconds_up};
-use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -112,24 +112,6 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
         drop(message);
         write_message(output, &serde_json::to_vec(&response).map_err(io::Error::other)?)?;
     }
-    Ok(())
-}
-
-/// Gives up everything the work does not need, for ever: no further memory, no new descriptor and therefore no file and
-/// no socket, no write that makes a file longer, no core dump of evidence.
-pub(crate) fn confine(memory_bytes: u64, cpu_seconds: u64) -> io::Result<()> {
-    let both = |limit| Rlimit { current: Some(limit), maximum: Some(limit) };
-    setrlimit(Resource::As, both(memory_bytes))?;
-    setrlimit(Resource::Cpu, both(cpu_seconds))?;
-    setrlimit(Resource::Fsize, both(0))?;
-    setrlimit(Resource::Core, both(0))?;
-    setrlimit(Resource::Nofile, both(0))?;
-    // SQLite gives up in words below the limit at which an allocation would abort the process
-    let heap = memory_bytes / 4 * 3;
-    let connection = rusqlite::Connection::open_in_memory().map_err(io::Error::other)?;
-    connection
-        .query_row(&format!("PRAGMA hard_heap_limit = {heap}"), [], |row| row.get::<_, i64>(0))
-        .map_err(io::Error::other)?;
     Ok(())
 }
 

@@ -34,7 +34,7 @@ fn confined() {
     let possible =
         || -> Vec<&str> { attempts.iter().filter(|(_, attempt)| attempt()).map(|(what, _)| *what).collect() };
     let before = possible().len();
-    crate::worker::confine(1 << 30, 60).unwrap();
+    crate::confine::confine(1 << 30, 60).unwrap();
     writeln!(report, "{before} possible before, {:?} after", possible()).unwrap();
 }
 
