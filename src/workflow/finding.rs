@@ -168,9 +168,11 @@ pub fn follow(known: &[Finding], evaluation: &Evaluation, log_index: u64, text: 
     let (mut added, mut resolved, mut seen) = (Vec::new(), Vec::new(), false);
 
     if evaluation.outcome == Outcome::Fail {
+        let open_items = finding.items.iter().enumerate().filter(|(_, item)| item.resolved_at.is_none());
+        let open_items: BTreeMap<String, usize> =
+            open_items.map(|(place, item)| (item.subject.clone(), place)).collect();
         for member in evaluation.failing() {
-            let still_open =
-                finding.items.iter_mut().find(|item| item.subject == member.subject && item.resolved_at.is_none());
+            let still_open = open_items.get(&member.subject).and_then(|place| finding.items.get_mut(*place));
             if let Some(item) = still_open {
                 item.last_seen = item.last_seen.max(evaluation.as_of);
                 item.reason.clone_from(&member.reason);
