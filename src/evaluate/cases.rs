@@ -18,10 +18,11 @@
 //! A row without `source` belongs to the source its key begins with. `[case.sources.aws]` overrides `collector`,
 //! `seen_at`, `status`, `required`, `max_age` and `collected` for one case.
 
-use crate::check::Check;
+use crate::check::{Check, Known};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::evaluation::{conclude, question};
 use crate::inputs::{ApprovedLink, Inputs, RegisteredAccount, SnapshotInput, SourceInput};
+use crate::reference::Reference;
 use crate::run::{InProcess, Runner};
 use crate::scratch::{ENGINE_TABLES, Scratch, create_source_table, quoted, to_sql};
 use crate::set::CollectorTables;
@@ -141,16 +142,12 @@ impl SourceEntry {
 }
 
 /// Reads a case file; all its problems at once.
-pub(crate) fn parse(
-    place: Place<'_>,
-    check: &Check,
-    collectors: &[CollectorTables],
-) -> Result<Vec<Case>, Vec<Diagnostic>> {
+pub(crate) fn parse(place: Place<'_>, check: &Check, known: &Known<'_>) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let file: File = match toml::from_str(place.text) {
         Ok(file) => file,
         Err(error) => return Err(vec![place.toml(0, &error)]),
     };
-    let columns = match crate::check::reference_database(collectors).and_then(|connection| columns(&connection)) {
+    let columns = match known.reference.as_ref().map_err(Clone::clone).and_then(Reference::columns) {
         Ok(columns) => columns,
         Err(problem) => return Err(vec![place.at(0, problem, "")]),
     };
@@ -159,7 +156,7 @@ pub(crate) fn parse(
     let mut covered = BTreeSet::new();
     for entry in &file.case {
         covered.extend(entry.get_ref().covers.iter().map(|word| word.get_ref().as_str()));
-        let reader = Reader { place, check, collectors, columns: &columns, file: &file };
+        let reader = Reader { place, check, collectors: known.collectors, columns, file: &file };
         cases.extend(reader.case(entry, &mut problems));
     }
     for missing in REQUIRED.iter().filter(|required| !covered.contains(*required)) {
@@ -167,20 +164,6 @@ pub(crate) fn parse(
         problems.push(place.at(0, format!("no case covers `{missing}`"), help));
     }
     if problems.is_empty() { Ok(cases) } else { Err(problems) }
-}
-
-fn columns(connection: &Connection) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
-    let read = || -> rusqlite::Result<_> {
-        let mut columns: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for table in crate::scratch::table_names(connection)? {
-            let mut statement = connection.prepare(&format!("SELECT * FROM {}", quoted(&table)))?;
-            let names = statement.column_names().map(str::to_owned).collect();
-            drop(statement.query([])?);
-            columns.insert(table, names);
-        }
-        Ok(columns)
-    };
-    read().map_err(|error| error.to_string())
 }
 
 struct Reader<'a> {

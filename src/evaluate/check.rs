@@ -6,13 +6,13 @@
 
 use crate::catalogue::Catalogues;
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
-use crate::guard::{self, Rule};
-use crate::scratch::{ENGINE_TABLES, Scratch, create_source_table, table_names};
+use crate::reference::Reference;
+use crate::scratch::ENGINE_TABLES;
 use crate::set::CollectorTables;
 use jiff::SignedDuration;
 use model::Digest;
 use model::time::parse_duration;
-use rusqlite::{Connection, Statement};
+use rusqlite::Statement;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -237,15 +237,15 @@ struct ParameterHeader {
 pub(crate) struct Known<'a> {
     pub controls: &'a Catalogues,
     pub collectors: &'a [CollectorTables],
+    /// The tables there are; or why they cannot be made, in words.
+    pub reference: Result<Reference, String>,
 }
 
-/// An empty database with every table a check may read.
-pub(crate) fn reference_database(collectors: &[CollectorTables]) -> Result<Connection, String> {
-    let connection = Scratch::empty().map_err(|error| error.to_string())?;
-    for spec in collectors.iter().flat_map(|collector| &collector.tables) {
-        create_source_table(&connection, spec).map_err(|error| error.to_string())?;
+impl<'a> Known<'a> {
+    /// These catalogues and the tables of these collectors.
+    pub(crate) fn new(controls: &'a Catalogues, collectors: &'a [CollectorTables]) -> Self {
+        Self { controls, collectors, reference: Reference::new(collectors) }
     }
-    Ok(connection)
 }
 
 /// Reads one check file; all its problems at once.
@@ -363,23 +363,15 @@ fn sql_problems(
     known: &Known<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> BTreeSet<String> {
-    let internal = |problem: String| place.at(0, format!("cannot be checked: {problem}"), "");
-    let prepared = (|| {
-        let mut connection = reference_database(known.collectors)?;
-        let tables = table_names(&connection).map_err(|error| error.to_string())?;
-        let rule = Rule::Read { tables: tables.clone(), schema: false };
-        let touched = guard::install(&mut connection, rule).map_err(|error| error.to_string())?;
-        Ok::<_, String>((connection, tables, touched))
-    })();
-    let (connection, tables, noted) = match prepared {
-        Ok(prepared) => prepared,
+    let reference = match &known.reference {
+        Ok(reference) => reference,
         Err(problem) => {
-            problems.push(internal(problem));
+            problems.push(place.at(0, format!("cannot be checked: {problem}"), ""));
             return BTreeSet::new();
         }
     };
-    let statement = connection.prepare(place.text);
-    let touched = noted.lock().map(|noted| noted.clone()).unwrap_or_default();
+    let tables = reference.tables();
+    let (statement, touched) = reference.prepare(place.text);
     let after_front = place.text.find(CLOSING).map_or(0, |at| at + CLOSING.len());
 
     match &statement {

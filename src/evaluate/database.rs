@@ -3,7 +3,7 @@
 use crate::check::Check;
 use crate::evaluation::EvaluateError;
 use crate::inputs::Inputs;
-use crate::scratch::{Scratch, to_sql};
+use crate::scratch::{Scratch, ScratchError, to_sql};
 use model::time::{seconds_text, seconds_up};
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -18,7 +18,10 @@ pub fn write_database(
     parameters: &BTreeMap<String, BTreeMap<String, Value>>,
     path: &Path,
 ) -> Result<(), EvaluateError> {
-    let scratch = Scratch::build(inputs).map_err(|error| EvaluateError::Write(error.to_string()))?;
+    let scratch = Scratch::build(inputs, &mut |table, take| table.rows.pour(take)).map_err(|error| match error {
+        ScratchError::Rows { snapshot, error } => EvaluateError::of_rows(snapshot, &error),
+        other => EvaluateError::Write(other.to_string()),
+    })?;
     if let Some((source, problem)) = scratch.summary.unmapped.first_key_value() {
         return Err(EvaluateError::Write(format!("rows of source `{source}` cannot be mapped: {problem}")));
     }

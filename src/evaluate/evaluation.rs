@@ -4,13 +4,14 @@
 
 use crate::check::{COLUMNS, Check, CheckInput, ParameterError};
 use crate::inputs::{Inputs, SourceInput};
-use crate::people::{Orphan, identity_link_spec};
-use crate::run::{Grid, MAX_ROWS, Question, Runner};
+use crate::people::Orphan;
+use crate::rows::RowsError;
+use crate::run::{Grid, LoadError, MAX_ROWS, Question, Runner};
 use crate::scratch::Summary;
 use crate::verdict::{self, Answer, Empty, Input};
 use jiff::SignedDuration;
 use model::time::{between, duration_text, seconds_text, seconds_up};
-use model::{Digest, Evaluation, InputRef, InputState, Member, SnapshotStatus, Table, Verdict};
+use model::{Digest, Evaluation, InputRef, InputState, Member, SnapshotStatus, Verdict};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Evaluated {
     /// One evaluation per check, in the order given.
     pub evaluations: Vec<Evaluation>,
-    /// The identity map used; none when the scratch database could not be built.
-    pub identity_map: Option<Table>,
+    /// The identity map used, as it is sealed: canonical JSON lines. None when the scratch database could not be built.
+    pub identity_map: Option<Vec<u8>>,
     /// Accounts linked to nobody.
     pub orphans: Vec<Orphan>,
 }
@@ -31,12 +32,22 @@ pub enum EvaluateError {
     /// A configured parameter value cannot be bound.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
-    /// The identity map does not fit its own table.
-    #[error("identity map: {0}")]
-    IdentityMap(#[from] model::TableError),
-    /// The identity map has no canonical form.
-    #[error("identity map: {0}")]
-    Canonical(#[from] model::CanonicalError),
+    /// The stored rows of a snapshot are not those that were sealed: it counts as failed.
+    #[error("snapshot {snapshot}: {problem}")]
+    Damaged {
+        /// Its id.
+        snapshot: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The rows of a snapshot could not be read: the disk is to blame.
+    #[error("snapshot {snapshot}: {problem}")]
+    Unreadable {
+        /// Its id.
+        snapshot: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A query failed, in words.
     #[error("{0}")]
     Query(String),
@@ -46,6 +57,14 @@ pub enum EvaluateError {
 }
 
 impl EvaluateError {
+    pub(crate) fn of_rows(snapshot: String, error: &RowsError) -> Self {
+        let problem = error.to_string();
+        match error {
+            RowsError::Damaged(_) => Self::Damaged { snapshot, problem },
+            RowsError::Unreadable(_) | RowsError::Refused(_) => Self::Unreadable { snapshot, problem },
+        }
+    }
+
     /// How to mend it, where that can be said.
     pub fn help(&self) -> Option<&str> {
         match self {
@@ -67,12 +86,12 @@ pub(crate) fn evaluate_with(
     for check in checks {
         bound.push(check.bind(parameters.get(&check.name))?);
     }
-    let loaded = runner.load(inputs);
-    let map = match &loaded {
-        Ok(summary) => Some(identity_map(summary)?),
-        Err(_) => None,
+    let loaded = match runner.load(inputs) {
+        Ok(summary) => Ok(summary),
+        Err(LoadError::Unbuilt(problem)) => Err(problem),
+        Err(LoadError::Rows { snapshot, error }) => return Err(EvaluateError::of_rows(snapshot, &error)),
     };
-    let map_sha256 = map.as_ref().map(Table::digest);
+    let map_sha256 = loaded.as_ref().ok().map(|summary| Digest::of(summary.links.as_bytes()));
 
     let mut evaluations = Vec::with_capacity(checks.len());
     for (check, parameters) in checks.iter().zip(bound) {
@@ -83,18 +102,11 @@ pub(crate) fn evaluate_with(
         let summary = loaded.as_ref().ok();
         evaluations.push(conclude(check, parameters, inputs, summary, map_sha256, answer));
     }
-    let orphans = loaded.map(|summary| summary.orphans).unwrap_or_default();
-    Ok(Evaluated { evaluations, identity_map: map, orphans })
-}
-
-/// The identity map as a table.
-fn identity_map(summary: &Summary) -> Result<Table, model::TableError> {
-    let mut table = Table::new(identity_link_spec());
-    for row in &summary.links {
-        table.push(row.clone())?;
-    }
-    table.settle();
-    Ok(table)
+    let (identity_map, orphans) = match loaded {
+        Ok(summary) => (Some(summary.links.into_bytes()), summary.orphans),
+        Err(_) => (None, Vec::new()),
+    };
+    Ok(Evaluated { evaluations, identity_map, orphans })
 }
 
 /// The check's query with its values.

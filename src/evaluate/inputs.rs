@@ -1,11 +1,13 @@
 //! What an evaluation is given: the latest snapshot of every configured source and the configuration that bears on it.
 //!
-//! Plain data that travels to the worker process as JSON. It reads no store and no clock.
+//! Plain data that travels to the worker process as JSON; only rows are read later. It reads no store and no clock.
 
+use crate::rows::{Rows, RowsError, Take};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 use model::{Digest, SnapshotStatus, Table, TableSpec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use std::sync::Arc;
 
 /// Everything an evaluation depends on beside the checks. The same inputs give the same bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,10 +76,39 @@ pub struct SnapshotInput {
     /// Why it is not complete, one sentence each.
     pub reasons: Vec<String>,
     /// Its derived tables; empty when it failed.
-    #[serde(with = "tables")]
-    pub tables: Vec<Table>,
+    pub tables: Vec<TableInput>,
     /// Whether a person confirmed a suspect snapshot.
     pub confirmed: bool,
+}
+
+/// A table of a snapshot. Its rows are read when they are needed, each time anew, and not held.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TableInput {
+    /// As it was sealed.
+    pub spec: TableSpec,
+    /// Where its rows are. They do not travel with it: the worker process is sent them one table after another.
+    #[serde(skip, default = "sent_apart")]
+    pub rows: Arc<dyn Rows>,
+}
+
+impl From<Table> for TableInput {
+    fn from(table: Table) -> Self {
+        Self { spec: table.spec().clone(), rows: Arc::new(table) }
+    }
+}
+
+/// Rows that are not here.
+#[derive(Debug)]
+struct SentApart;
+
+impl Rows for SentApart {
+    fn pour(&self, _: &mut Take<'_>) -> Result<(), RowsError> {
+        Err(RowsError::Unreadable("the rows of a table are sent apart from it".to_owned()))
+    }
+}
+
+fn sent_apart() -> Arc<dyn Rows> {
+    Arc::new(SentApart)
 }
 
 /// A snapshot as the programme's checks see it.
@@ -180,45 +211,5 @@ mod zone {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
         let name = String::deserialize(deserializer)?;
         TimeZoneDatabase::bundled().get(&name).map_err(de::Error::custom)
-    }
-}
-
-/// Tables travel with their specification and are checked against it again on arrival.
-mod tables {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, Table, TableSpec, de, ser};
-    use serde_json::value::RawValue;
-
-    #[derive(Serialize)]
-    struct Sent<'a> {
-        spec: &'a TableSpec,
-        rows: Vec<&'a RawValue>,
-    }
-
-    #[derive(Deserialize)]
-    struct Received<'a> {
-        spec: TableSpec,
-        #[serde(borrow)]
-        rows: Vec<&'a RawValue>,
-    }
-
-    pub(super) fn serialize<S: Serializer>(tables: &[Table], serializer: S) -> Result<S::Ok, S::Error> {
-        let sent = |table| -> Result<Sent<'_>, S::Error> {
-            let rows = Table::lines(table).map(serde_json::from_str).collect::<Result<_, _>>();
-            Ok(Sent { spec: table.spec(), rows: rows.map_err(ser::Error::custom)? })
-        };
-        serializer.collect_seq(tables.iter().map(sent).collect::<Result<Vec<_>, _>>()?)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Table>, D::Error> {
-        Vec::<Received>::deserialize(deserializer)?
-            .into_iter()
-            .map(|received| {
-                let mut table = Table::new(received.spec);
-                for (index, row) in received.rows.iter().enumerate() {
-                    table.push_line(index + 1, row.get()).map_err(de::Error::custom)?;
-                }
-                Ok(table)
-            })
-            .collect()
     }
 }

@@ -17,6 +17,8 @@ mod guard;
 mod inputs;
 mod mapping;
 mod people;
+mod reference;
+mod rows;
 mod run;
 mod scratch;
 mod set;
@@ -32,9 +34,12 @@ pub use check::{Check, CheckInput, FindingText, Parameter, ParameterError, Param
 pub use database::write_database;
 pub use diagnostic::Diagnostic;
 pub use evaluation::{EvaluateError, Evaluated};
-pub use inputs::{ApprovedLink, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
+pub use inputs::{
+    ApprovedLink, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput,
+};
 pub use mapping::{VocabularyColumn, VocabularyTable, compile_expression, compile_mapping, vocabulary};
 pub use people::{Orphan, identity_link_spec};
+pub use rows::{Rows, RowsError, Take};
 pub use run::Grid;
 pub use scratch::{ENGINE_TABLES, VOCABULARY};
 pub use set::{CheckSet, CollectorTables};

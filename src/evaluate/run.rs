@@ -4,7 +4,8 @@
 
 use crate::guard::{self, Rule};
 use crate::inputs::Inputs;
-use crate::scratch::{Scratch, Summary, sentence, table_names, to_sql};
+use crate::rows::{Pour, RowsError};
+use crate::scratch::{Scratch, ScratchError, Summary, sentence, table_names, to_sql};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
@@ -43,10 +44,27 @@ pub(crate) struct Question {
     pub schema: bool,
 }
 
+/// Why there is no scratch database.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// It could not be built, in words.
+    #[error("{0}")]
+    Unbuilt(String),
+    /// The rows of a snapshot did not come: that says nothing of the checks.
+    #[error("rows of snapshot {snapshot}: {error}")]
+    Rows { snapshot: String, error: RowsError },
+}
+
+impl From<String> for LoadError {
+    fn from(problem: String) -> Self {
+        Self::Unbuilt(problem)
+    }
+}
+
 /// Something that holds a scratch database and runs statements over it.
 pub(crate) trait Runner {
-    /// Builds the scratch database; an error is a sentence.
-    fn load(&mut self, inputs: &Inputs) -> Result<Summary, String>;
+    /// Builds the scratch database.
+    fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError>;
     /// Runs a statement; an error is a sentence.
     fn run(&mut self, question: &Question) -> Result<Grid, String>;
 }
@@ -57,10 +75,20 @@ pub(crate) struct InProcess {
     pub scratch: Option<Scratch>,
 }
 
-impl Runner for InProcess {
-    fn load(&mut self, inputs: &Inputs) -> Result<Summary, String> {
-        let scratch = Scratch::build(inputs).map_err(|error| error.to_string())?;
+impl InProcess {
+    /// Builds the scratch database of rows that `pour` gives.
+    pub(crate) fn build(&mut self, inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Summary, LoadError> {
+        let scratch = Scratch::build(inputs, pour).map_err(|error| match error {
+            ScratchError::Rows { snapshot, error } => LoadError::Rows { snapshot, error },
+            other => LoadError::Unbuilt(other.to_string()),
+        })?;
         Ok(self.scratch.insert(scratch).summary.clone())
+    }
+}
+
+impl Runner for InProcess {
+    fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError> {
+        self.build(inputs, &mut |table, take| table.rows.pour(take))
     }
 
     fn run(&mut self, question: &Question) -> Result<Grid, String> {

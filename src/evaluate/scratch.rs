@@ -5,13 +5,14 @@
 //! built from nothing every time and thrown away; nothing in it is evidence.
 
 use crate::guard::{self, Rule};
-use crate::inputs::{Inputs, SnapshotRow, SourceInput};
+use crate::inputs::{Inputs, SnapshotInput, SnapshotRow, SourceInput, TableInput};
 use crate::people::{self, Account, Orphan, Person};
+use crate::rows::{Filling, Pour, RowsError};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::time::seconds_text;
-use model::{ColumnKind, Row, Table, TableSpec};
+use model::{ColumnKind, TableSpec};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params, params_from_iter};
 use serde_json::Value;
@@ -32,6 +33,8 @@ pub(crate) enum ScratchError {
     Date { person: String, date: String },
     #[error("scratch database: {0}")]
     Table(#[from] model::TableError),
+    #[error("rows of snapshot {snapshot}: {error}")]
+    Rows { snapshot: String, error: RowsError },
 }
 
 /// A built scratch database.
@@ -43,8 +46,8 @@ pub(crate) struct Scratch {
 /// What building it showed.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Summary {
-    /// Rows of `identity_link`, sorted.
-    pub links: Vec<Row>,
+    /// `identity_link` as it is sealed: canonical JSON lines.
+    pub links: String,
     /// Accounts linked to nobody.
     pub orphans: Vec<Orphan>,
     /// Sources whose rows could not be mapped, and why.
@@ -62,10 +65,11 @@ impl Scratch {
         Ok(connection)
     }
 
-    /// Loads and maps the sources of `inputs`, then adds what the engine knows.
-    pub(crate) fn build(inputs: &Inputs) -> Result<Self, ScratchError> {
+    /// Loads and maps the sources of `inputs`, then adds what the engine knows. The rows of every table are asked of `pour`, in the
+    /// order of [`in_order`].
+    pub(crate) fn build(inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Self, ScratchError> {
         let mut connection = Self::empty()?;
-        let unmapped = map_sources(&mut connection, &inputs.sources)?;
+        let unmapped = map_sources(&mut connection, &inputs.sources, pour)?;
         Self::finish(connection, inputs, unmapped)
     }
 
@@ -115,13 +119,31 @@ pub(crate) fn create_source_table(connection: &Connection, spec: &TableSpec) -> 
     ))
 }
 
-/// Loads the sources that share a collector and its mapping together, and runs that mapping once over all of them. Where rows
-/// cannot be mapped nothing is left behind, and each of these sources is named in the answer: it then counts as a failed input.
-fn map_sources(connection: &mut Connection, sources: &[SourceInput]) -> rusqlite::Result<BTreeMap<String, String>> {
+/// The sources that share a collector and its mapping, which are loaded and mapped together.
+fn alike(sources: &[SourceInput]) -> impl Iterator<Item = Vec<&SourceInput>> {
     let mut alike: BTreeMap<(&str, &str), Vec<&SourceInput>> = BTreeMap::new();
     for source in sources {
         alike.entry((&source.collector, &source.mapping_sql)).or_default().push(source);
     }
+    alike.into_values()
+}
+
+/// Every table in the order in which [`Scratch::build`] asks for its rows.
+pub(crate) fn in_order(sources: &[SourceInput]) -> impl Iterator<Item = (&SnapshotInput, &TableInput)> {
+    alike(sources).flatten().flat_map(tables_in_order)
+}
+
+fn tables_in_order(source: &SourceInput) -> impl Iterator<Item = (&SnapshotInput, &TableInput)> {
+    source.snapshot.iter().flat_map(|snapshot| snapshot.tables.iter().map(move |table| (snapshot, table)))
+}
+
+/// Loads the sources that share a collector and its mapping together, and runs that mapping once over all of them. Where rows
+/// cannot be mapped nothing is left behind, and each of these sources is named in the answer: it then counts as a failed input.
+fn map_sources(
+    connection: &mut Connection,
+    sources: &[SourceInput],
+    pour: &mut Pour<'_>,
+) -> Result<BTreeMap<String, String>, ScratchError> {
     // tables come before any rows, because sources that are mapped apart may share one
     let mut unmapped = BTreeMap::new();
     for spec in union_of_specs(sources) {
@@ -130,30 +152,58 @@ fn map_sources(connection: &mut Connection, sources: &[SourceInput]) -> rusqlite
             unmapped.extend(concerned.map(|source| (source.name.clone(), sentence(&error))));
         }
     }
-    for mut sources in alike.into_values() {
-        sources.retain(|source| !unmapped.contains_key(&source.name));
+    // nothing is rolled back without a journal; it holds the few pages that were there before the rows
+    connection.execute_batch("PRAGMA journal_mode = MEMORY")?;
+    for sources in alike(sources) {
         connection.execute_batch("SAVEPOINT sources")?;
-        let mapped = map_alike(connection, &sources);
+        let mut loaded = Ok(());
+        for source in &sources {
+            for (snapshot, table) in tables_in_order(source) {
+                // rows that have no table come all the same, and pass
+                let filling = (!unmapped.contains_key(&source.name))
+                    .then(|| Filling::new(connection, &table.spec, &source.name, &snapshot.id));
+                let filled = filling.transpose().map_err(|error| sentence(&error));
+                let filled = fill(filled, table, pour);
+                let filled = filled.map_err(|error| ScratchError::Rows { snapshot: snapshot.id.clone(), error })?;
+                loaded = loaded.and(filled);
+            }
+        }
+        let sound: Vec<&SourceInput> =
+            sources.into_iter().filter(|source| !unmapped.contains_key(&source.name)).collect();
+        let mapped = loaded.and_then(|()| map_alike(connection, &sound));
         guard::lift(connection)?;
         match mapped {
             Ok(()) => connection.execute_batch("RELEASE sources")?,
             Err(problem) => {
                 connection.execute_batch("ROLLBACK TO sources; RELEASE sources")?;
-                unmapped.extend(sources.iter().map(|source| (source.name.clone(), problem.clone())));
+                unmapped.extend(sound.iter().map(|source| (source.name.clone(), problem.clone())));
             }
         }
     }
+    connection.execute_batch("PRAGMA journal_mode = OFF")?;
     Ok(unmapped)
+}
+
+/// Has the rows of one table poured into `filling`. Whether they went in, in words if not: what comes after that passes unread.
+fn fill(
+    filling: Result<Option<Filling<'_>>, String>,
+    table: &TableInput,
+    pour: &mut Pour<'_>,
+) -> Result<Result<(), String>, RowsError> {
+    let mut filling = filling;
+    pour(table, &mut |piece| {
+        if let Ok(Some(open)) = &mut filling
+            && let Err(problem) = open.take(piece)
+        {
+            filling = Err(problem);
+        }
+        Ok(())
+    })?;
+    Ok(filling.and_then(|filling| filling.map_or(Ok(()), Filling::finish)))
 }
 
 fn map_alike(connection: &mut Connection, sources: &[&SourceInput]) -> Result<(), String> {
     let in_words = |error: rusqlite::Error| sentence(&error);
-    for source in sources {
-        let Some(snapshot) = &source.snapshot else { continue };
-        for table in &snapshot.tables {
-            insert_rows(connection, table, &source.name, &snapshot.id).map_err(in_words)?;
-        }
-    }
     let Some(first) = sources.first() else { return Ok(()) };
     let provides = first.provides.iter().cloned().collect();
     let touched = guard::install(connection, Rule::Mapping { provides }).map_err(in_words)?;
@@ -166,7 +216,7 @@ fn map_alike(connection: &mut Connection, sources: &[&SourceInput]) -> Result<()
 /// The tables of `source` as it gives them now and as its snapshot holds them.
 fn tables_of(source: &SourceInput) -> impl Iterator<Item = &TableSpec> {
     let sealed = source.snapshot.iter().flat_map(|snapshot| &snapshot.tables);
-    source.specs.iter().chain(sealed.map(Table::spec))
+    source.specs.iter().chain(sealed.map(|table| &table.spec))
 }
 
 /// The tables of all `sources`, each with every column that this version or a snapshot's own version knows.
@@ -182,22 +232,6 @@ fn union_of_specs(sources: &[SourceInput]) -> Vec<TableSpec> {
         }
     }
     tables.into_values().collect()
-}
-
-fn insert_rows(connection: &Connection, table: &Table, source: &str, snapshot: &str) -> rusqlite::Result<()> {
-    let columns = &table.spec().columns;
-    let mut names = vec!["_source".to_owned(), "_snapshot".to_owned()];
-    names.extend(columns.iter().map(|column| quoted(&column.name)));
-    let marks = vec!["?"; names.len()].join(", ");
-    let names = names.join(", ");
-    let mut insert =
-        connection.prepare(&format!("INSERT INTO {} ({names}) VALUES ({marks})", quoted(&table.spec().name)))?;
-    for row in table.rows() {
-        let given = [Sql::Text(source.to_owned()), Sql::Text(snapshot.to_owned())];
-        let cells = columns.iter().map(|column| row.get(&column.name).map_or(Sql::Null, to_sql));
-        insert.execute(params_from_iter(given.into_iter().chain(cells)))?;
-    }
-    Ok(())
 }
 
 /// A cell as SQL: booleans 1 and 0, arrays and objects as text.
@@ -241,7 +275,8 @@ fn employment_instants(connection: &Connection, zone: &TimeZone) -> Result<(), S
     Ok(())
 }
 
-fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<Row>, Vec<Orphan>), ScratchError> {
+/// Fills the account register and the identity map; the map's lines, and who is not on it.
+fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<Orphan>), ScratchError> {
     let persons = {
         let mut select = connection.prepare("SELECT person_key, work_email, other_emails FROM person")?;
         select
@@ -295,7 +330,8 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<Row>, Vec
         let cells = map.links.spec().columns.iter().map(|column| row.get(&column.name).map_or(Sql::Null, to_sql));
         insert.execute(params_from_iter(cells))?;
     }
-    Ok((map.links.rows().collect(), map.orphans))
+    let lines = map.links.lines().fold(String::new(), |lines, line| lines + line + "\n");
+    Ok((lines, map.orphans))
 }
 
 fn programme(connection: &Connection, inputs: &Inputs) -> Result<(), ScratchError> {

@@ -37,17 +37,36 @@ impl CheckSet {
         controls: &Catalogues,
         collectors: &[CollectorTables],
     ) -> Result<Self, Vec<Diagnostic>> {
-        let known = Known { controls, collectors };
+        Self::read(dirs, controls, collectors, true)
+    }
+
+    /// The same without the cases of the shipped checks: a run has no use for them, and this room's tests have run them.
+    pub fn load_to_run(
+        dirs: &[PathBuf],
+        controls: &Catalogues,
+        collectors: &[CollectorTables],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        Self::read(dirs, controls, collectors, false)
+    }
+
+    fn read(
+        dirs: &[PathBuf],
+        controls: &Catalogues,
+        collectors: &[CollectorTables],
+        shipped_cases: bool,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let known = Known::new(controls, collectors);
         let mut set = Self { checks: Vec::new(), cases: BTreeMap::new() };
         let mut problems = Vec::new();
         for (file, text, cases) in shipped::CHECKS {
-            set.add(file, text, *cases, &known, &mut problems);
+            let cases = if shipped_cases { Cases::of(*cases) } else { Cases::Unread };
+            set.add(file, text, cases, &known, &mut problems);
         }
         for dir in dirs {
             match sql_files(dir) {
                 Ok(files) => {
                     for (file, text, cases) in files {
-                        set.add(&file, &text, cases.as_deref(), &known, &mut problems);
+                        set.add(&file, &text, Cases::of(cases.as_deref()), &known, &mut problems);
                     }
                 }
                 Err(error) => problems.push(Place { file: &dir.display().to_string(), text: "" }.at(
@@ -61,7 +80,7 @@ impl CheckSet {
         if problems.is_empty() { Ok(set) } else { Err(problems) }
     }
 
-    fn add(&mut self, file: &str, text: &str, cases: Option<&str>, known: &Known<'_>, problems: &mut Vec<Diagnostic>) {
+    fn add(&mut self, file: &str, text: &str, cases: Cases<'_>, known: &Known<'_>, problems: &mut Vec<Diagnostic>) {
         let place = Place { file, text };
         let name = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         if let Some(first) = self.checks.iter().find(|check| check.name == name) {
@@ -69,21 +88,27 @@ impl CheckSet {
             problems.push(place.at(0, problem, "give the file another name"));
         }
         let cases_file = file.strip_suffix(".sql").unwrap_or(file).to_owned() + ".cases.toml";
-        match (check::parse(place, &name, known), cases) {
-            (Ok(check), Some(cases)) => {
-                match cases::parse(Place { file: &cases_file, text: cases }, &check, known.collectors) {
+        let check = match check::parse(place, &name, known) {
+            Ok(check) => Some(check),
+            Err(found) => {
+                problems.extend(found);
+                None
+            }
+        };
+        match (&check, cases) {
+            (_, Cases::Unread) | (None, Cases::Text(_)) => {}
+            (Some(check), Cases::Text(cases)) => {
+                match cases::parse(Place { file: &cases_file, text: cases }, check, known) {
                     Ok(cases) => _ = self.cases.insert(name, cases),
                     Err(found) => problems.extend(found),
                 }
-                self.checks.push(check);
             }
-            (Err(found), Some(_)) => problems.extend(found),
-            (parsed, None) => {
-                problems.extend(parsed.err().into_iter().flatten());
+            (_, Cases::Missing) => {
                 let help = format!("write {cases_file} with cases that cover pass, fail, unknown and boundary");
                 problems.push(place.at(0, "the check has no cases", help));
             }
         }
+        self.checks.extend(check);
     }
 
     /// Every check, sorted by name.
@@ -96,9 +121,22 @@ impl CheckSet {
         self.checks.iter().find(|check| check.name == name)
     }
 
-    /// The cases of the check `name`.
+    /// The cases of the check `name`; none of a shipped one in a set that was loaded to run.
     pub fn cases(&self, name: &str) -> &[Case] {
         self.cases.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The cases beside a check.
+enum Cases<'a> {
+    Text(&'a str),
+    Missing,
+    Unread,
+}
+
+impl<'a> Cases<'a> {
+    fn of(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Missing, Self::Text)
     }
 }
 

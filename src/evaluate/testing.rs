@@ -46,7 +46,7 @@ pub(crate) fn shipped() -> CheckSet {
 pub(crate) fn parse(text: &str) -> Result<Check, Vec<Diagnostic>> {
     let controls = Catalogues::builtin().unwrap();
     let collectors = collectors();
-    check::parse(Place { file: "t.sql", text }, "t", &Known { controls: &controls, collectors: &collectors })
+    check::parse(Place { file: "t.sql", text }, "t", &Known::new(&controls, &collectors))
 }
 
 /// A check that declares `inputs` (TOML) and runs `sql`.
@@ -95,7 +95,7 @@ pub(crate) fn toy_source(name: &str, seen_at: &str, logins: &[(&str, &str)]) -> 
             observed_at: None,
             slot: None,
             reasons: Vec::new(),
-            tables: vec![table],
+            tables: vec![table.into()],
             confirmed: false,
         }),
     }

@@ -3,13 +3,17 @@
 //! The parent sends limits, then questions; the worker limits itself before it reads the first of them, builds the
 //! scratch database and answers. It opens no file and no socket. The parent ends it by SIGKILL at the deadline: a
 //! single opcode can run for seconds without any callback, so nothing inside the worker could keep a deadline.
+//!
+//! Rows follow the message that asks for loading: each table in pieces, and an empty message after its last. Neither side
+//! holds them; when a worker has died, they are read from the store again.
 
 use crate::check::Check;
 use crate::confine::confine;
 use crate::evaluation::{EvaluateError, Evaluated, evaluate_with};
 use crate::inputs::Inputs;
-use crate::run::{Grid, InProcess, Question, Runner};
-use crate::scratch::Summary;
+use crate::rows::{Rows, RowsError, Take};
+use crate::run::{Grid, InProcess, LoadError, Question, Runner};
+use crate::scratch::{Summary, in_order};
 use model::time::{seconds_text, seconds_up};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,13 +21,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Largest message in either direction.
 const MAX_MESSAGE_BYTES: u32 = 1 << 30;
+/// Largest piece of a table that is sent at once.
+const PIECE_BYTES: usize = 256 << 10;
 /// Rows `evidenced query` returns at most.
 const MAX_QUERY_ROWS: usize = 100_000;
 
@@ -61,7 +67,10 @@ pub fn evaluate(
 /// Runs one read-only query of a person over `inputs`, at most `most` rows of it; `:as_of` is bound if it is used.
 pub fn query(worker: &Worker, inputs: &Inputs, sql: &str, most: usize) -> Result<Grid, EvaluateError> {
     let mut runner = ProcessRunner::new(worker, 1);
-    runner.load(inputs).map_err(EvaluateError::Query)?;
+    runner.load(inputs).map_err(|error| match error {
+        LoadError::Unbuilt(problem) => EvaluateError::Query(problem),
+        LoadError::Rows { snapshot, error } => EvaluateError::of_rows(snapshot, &error),
+    })?;
     let parameters = BTreeMap::from([("as_of".to_owned(), json!(seconds_text(seconds_up(inputs.as_of))))]);
     let most = most.min(MAX_QUERY_ROWS);
     let question = Question { sql: sql.to_owned(), parameters, most, whole: false, schema: true };
@@ -104,9 +113,12 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let mut runner = InProcess::default();
     while let Some(message) = read_message(input)? {
         let response = match serde_json::from_slice(&message).map_err(io::Error::other)? {
-            Request::Load(inputs) => {
-                runner.load(&inputs).map_or_else(Response::Failed, |summary| Response::Loaded(Box::new(summary)))
-            }
+            Request::Load(inputs) => match runner.build(&inputs, &mut |_, take| receive_rows(input, take)) {
+                Ok(summary) => Response::Loaded(Box::new(summary)),
+                Err(LoadError::Unbuilt(problem)) => Response::Failed(problem),
+                // the other side knows why they end
+                Err(error @ LoadError::Rows { .. }) => return Err(io::Error::other(error)),
+            },
             Request::Run(question) => runner.run(&question).map_or_else(Response::Failed, Response::Rows),
         };
         drop(message);
@@ -144,18 +156,77 @@ fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(message))
 }
 
+/// Sends the rows of one table.
+fn send_rows(output: &mut impl Write, rows: &dyn Rows) -> Result<(), RowsError> {
+    rows.pour(&mut |piece| piece.chunks(PIECE_BYTES).try_for_each(|part| write_message(output, part)))?;
+    Ok(write_message(output, &[])?)
+}
+
+/// Gives the rows of one table as they arrive.
+fn receive_rows(input: &mut impl Read, take: &mut Take<'_>) -> Result<(), RowsError> {
+    loop {
+        match read_message(input)? {
+            Some(piece) if piece.is_empty() => return Ok(()),
+            Some(piece) => take(&piece)?,
+            None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+        }
+    }
+}
+
+/// What a worker is told when it starts, and again when one that died is replaced.
+struct Load {
+    message: Vec<u8>,
+    /// The rows of every table with the id of its snapshot, in the order in which they are asked for.
+    tables: Vec<(String, Arc<dyn Rows>)>,
+    /// Whose rows did not come, and why.
+    broken: Mutex<Option<(String, RowsError)>>,
+}
+
+impl Load {
+    fn of(inputs: &Inputs) -> Result<Self, String> {
+        Ok(Self {
+            message: serde_json::to_vec(&RequestOut::Load(inputs)).map_err(|error| error.to_string())?,
+            tables: in_order(&inputs.sources)
+                .map(|(snapshot, table)| (snapshot.id.clone(), Arc::clone(&table.rows)))
+                .collect(),
+            broken: Mutex::default(),
+        })
+    }
+
+    fn send(&self, output: &mut impl Write) -> io::Result<()> {
+        write_message(output, &self.message)?;
+        for (snapshot, rows) in &self.tables {
+            match send_rows(output, &**rows) {
+                Ok(()) => {}
+                Err(RowsError::Refused(gone)) => return Err(gone),
+                Err(error) => {
+                    *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some((snapshot.clone(), error));
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What goes to a worker.
+enum ToSend {
+    Load(Arc<Load>),
+    Question(Vec<u8>),
+}
+
 /// The parent's side of one worker process at a time.
 struct ProcessRunner<'a> {
     worker: &'a Worker,
     cpu_seconds: u64,
-    /// What to load again when a worker has died; as large as all inputs, and not copied.
-    load: Arc<[u8]>,
+    load: Option<Arc<Load>>,
     running: Option<Running>,
 }
 
 struct Running {
     child: Child,
-    requests: Sender<Arc<[u8]>>,
+    requests: Option<Sender<ToSend>>,
+    writer: Option<JoinHandle<()>>,
     responses: Receiver<io::Result<Option<Vec<u8>>>>,
 }
 
@@ -164,6 +235,11 @@ impl Drop for Running {
         // both fail only if it is gone already
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // nobody reads the store after this
+        self.requests = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
     }
 }
 
@@ -172,7 +248,7 @@ impl<'a> ProcessRunner<'a> {
         // a backstop for a parent that dies: the worker then ends by itself
         let steps = u64::try_from(checks).unwrap_or(u64::MAX).saturating_add(2);
         let cpu_seconds = worker.deadline.as_secs().saturating_add(1).saturating_mul(steps);
-        Self { worker, cpu_seconds, load: Arc::default(), running: None }
+        Self { worker, cpu_seconds, load: None, running: None }
     }
 
     fn start(&self) -> Result<Running, String> {
@@ -191,14 +267,18 @@ impl<'a> ProcessRunner<'a> {
         };
         let mut limits = self.worker.memory_bytes.to_be_bytes().to_vec();
         limits.extend(self.cpu_seconds.to_be_bytes());
-        let (requests, to_send) = mpsc::channel::<Arc<[u8]>>();
+        let (requests, to_send) = mpsc::channel::<ToSend>();
         // writing and reading happen beside the deadline, for a stuck worker blocks both
-        thread::spawn(move || {
+        let writer = thread::spawn(move || {
             if stdin.write_all(&limits).is_err() {
                 return;
             }
             for message in to_send {
-                if write_message(&mut stdin, &message).is_err() {
+                let sent = match message {
+                    ToSend::Load(load) => load.send(&mut stdin),
+                    ToSend::Question(message) => write_message(&mut stdin, &message),
+                };
+                if sent.is_err() {
                     return;
                 }
             }
@@ -213,17 +293,17 @@ impl<'a> ProcessRunner<'a> {
                 }
             }
         });
-        Ok(Running { child, requests, responses })
+        Ok(Running { child, requests: Some(requests), writer: Some(writer), responses })
     }
 
     /// Sends one message and waits for its answer until the deadline; a worker that does not answer is no more.
-    fn ask(&mut self, message: Arc<[u8]>) -> Result<Response, String> {
+    fn ask(&mut self, message: ToSend) -> Result<Response, String> {
         let mut running = match self.running.take() {
             Some(running) => running,
             None => self.start()?,
         };
         // a worker that died meanwhile is found out by the answer that does not come
-        let _ = running.requests.send(message);
+        let _ = running.requests.as_ref().map(|requests| requests.send(message));
         match running.responses.recv_timeout(self.worker.deadline) {
             Ok(Ok(Some(answer))) => {
                 let response = serde_json::from_slice(&answer)
@@ -244,27 +324,33 @@ impl<'a> ProcessRunner<'a> {
         }
     }
 
-    fn ask_load(&mut self) -> Result<Summary, String> {
-        match self.ask(Arc::clone(&self.load))? {
+    fn ask_load(&mut self) -> Result<Summary, LoadError> {
+        let load = self.load.clone().ok_or_else(|| "nothing was loaded".to_owned())?;
+        let answer = self.ask(ToSend::Load(Arc::clone(&load)));
+        // it dies when they end before their end
+        if let Some((snapshot, error)) = load.broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(LoadError::Rows { snapshot, error });
+        }
+        match answer? {
             Response::Loaded(summary) => Ok(*summary),
-            Response::Failed(problem) => Err(problem),
-            Response::Rows(_) => Err("the worker process answered another question".to_owned()),
+            Response::Failed(problem) => Err(problem.into()),
+            Response::Rows(_) => Err("the worker process answered another question".to_owned().into()),
         }
     }
 }
 
 impl Runner for ProcessRunner<'_> {
-    fn load(&mut self, inputs: &Inputs) -> Result<Summary, String> {
-        self.load = serde_json::to_vec(&RequestOut::Load(inputs)).map_err(|error| error.to_string())?.into();
+    fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError> {
+        self.load = Some(Arc::new(Load::of(inputs)?));
         self.ask_load()
     }
 
     fn run(&mut self, question: &Question) -> Result<Grid, String> {
         if self.running.is_none() {
-            self.ask_load()?;
+            self.ask_load().map_err(|error| error.to_string())?;
         }
         let message = serde_json::to_vec(&RequestOut::Run(question)).map_err(|error| error.to_string())?;
-        match self.ask(message.into())? {
+        match self.ask(ToSend::Question(message))? {
             Response::Rows(grid) => Ok(grid),
             Response::Failed(problem) => Err(problem),
             Response::Loaded(_) => Err("the worker process answered another question".to_owned()),

@@ -52,6 +52,24 @@ pub enum ColumnKind {
     Json,
 }
 
+impl ColumnKind {
+    /// Whether a column of this kind may hold `text`.
+    pub fn fits_text(self, text: &str) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Timestamp => text.len() == 20 && text.parse::<jiff::Timestamp>().is_ok(),
+            Self::Date => text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok(),
+            Self::Integer | Self::Boolean | Self::Json => false,
+        }
+    }
+
+    /// Whether a column of this kind may hold `number`: no reader of JSON rounds it.
+    pub const fn fits_integer(self, number: i64) -> bool {
+        const SAFE: u64 = 1 << 53;
+        matches!(self, Self::Integer) && number.unsigned_abs() < SAFE
+    }
+}
+
 /// One described column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -286,18 +304,12 @@ fn sort_text(value: &Value) -> String {
 }
 
 fn fits(kind: ColumnKind, value: &Value) -> bool {
-    const SAFE: i64 = 1 << 53;
-    match kind {
-        ColumnKind::Text => value.is_string(),
-        ColumnKind::Integer => value.as_i64().is_some_and(|number| number.abs() < SAFE),
-        ColumnKind::Boolean => value.is_boolean(),
-        ColumnKind::Timestamp => {
-            value.as_str().is_some_and(|text| text.len() == 20 && text.parse::<jiff::Timestamp>().is_ok())
-        }
-        ColumnKind::Date => {
-            value.as_str().is_some_and(|text| text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok())
-        }
-        ColumnKind::Json => value.is_array() || value.is_object(),
+    match value {
+        Value::String(text) => kind.fits_text(text),
+        Value::Number(number) => number.as_i64().is_some_and(|number| kind.fits_integer(number)),
+        Value::Bool(_) => kind == ColumnKind::Boolean,
+        Value::Array(_) | Value::Object(_) => kind == ColumnKind::Json,
+        Value::Null => false,
     }
 }
 

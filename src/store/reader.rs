@@ -19,7 +19,7 @@ use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
 use crate::{database, paths, signed};
 use jiff::Timestamp;
 use ledger::{Consistency, Entry, Inclusion, KeyChain, Opening, Proof, Sealed, SignedCheckpoint, VerifierKey, tree};
-use model::{Digest, Evaluation, Manifest, SnapshotStatus};
+use model::{Digest, Evaluation, Hasher, Manifest, SnapshotStatus};
 use rusqlite::Connection;
 use std::ops::Range;
 use std::path::Path;
@@ -228,6 +228,25 @@ impl Reader {
         } else {
             Err(StoreError::Absent { what: format!("blob {digest}"), dir: self.paths.dir.clone() })
         }
+    }
+
+    /// Gives the bytes with that digest in pieces, so that they are not all in memory at once. What was given is to be
+    /// believed when this has returned: only then is it known whether they are those of that digest.
+    pub fn pour<E: From<StoreError>>(
+        &self,
+        digest: &Digest,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(pieces) = self.shelf.pieces(&|digest| self.rows(digest), digest)? else {
+            return take(&self.blob(digest)?);
+        };
+        let mut hasher = Hasher::new();
+        for piece in pieces {
+            let part = self.content(&piece.digest)?;
+            hasher.update(&part);
+            take(&part)?;
+        }
+        Ok(self.shelf.expect(digest, hasher.finish())?)
     }
 
     /// That the entry at `index` is in the log the published checkpoint signs.

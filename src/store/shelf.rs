@@ -179,9 +179,14 @@ impl Shelf {
     }
 
     fn verified(&self, digest: &Digest, content: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-        let found = Digest::of(&content);
+        self.expect(digest, Digest::of(&content))?;
+        Ok(content)
+    }
+
+    /// Whether the content named `digest` hashes to it; `found` is what it hashes to.
+    pub(crate) fn expect(&self, digest: &Digest, found: Digest) -> Result<(), StoreError> {
         if found == *digest {
-            Ok(content)
+            Ok(())
         } else {
             Err(self.damaged(digest, &format!("its content hashes to {found}, not to its name")))
         }

@@ -625,7 +625,7 @@ fn input(name: &str, clean: &Clean, run: &Run, at: Timestamp) -> SourceInput {
             observed_at: None,
             slot: None,
             reasons,
-            tables,
+            tables: tables.into_iter().map(Into::into).collect(),
             confirmed: false,
         }),
     }

@@ -102,6 +102,43 @@ fn a_leaver_becomes_a_finding_and_is_resolved_by_a_later_complete_snapshot_only(
 }
 
 #[test]
+fn a_roster_whose_stored_rows_are_damaged_is_told_and_judges_nobody() {
+    let audit = audit();
+    // so many names that differ, that their table is a file
+    let mut word = 1_u64;
+    let staff = (0..700).map(|number| {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("P{number},{word:x},{word:x}@example.org,employee,2020-01-01,\n")
+    });
+    audit.write("hr.csv", &(format!("{HEADER}{STAFF}2024-03-31\n") + &staff.collect::<String>()));
+    let collected = audit.json(0, &["collect"]);
+    assert_eq!(evaluation(&audit.json(1, &["check", "leaver_still_active"]), "leaver_still_active")["outcome"], "fail");
+
+    let snapshots = collected["snapshots"].as_array().unwrap();
+    let roster = snapshots.iter().find(|snapshot| snapshot["source"] == "hr").unwrap();
+    let shown = audit.json(0, &["snapshots", "show", roster["id"].as_str().unwrap()]);
+    let tables = shown["manifest"]["tables"].as_array().unwrap();
+    let digest = tables.iter().find(|table| table["rows"] == 702).unwrap()["sha256"].as_str().unwrap().to_owned();
+    let stored = files(&audit.path(".")).into_iter().find(|path| path.to_string_lossy().contains(&digest)).unwrap();
+    let stored = audit.path(".").join(stored);
+    let mut bytes = fs::read(&stored).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(&stored, bytes).unwrap();
+
+    let checked = audit.json(3, &["check", "leaver_still_active"]);
+    let leaver = evaluation(&checked, "leaver_still_active");
+    assert_eq!(leaver["outcome"], "inconclusive");
+    assert_eq!(leaver["failing"].as_array().unwrap().len(), 0);
+    let input = leaver["inputs"].as_array().unwrap().iter().find(|input| input["source"] == "hr").unwrap();
+    assert_eq!((&input["state"], &input["snapshot"]), (&json!("failed"), &roster["id"]));
+    assert!(input["why"].as_str().unwrap().contains("the stored evidence is damaged"), "{input}");
+    // nor is anything else read from what is left of it
+    let rows = audit.json(0, &["query", "SELECT count(*) AS people FROM person"]);
+    assert_eq!(rows["rows"], json!([[0]]));
+}
+
+#[test]
 fn a_pack_is_checked_with_public_tools_and_gives_the_sealed_rows_again() {
     let audit = audit();
     bob_leaves(&audit);

@@ -4,9 +4,9 @@ use crate::evaluation::evaluate_with;
 use crate::inputs::{Inputs, SourceInput};
 use crate::run::InProcess;
 use crate::testing::{check, inputs, toy_source};
-use crate::{Check, EvaluateError, Evaluated};
+use crate::{Check, EvaluateError, Evaluated, identity_link_spec};
 use jiff::SignedDuration;
-use model::{Evaluation, InputState, Outcome, SnapshotStatus, Verdict, canonical_json};
+use model::{Evaluation, InputState, Outcome, SnapshotStatus, Table, Verdict, canonical_json};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -276,8 +276,9 @@ fn identity_map_is_a_table_with_a_digest_and_its_orphans() {
         "SELECT account_key AS subject, 'pass' AS verdict, person_key AS reason, source FROM identity_link",
     );
     let evaluated = run(&[&linked, &everybody()], &with(vec![toy]));
-    let map = evaluated.identity_map.unwrap();
-    assert_eq!(map.len(), 1);
+    let lines = evaluated.identity_map.unwrap();
+    let map = Table::from_lines(identity_link_spec(), &lines).unwrap();
+    assert_eq!((map.len(), map.to_lines()), (1, lines));
     assert_eq!(evaluated.evaluations[0].identity_map_sha256, Some(map.digest()));
     assert_eq!(
         evaluated.evaluations[1].identity_map_sha256, None,

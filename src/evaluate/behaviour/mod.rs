@@ -4,6 +4,7 @@ mod engine;
 mod format;
 mod harm;
 mod mappings;
+mod rows;
 mod shell;
 mod shipped;
 mod worker;

@@ -58,7 +58,7 @@ fn script(name: &str) -> String {
     format!("exec \"$0\" --exact behaviour::worker::{name} --ignored --nocapture 3>&1 1>/dev/null")
 }
 
-fn worker() -> Worker {
+pub(super) fn worker() -> Worker {
     let test = std::env::current_exe().unwrap().display().to_string();
     Worker {
         memory_bytes: 1 << 30,

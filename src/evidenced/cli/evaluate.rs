@@ -145,7 +145,7 @@ pub(super) fn test(what: &[String], global: &Global) -> Result<Exit, Failure> {
     let folders: Vec<PathBuf> = folders.into_iter().map(PathBuf::from).collect();
     // they may read the tables that a configuration declares, where there is one
     let sources = super::load(global).map(|settings| settings.sources).unwrap_or_default();
-    let checks = line::load_checks_from(&folders, &sources)?;
+    let checks = line::load_checks_and_cases(&folders, &sources)?;
     let mut failed = Vec::new();
     let mut cases = 0;
     for check in checks.checks() {

@@ -1,6 +1,6 @@
 //! check -> finding: evaluates over sealed snapshots, seals every evaluation and the findings that follow.
 
-use super::inputs::inputs;
+use super::inputs::over_inputs;
 use super::{Line, now, shape};
 use crate::failure::{Exit, Failure};
 use crate::settings::{Settings, Source, did_you_mean, nearest};
@@ -57,10 +57,12 @@ impl Line {
         }
         let settings = self.settings();
         let reader = self.reader()?;
-        let inputs = inputs(&settings, &reader, instant)?;
         let chosen = select(checks, names)?;
-        let evaluated = evaluate::evaluate(&worker()?, &chosen, &settings.checks.parameters, &inputs)
-            .map_err(|error| evaluation_failure(&error))?;
+        let worker = worker()?;
+        let evaluated = over_inputs(&settings, &reader, instant, |inputs| {
+            evaluate::evaluate(&worker, &chosen, &settings.checks.parameters, inputs)
+        })?
+        .map_err(|error| evaluation_failure(&error))?;
 
         if reuse && let Some(checked) = sealed_already(&reader, &evaluated.evaluations, as_of.is_some())? {
             return Ok(checked);
@@ -72,8 +74,7 @@ impl Line {
         };
         let mut drafts = Vec::with_capacity(evaluated.evaluations.len() + 1);
         // a map is sealed when it changed; none was made when the inputs could not be mapped at all
-        let links = evaluated.identity_map.as_ref().map(model::Table::to_lines);
-        if let Some(links) = links.filter(|links| sealed_map != Some(model::Digest::of(links))) {
+        if let Some(links) = evaluated.identity_map.filter(|links| sealed_map != Some(model::Digest::of(links))) {
             drafts.push(Draft {
                 body: ledger::Body::IdentityMap,
                 series: "identity_map".to_owned(),
@@ -174,8 +175,9 @@ pub(crate) fn findings(reader: &store::Reader) -> Result<Vec<Finding>, Failure> 
 /// Loads the built-in checks and those of `[checks] paths`, with the shipped catalogues. What the configuration says of checks and
 /// controls must fit them: every problem at once.
 pub(crate) fn load_checks(settings: Option<&Settings>) -> Result<CheckSet, Failure> {
-    let Some(settings) = settings else { return load_checks_from(&[], &[]) };
-    let checks = load_checks_from(&settings.checks.paths, &settings.sources)?;
+    let (paths, sources) = settings.map_or((&[][..], &[][..]), |settings| (&settings.checks.paths, &settings.sources));
+    let checks = CheckSet::load_to_run(paths, &catalogues()?, &tables(sources)).map_err(|found| diagnosed(&found))?;
+    let Some(settings) = settings else { return Ok(checks) };
     let problems = unfit(settings, &checks, &catalogues()?);
     if problems.is_empty() {
         return Ok(checks);
@@ -220,23 +222,24 @@ fn unfit(settings: &Settings, checks: &CheckSet, catalogues: &Catalogues) -> Vec
     problems
 }
 
-/// Loads the built-in checks and those of `directories`, which may read the tables that `sources` declare.
-pub(crate) fn load_checks_from(directories: &[PathBuf], sources: &[Source]) -> Result<CheckSet, Failure> {
-    let catalogues = catalogues()?;
-    let tables: Vec<CollectorTables> = collectors::all()
-        .iter()
-        .map(|collector| {
-            let spec = collector.spec();
-            let mut tables = spec.tables.clone();
-            if spec.table_settings.is_some() {
-                let of_it = sources.iter().filter(|source| source.collector == spec.id);
-                let declared = of_it.filter_map(|source| shape(source).ok()).flat_map(|shape| shape.tables);
-                tables.extend(declared.filter(|table| spec.table(&table.name).is_none()));
-            }
-            CollectorTables { id: spec.id.clone(), tables }
-        })
-        .collect();
-    CheckSet::load(directories, &catalogues, &tables).map_err(|problems| diagnosed(&problems))
+/// Loads the built-in checks and those of `directories`, which may read the tables that `sources` declare, with their cases.
+pub(crate) fn load_checks_and_cases(directories: &[PathBuf], sources: &[Source]) -> Result<CheckSet, Failure> {
+    CheckSet::load(directories, &catalogues()?, &tables(sources)).map_err(|problems| diagnosed(&problems))
+}
+
+/// What every collector gives, with what `sources` declare beside it.
+fn tables(sources: &[Source]) -> Vec<CollectorTables> {
+    let of = |collector: &&dyn egress::Collector| {
+        let spec = collector.spec();
+        let mut tables = spec.tables.clone();
+        if spec.table_settings.is_some() {
+            let of_it = sources.iter().filter(|source| source.collector == spec.id);
+            let declared = of_it.filter_map(|source| shape(source).ok()).flat_map(|shape| shape.tables);
+            tables.extend(declared.filter(|table| spec.table(&table.name).is_none()));
+        }
+        CollectorTables { id: spec.id.clone(), tables }
+    };
+    collectors::all().iter().map(of).collect()
 }
 
 /// The shipped control catalogues.
@@ -255,9 +258,13 @@ pub(crate) fn worker() -> Result<Worker, Failure> {
     Ok(Worker::new(program, vec!["worker".to_owned()]))
 }
 
-/// What stops an evaluation as a whole: a bad parameter, a bad query, a database that cannot be written.
+/// What stops an evaluation as a whole: a bad parameter, a bad query, rows that cannot be read, a database that cannot be written.
 pub(crate) fn evaluation_failure(error: &EvaluateError) -> Failure {
-    let exit = if matches!(error, EvaluateError::Write(_)) { Exit::Store } else { Exit::Usage };
+    let exit = if matches!(error, EvaluateError::Write(_) | EvaluateError::Unreadable { .. }) {
+        Exit::Store
+    } else {
+        Exit::Usage
+    };
     Failure { exit, message: error.to_string(), help: error.help().map(str::to_owned) }
 }
 

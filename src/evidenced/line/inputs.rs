@@ -3,24 +3,50 @@
 use super::shape;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use evaluate::{Inputs, SlotRow, SnapshotInput, SnapshotRow, SourceInput};
+use evaluate::{
+    EvaluateError, Inputs, Rows, RowsError, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput, Take,
+};
 use jiff::SignedDuration;
 use ledger::{Body, Sealed};
 use model::time::duration_text;
-use model::{Manifest, SnapshotStatus, Table, Timestamp};
+use model::{Digest, Manifest, SnapshotStatus, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use store::{Reader, SnapshotFilter, StoreError};
 
+/// Hands the inputs of every check as of `as_of` to `work`, which reads their rows. A snapshot whose rows turn out not to be
+/// those that were sealed counts as failed, and the work is done again.
+pub(crate) fn over_inputs<T>(
+    settings: &Settings,
+    reader: &Reader,
+    as_of: Timestamp,
+    mut work: impl FnMut(&Inputs) -> Result<T, EvaluateError>,
+) -> Result<Result<T, EvaluateError>, Failure> {
+    let mut damaged = damaged(reader)?;
+    loop {
+        match work(&inputs(settings, reader, as_of, &damaged)?) {
+            Err(EvaluateError::Damaged { snapshot, problem }) if !damaged.contains_key(&snapshot) => {
+                damaged.insert(snapshot, problem);
+            }
+            outcome => return Ok(outcome),
+        }
+    }
+}
+
 /// Reads the inputs of every check as of `as_of`. Only sealed, proven snapshots get here.
-pub(crate) fn inputs(settings: &Settings, reader: &Reader, as_of: Timestamp) -> Result<Inputs, Failure> {
+fn inputs(
+    settings: &Settings,
+    reader: &Reader,
+    as_of: Timestamp,
+    damaged: &BTreeMap<String, String>,
+) -> Result<Inputs, Failure> {
     let mut sources = Vec::new();
     let mut snapshots = Vec::new();
     let mut slots = Vec::new();
-    let damaged = damaged(reader)?;
     let erased = erased(reader)?;
     for source in &settings.sources {
         let Some(collector) = collectors::find(&source.collector) else { continue };
-        let mut latest = latest(reader, &damaged, &source.name, as_of)?;
+        let mut latest = latest(reader, damaged, &source.name, as_of)?;
         let shape = shape::of(collector, source, latest.as_mut())?;
         let mut snapshot = latest.map(|latest| latest.input);
         // no earlier snapshot stands in for one that was erased
@@ -122,17 +148,14 @@ fn latest(
     let problem = match damaged.get(&row.id) {
         Some(problem) => problem.clone(),
         None => match reader.snapshot(&row.id) {
-            Ok(Some(sealed)) => match snapshot_input(reader, &sealed) {
-                Ok(input) => {
-                    let manifest = sealed.value();
-                    let (collector, settings) = (manifest.collector.clone(), manifest.settings.clone());
-                    return Ok(Some(Latest { input, collector, settings }));
-                }
-                Err(Unreadable::Damaged(problem)) => problem,
-                Err(Unreadable::Failure(failure)) => return Err(failure),
-            },
+            Ok(Some(sealed)) => {
+                let input = snapshot_input(reader, &sealed)?;
+                let manifest = sealed.value();
+                let (collector, settings) = (manifest.collector.clone(), manifest.settings.clone());
+                return Ok(Some(Latest { input, collector, settings }));
+            }
             Ok(None) => return Ok(None),
-            Err(error @ StoreError::Damaged { .. }) => format!("the stored evidence is damaged: {error}"),
+            Err(error @ StoreError::Damaged { .. }) => damage(&error),
             Err(other) => return Err(other.into()),
         },
     };
@@ -161,33 +184,42 @@ pub(super) struct Latest {
     pub(super) settings: serde_json::Value,
 }
 
-/// Why a snapshot cannot be an input as it is.
-enum Unreadable {
-    /// Its bytes are not what was sealed.
-    Damaged(String),
-    /// Something else failed.
-    Failure(Failure),
+fn damage(error: &StoreError) -> String {
+    format!("the stored evidence is damaged: {error}")
 }
 
-impl From<StoreError> for Unreadable {
+/// The rows of a sealed table, where the store has them.
+#[derive(Debug)]
+struct StoredRows {
+    reader: Reader,
+    sha256: Digest,
+}
+
+/// A store's error on its way to whoever asked for rows.
+struct Pouring(RowsError);
+
+impl From<StoreError> for Pouring {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Damaged { .. } => Self::Damaged(format!("the stored evidence is damaged: {error}")),
-            other => Self::Failure(other.into()),
-        }
+        Self(match error {
+            StoreError::Damaged { .. } => RowsError::Damaged(damage(&error)),
+            other => RowsError::Unreadable(other.to_string()),
+        })
     }
 }
 
-fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<SnapshotInput, Unreadable> {
-    let manifest = sealed.value();
-    let mut tables = Vec::with_capacity(manifest.tables.len());
-    for record in &manifest.tables {
-        let lines = reader.blob(&record.sha256)?;
-        tables.push(Table::from_lines(record.spec.clone(), &lines).map_err(|error| {
-            let problem = format!("snapshot {}: sealed table {} cannot be read: {error}", manifest.id, record.name);
-            Unreadable::Failure(Failure::store(problem))
-        })?);
+impl Rows for StoredRows {
+    fn pour(&self, take: &mut Take<'_>) -> Result<(), RowsError> {
+        let mut take = |piece: &[u8]| take(piece).map_err(|refused| Pouring(refused.into()));
+        self.reader.pour(&self.sha256, &mut take).map_err(|Pouring(error)| error)
     }
+}
+
+fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<SnapshotInput, Failure> {
+    let manifest = sealed.value();
+    let tables = manifest.tables.iter().map(|record| TableInput {
+        spec: record.spec.clone(),
+        rows: Arc::new(StoredRows { reader: reader.clone(), sha256: record.sha256 }),
+    });
     Ok(SnapshotInput {
         id: manifest.id.clone(),
         manifest_sha256: sealed.document_sha256(),
@@ -197,7 +229,7 @@ fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<Snapshot
         observed_at: manifest.observed_at,
         slot: manifest.slot,
         reasons: manifest.completeness.sentences(),
-        tables,
+        tables: tables.collect(),
         confirmed: reader.confirmation(&manifest.id)?.is_some(),
     })
 }

@@ -20,10 +20,10 @@ mod scrub;
 mod shape;
 mod witness;
 
-pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_from, worker};
+pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_and_cases, worker};
 pub(crate) use collect::{Capture, Trigger, capture};
 pub(crate) use derive::rederive;
-pub(crate) use inputs::inputs;
+pub(crate) use inputs::over_inputs;
 pub(crate) use keep::{KeptLine, jobs};
 pub(crate) use lend::Lending;
 pub(crate) use packing::{PackRequest, reveal};

@@ -1,7 +1,7 @@
 //! pack: a frozen slice of the log for an auditor, with everything it rests on.
 
 use super::check::evaluation_failure;
-use super::inputs::inputs;
+use super::inputs::over_inputs;
 use super::{Line, TOOL, now, signing_key};
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -76,9 +76,10 @@ impl Line {
         let folder = tempfile::tempdir().map_err(Failure::store)?;
         let database = folder.path().join("evidence.sqlite");
         let of_pack: Vec<&Check> = checks.checks().iter().filter(|check| chosen.contains(&check.name)).collect();
-        let inputs = inputs(&settings, &store_reader, checked.as_of)?;
-        evaluate::write_database(&inputs, &of_pack, &settings.checks.parameters, &database)
-            .map_err(|error| evaluation_failure(&error))?;
+        over_inputs(&settings, &store_reader, checked.as_of, |inputs| {
+            evaluate::write_database(inputs, &of_pack, &settings.checks.parameters, &database)
+        })?
+        .map_err(|error| evaluation_failure(&error))?;
         let items = items(&store_reader, from, to, &checked.evaluations)?;
         let mut warnings = Vec::new();
         let snapshots = store_reader.snapshots(&SnapshotFilter::default())?;
