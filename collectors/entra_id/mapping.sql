@@ -1,8 +1,8 @@
 -- Entra ID -> the vocabulary. Entra does not say whether a member is a person or a machine: the account register does.
 -- Who was deleted is absent: for thirty days an administrator can bring the account back.
-INSERT INTO account (account_key, source, system, native_id, login, email, display_name, kind, status, is_admin, mfa,
+INSERT INTO account (account_key, source, system, native_id, login, email, employee_id, display_name, kind, status, is_admin, mfa,
                      mfa_phishing_resistant, created_at, last_active_at, password_changed_at)
-SELECT _source || ':' || user_principal_name, _source, _source, id, user_principal_name, mail, display_name,
+SELECT _source || ':' || user_principal_name, _source, _source, id, user_principal_name, mail, employee_id, display_name,
        CASE user_type WHEN 'Guest' THEN 'guest' ELSE 'unknown' END,
        CASE WHEN deleted_at IS NOT NULL THEN 'absent'
             WHEN enabled = 0 THEN 'disabled'

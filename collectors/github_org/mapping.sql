@@ -1,8 +1,8 @@
 -- GitHub tells who has no second factor; whether the others are made to have one is the organisation's setting. Which
 -- kind it is, it tells only of text messages: those, and none at all, resist no phishing; of the rest nobody can say.
 -- The address is the one the organisation's identity provider vouches for, before the one its holder chose to show.
-INSERT INTO account (account_key, source, system, native_id, login, email, display_name, kind, status, is_admin, mfa,
-                     mfa_phishing_resistant)
+INSERT INTO account (account_key, source, system, native_id, login, email, external_id, display_name, kind, status, is_admin,
+                     mfa,                     mfa_phishing_resistant)
 SELECT m._source || ':' || m.login, m._source, m._source, CAST(m.id AS TEXT), m.login,
        coalesce((SELECT max(coalesce(CASE WHEN i.name_id LIKE '%_@_%' THEN i.name_id END,
                                      CASE WHEN i.username LIKE '%_@_%' THEN i.username END,
@@ -10,6 +10,8 @@ SELECT m._source || ':' || m.login, m._source, m._source, CAST(m.id AS TEXT), m.
                    FROM github_saml_identity AS i
                   WHERE i._snapshot = m._snapshot AND i.login = m.login
                  HAVING count(*) = 1), m.email),
+       (SELECT max(i.name_id) FROM github_saml_identity AS i
+         WHERE i._snapshot = m._snapshot AND i.login = m.login AND i.name_id NOT LIKE '%_@_%' HAVING count(*) = 1),
        m.name,
        CASE m.type WHEN 'User' THEN 'human' WHEN 'Bot' THEN 'service' ELSE 'unknown' END,
        'enabled',

@@ -1,9 +1,9 @@
 -- Google Workspace -> the vocabulary. Google does not say whether a user is a person or a machine: the account register does;
 -- nor by what the second step is taken: whether it resists phishing is unknown. Who signs in elsewhere (single sign-on) takes
 -- no second step at Google, and none is what Google says.
-INSERT INTO account (account_key, source, system, native_id, login, email, display_name, kind, status, is_admin, mfa,
+INSERT INTO account (account_key, source, system, native_id, login, email, employee_id, display_name, kind, status, is_admin, mfa,
                      created_at, last_active_at)
-SELECT _source || ':' || primary_email, _source, _source, id, primary_email, primary_email,
+SELECT _source || ':' || primary_email, _source, _source, id, primary_email, primary_email, employee_id,
        coalesce(full_name, nullif(trim(coalesce(given_name, '') || ' ' || coalesce(family_name, '')), '')), 'unknown',
        CASE WHEN deleted_at IS NOT NULL THEN 'absent'
             WHEN suspended = 1 OR archived = 1 THEN 'disabled'

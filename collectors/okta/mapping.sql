@@ -1,8 +1,8 @@
 -- Okta -> the vocabulary. Okta does not say whether a user is a person or a machine: the account register does.
 -- A locked-out user, or one whose password expired or is being recovered, comes back without an administrator: enabled.
-INSERT INTO account (account_key, source, system, native_id, login, email, display_name, kind, status, is_admin, mfa,
+INSERT INTO account (account_key, source, system, native_id, login, email, employee_id, display_name, kind, status, is_admin, mfa,
                      mfa_phishing_resistant, created_at, last_active_at, password_enabled, password_changed_at)
-SELECT _source || ':' || login, _source, _source, id, login, email,
+SELECT _source || ':' || login, _source, _source, id, login, email, employee_number,
        coalesce(display_name, nullif(trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), '')),
        'unknown',
        CASE WHEN status IN ('ACTIVE', 'RECOVERY', 'PASSWORD_EXPIRED', 'LOCKED_OUT') THEN 'enabled'

@@ -1,7 +1,8 @@
 -- SCIM -> the vocabulary. SCIM does not say whether a user is a person or a machine, nor how anybody signs in: the kind is
 -- the account register's to say, and a second factor stays unknown.
-INSERT INTO account (account_key, source, system, native_id, login, email, display_name, kind, status, is_admin, created_at)
-SELECT _source || ':' || user_name, _source, _source, id, user_name, email,
+INSERT INTO account (account_key, source, system, native_id, login, email, employee_id, external_id, display_name, kind,
+                     status, is_admin, created_at)
+SELECT _source || ':' || user_name, _source, _source, id, user_name, email, employee_number, external_id,
        coalesce(display_name, nullif(trim(coalesce(given_name, '') || ' ' || coalesce(family_name, '')), '')),
        'unknown', CASE active WHEN 1 THEN 'enabled' WHEN 0 THEN 'disabled' END, is_admin, created_at
 FROM scim_user;

@@ -288,7 +288,7 @@ pub(crate) fn parse(place: Place<'_>, name: &str, known: &Known<'_>) -> Result<C
         max_age,
         empty_is_not_applicable: header.empty.is_some(),
         inputs: header.inputs.into_iter().map(|(table, input)| (table.into_inner(), input.into())).collect(),
-        reads_identity_map: touched.contains("identity_link"),
+        reads_identity_map: touched.contains("identity_link") || touched.contains("possible_match"),
         parameters,
         finding: header.finding,
     })
@@ -396,7 +396,7 @@ fn sql_problems(
 
     let mut needed: BTreeSet<&str> =
         touched.tables.iter().map(String::as_str).filter(|table| !ENGINE_TABLES.contains(table)).collect();
-    if touched.tables.contains("identity_link") {
+    if ["identity_link", "possible_match"].iter().any(|map| touched.tables.contains(*map)) {
         // the map is made from these, so it is no better than they are
         needed.extend(["account", "person"]);
     }

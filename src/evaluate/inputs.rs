@@ -163,16 +163,28 @@ pub struct ApprovedLink {
 }
 
 /// An entry of the account register.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredAccount {
     /// Account key; `*` stands for any run of characters.
     pub pattern: String,
     /// What the account is: service, shared, break_glass, guest, human. Overrides the source's word, except for root.
     pub kind: Option<String>,
-    /// Who answers for it.
+    /// Who answers for it: a person's key, address or name.
     pub owner: Option<String>,
     /// What it is for.
     pub purpose: Option<String>,
+    /// Why it may be an administrator, or exist against the rule.
+    #[serde(default)]
+    pub justification: Option<String>,
+    /// Who approved that.
+    #[serde(default)]
+    pub approved_by: Option<String>,
+    /// First instant the justification no longer holds; none: no end.
+    #[serde(default)]
+    pub valid_to: Option<Timestamp>,
+    /// When break-glass access was last tried.
+    #[serde(default)]
+    pub tested_at: Option<Timestamp>,
 }
 
 impl SnapshotInput {

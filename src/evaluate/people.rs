@@ -1,11 +1,20 @@
 //! The identity map: which account belongs to which person.
 //!
-//! Strongest first: a link that a person approved; then the exact address. An address is compared byte for byte after
+//! Strongest first: a link that a person approved; then the source's own identity of the account (the employee number its
+//! directory records, the id its provisioner gave it); then the exact address. An address is compared byte for byte after
 //! its domain was lower-cased (and the part before the `@`, only if the organisation says so). Plus-tags, dots, display
-//! names and look-alike letters never link. An address that two persons have links nobody, so that one reused by a new
-//! person inherits nothing. An account that belongs to nobody is returned as an orphan, never dropped.
+//! names and look-alike letters never link: `similar` makes suggestions of them. An address that two persons have links
+//! nobody. An account that belongs to nobody is returned as an orphan, never dropped, and an exact match that something
+//! stronger sets aside is told.
 
-use crate::inputs::{ApprovedLink, Inputs, RegisteredAccount};
+mod register;
+mod similar;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use register::register;
+
+use crate::inputs::{ApprovedLink, Inputs};
 use jiff::Timestamp;
 use model::time::seconds_text;
 use model::{Column, ColumnKind, Row, Table, TableError, TableSpec};
@@ -17,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub key: String,
+    pub employee_id: Option<String>,
+    pub name: Option<String>,
     pub addresses: Vec<String>,
 }
 
@@ -27,6 +38,9 @@ pub(crate) struct Account {
     pub source: String,
     pub login: Option<String>,
     pub email: Option<String>,
+    pub employee_id: Option<String>,
+    pub external_id: Option<String>,
+    pub display_name: Option<String>,
     pub kind: Option<String>,
 }
 
@@ -43,14 +57,16 @@ pub struct Orphan {
     pub candidates: Vec<String>,
 }
 
-/// One entry of the account register, applied to one account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Registration {
+/// A person an account might belong to as well, and is not linked to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PossibleMatch {
     pub account_key: String,
     pub source: String,
-    pub kind: Option<String>,
-    pub owner: Option<String>,
-    pub purpose: Option<String>,
+    pub person_key: String,
+    /// What speaks for it, in the vocabulary's words.
+    pub basis: &'static str,
+    /// What says otherwise, where the match is exact.
+    pub set_aside_by: Option<String>,
 }
 
 /// The map and who is not on it.
@@ -58,6 +74,8 @@ pub(crate) struct Registration {
 pub(crate) struct IdentityMap {
     pub links: Table,
     pub orphans: Vec<Orphan>,
+    /// Sorted.
+    pub possible: Vec<PossibleMatch>,
 }
 
 /// The table `identity_link`, as it is sealed.
@@ -75,7 +93,11 @@ pub fn identity_link_spec() -> TableSpec {
             column("account_key", ColumnKind::Text, "the account"),
             column("source", ColumnKind::Text, "the account's source"),
             column("person_key", ColumnKind::Text, "the person"),
-            column("method", ColumnKind::Text, "approved, email, or login_is_email where the login is the address"),
+            column(
+                "method",
+                ColumnKind::Text,
+                "approved; employee_id or external_id where the source knows the employee number; email, or login_is_email where the login is the address",
+            ),
             column("confidence", ColumnKind::Text, "approved by a person, or exact"),
             column("approved_by", ColumnKind::Text, "who approved it"),
             column("valid_from", ColumnKind::Timestamp, "first instant an approved link holds"),
@@ -84,15 +106,65 @@ pub fn identity_link_spec() -> TableSpec {
     }
 }
 
-/// Links accounts to persons as of `inputs.as_of`.
-pub(crate) fn link(inputs: &Inputs, persons: &[Person], accounts: &[Account]) -> Result<IdentityMap, TableError> {
-    let known: BTreeSet<&str> = persons.iter().map(|person| person.key.as_str()).collect();
-    let mut by_address: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for person in persons {
-        for address in person.addresses.iter().filter_map(|address| normalise(address, inputs.fold_local_part)) {
-            by_address.entry(address).or_default().insert(&person.key);
+/// The persons of every roster, by what identifies them exactly.
+struct Directory<'a> {
+    known: BTreeSet<&'a str>,
+    by_address: BTreeMap<String, BTreeSet<&'a str>>,
+    by_employee_id: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    fold_local_part: bool,
+}
+
+impl<'a> Directory<'a> {
+    fn new(persons: &'a [Person], fold_local_part: bool) -> Self {
+        let mut directory = Self {
+            known: persons.iter().map(|person| person.key.as_str()).collect(),
+            by_address: BTreeMap::new(),
+            by_employee_id: BTreeMap::new(),
+            fold_local_part,
+        };
+        for person in persons {
+            for address in person.addresses.iter().filter_map(|address| normalise(address, fold_local_part)) {
+                directory.by_address.entry(address).or_default().insert(&person.key);
+            }
+            if let Some(id) = person.employee_id.as_deref().filter(|id| !id.is_empty()) {
+                directory.by_employee_id.entry(id).or_default().insert(&person.key);
+            }
+        }
+        directory
+    }
+
+    /// Who has the address of `account`.
+    fn of_address(&self, account: &Account) -> Vec<&'a str> {
+        let address = account.address().and_then(|(written, _)| normalise(written, self.fold_local_part));
+        let persons = address.and_then(|address| self.by_address.get(&address));
+        persons.into_iter().flatten().copied().collect()
+    }
+
+    /// Who has the employee number `id`.
+    fn of_employee_id(&self, id: Option<&String>) -> Vec<&'a str> {
+        id.and_then(|id| self.by_employee_id.get(id.as_str())).into_iter().flatten().copied().collect()
+    }
+}
+
+impl Account {
+    /// Its address as the source writes it, and how a link by it is called.
+    fn address(&self) -> Option<(&str, &'static str)> {
+        match (&self.email, &self.login) {
+            (Some(email), _) => Some((email, "email")),
+            (None, Some(login)) if login.contains('@') => Some((login, "login_is_email")),
+            _ => None,
         }
     }
+
+    /// Its kind, where accounts of it belong to no single person.
+    fn nobodys(&self) -> Option<&str> {
+        self.kind.as_deref().filter(|kind| matches!(*kind, "service" | "shared" | "break_glass" | "root"))
+    }
+}
+
+/// Links accounts to persons as of `inputs.as_of`.
+pub(crate) fn link(inputs: &Inputs, persons: &[Person], accounts: &[Account]) -> Result<IdentityMap, TableError> {
+    let directory = Directory::new(persons, inputs.fold_local_part);
     let mut approved: BTreeMap<&str, Vec<&ApprovedLink>> = BTreeMap::new();
     for link in inputs.links.iter().filter(|link| holds(link, inputs.as_of)) {
         approved.entry(&link.account_key).or_default().push(link);
@@ -100,12 +172,15 @@ pub(crate) fn link(inputs: &Inputs, persons: &[Person], accounts: &[Account]) ->
 
     let mut links = Table::new(identity_link_spec());
     let mut orphans = Vec::new();
+    let mut possible = Vec::new();
+    let mut unclaimed = Vec::new();
     let unique: BTreeMap<&str, &Account> = accounts.iter().map(|account| (account.key.as_str(), account)).collect();
     for account in unique.values() {
         let decision = match approved.get(account.key.as_str()) {
-            Some(approved) => by_approval(approved, &known),
-            None => by_mail(account, inputs, &by_address),
+            Some(approved) => by_approval(approved, &directory.known),
+            None => by_identity(account, &directory).unwrap_or_else(|| by_mail(account, inputs, &directory)),
         };
+        possible.extend(set_aside(account, &decision, &directory));
         match decision {
             Ok(link) => {
                 let mut row = link;
@@ -113,19 +188,39 @@ pub(crate) fn link(inputs: &Inputs, persons: &[Person], accounts: &[Account]) ->
                 row.insert("source".to_owned(), json!(account.source));
                 links.push(row)?;
             }
-            Err((reason, candidates)) => orphans.push(Orphan {
-                account_key: account.key.clone(),
-                source: account.source.clone(),
-                reason,
-                candidates,
-            }),
+            Err(refusal) => {
+                if account.nobodys().is_none() && refusal.candidates.is_empty() {
+                    unclaimed.push(*account);
+                }
+                orphans.push(Orphan {
+                    account_key: account.key.clone(),
+                    source: account.source.clone(),
+                    reason: refusal.reason,
+                    candidates: refusal.candidates,
+                });
+            }
         }
     }
+    possible.extend(similar::suggest(persons, &unclaimed));
+    possible.sort();
+    possible.dedup();
     links.settle();
-    Ok(IdentityMap { links, orphans })
+    Ok(IdentityMap { links, orphans, possible })
 }
 
-type Decision = Result<Row, (String, Vec<String>)>;
+/// Why nobody is linked.
+struct Refusal {
+    reason: String,
+    /// Persons with an exact match all the same.
+    candidates: Vec<String>,
+}
+
+type Decision = Result<Row, Refusal>;
+
+fn refuse(reason: impl Into<String>, candidates: &[&str]) -> Decision {
+    let candidates = candidates.iter().map(|person| (*person).to_owned()).collect();
+    Err(Refusal { reason: reason.into(), candidates })
+}
 
 fn holds(link: &ApprovedLink, as_of: Timestamp) -> bool {
     link.valid_from.is_none_or(|from| from <= as_of) && link.valid_to.is_none_or(|to| as_of < to)
@@ -134,38 +229,98 @@ fn holds(link: &ApprovedLink, as_of: Timestamp) -> bool {
 fn by_approval(approved: &[&ApprovedLink], known: &BTreeSet<&str>) -> Decision {
     let persons: BTreeSet<&str> = approved.iter().map(|link| link.person_key.as_str()).collect();
     let (Some(link), 1) = (approved.first(), persons.len()) else {
-        let persons: Vec<String> = persons.into_iter().map(str::to_owned).collect();
-        return Err((format!("approved links name {} persons at once", persons.len()), persons));
+        let persons: Vec<&str> = persons.into_iter().collect();
+        return refuse(format!("approved links name {} persons at once", persons.len()), &persons);
     };
     if !known.contains(link.person_key.as_str()) {
-        return Err((format!("its approved link names `{}`, whom no roster has", link.person_key), Vec::new()));
+        return refuse(format!("its approved link names `{}`, whom no roster has", link.person_key), &[]);
     }
     Ok(row(&link.person_key, "approved", "approved", Some(link)))
 }
 
-fn by_mail(account: &Account, inputs: &Inputs, by_address: &BTreeMap<String, BTreeSet<&str>>) -> Decision {
-    if let Some(kind @ ("service" | "shared" | "break_glass" | "root")) = account.kind.as_deref() {
-        return Err((format!("a {kind} account belongs to no single person"), Vec::new()));
+/// By what the source itself knows of the account's owner; none when it knows nothing that a roster has.
+fn by_identity(account: &Account, directory: &Directory<'_>) -> Option<Decision> {
+    if account.nobodys().is_some() {
+        return None;
     }
-    let (written, method) = match (&account.email, &account.login) {
-        (Some(email), _) => (email, "email"),
-        (None, Some(login)) if login.contains('@') => (login, "login_is_email"),
-        _ => return Err(("the source reports no address for it".to_owned(), Vec::new())),
+    let numbered = directory.of_employee_id(account.employee_id.as_ref());
+    match numbered.as_slice() {
+        [person] => return Some(Ok(row(person, "employee_id", "exact", None))),
+        [] => {}
+        several => {
+            let reason = format!("{} persons have its employee number: it links none of them", several.len());
+            return Some(refuse(reason, several));
+        }
+    }
+    // an id that a provisioner made up may look like an employee number: it must not contradict the address
+    let provisioned = directory.of_employee_id(account.external_id.as_ref());
+    let [person] = provisioned.as_slice() else { return None };
+    let addressed = directory.of_address(account);
+    if addressed.iter().any(|other| other != person) {
+        let both: BTreeSet<&str> = addressed.iter().chain([person]).copied().collect();
+        let both: Vec<&str> = both.into_iter().collect();
+        return Some(refuse("its external id is the employee number of one person, and its address another's", &both));
+    }
+    Some(Ok(row(person, "external_id", "exact", None)))
+}
+
+fn by_mail(account: &Account, inputs: &Inputs, directory: &Directory<'_>) -> Decision {
+    if let Some(kind) = account.nobodys() {
+        return refuse(format!("a {kind} account belongs to no single person"), &[]);
+    }
+    let Some((written, method)) = account.address() else {
+        return refuse("the source reports no address for it", &[]);
     };
     let Some(address) = normalise(written, inputs.fold_local_part) else {
-        return Err(("its address is not of the form name@domain".to_owned(), Vec::new()));
+        return refuse("its address is not of the form name@domain", &[]);
     };
-    let persons: Vec<&str> = by_address.get(&address).into_iter().flatten().copied().collect();
-    let candidates = || persons.iter().map(|person| (*person).to_owned()).collect();
+    let persons = directory.of_address(account);
     let domain = address.rsplit('@').next().unwrap_or_default();
     if !inputs.domains.is_empty() && !inputs.domains.iter().any(|own| own.eq_ignore_ascii_case(domain)) {
-        return Err((format!("its address is not in a domain of the organisation: `{domain}`"), candidates()));
+        return refuse(format!("its address is not in a domain of the organisation: `{domain}`"), &persons);
     }
     match persons.as_slice() {
         [person] => Ok(row(person, method, "exact", None)),
-        [] => Err(("no person of any roster has its address".to_owned(), Vec::new())),
-        several => Err((format!("{} persons have its address: it links none of them", several.len()), candidates())),
+        [] => refuse("no person of any roster has its address", &[]),
+        several => refuse(format!("{} persons have its address: it links none of them", several.len()), several),
     }
+}
+
+/// The exact matches of `account` that `decision` does not follow, and what set each aside.
+fn set_aside(account: &Account, decision: &Decision, directory: &Directory<'_>) -> Vec<PossibleMatch> {
+    let cell = |row: &Row, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (linked, by) = match decision {
+        Ok(row) => {
+            let person = cell(row, "person_key");
+            let by = match cell(row, "method").as_str() {
+                "approved" => format!("the link to {person} that {} approved", cell(row, "approved_by")),
+                "employee_id" => format!("its employee number, which is that of {person}"),
+                "external_id" => format!("its external id, which is the employee number of {person}"),
+                _ => format!("its address, which is that of {person}"),
+            };
+            (person, Some(by))
+        }
+        Err(_) => match account.nobodys() {
+            Some(kind) => (String::new(), Some(format!("the word that it is a {} account", kind.replace('_', "-")))),
+            None => (String::new(), None),
+        },
+    };
+    let bases = [
+        ("address", directory.of_address(account)),
+        ("employee_id", directory.of_employee_id(account.employee_id.as_ref())),
+        ("external_id", directory.of_employee_id(account.external_id.as_ref())),
+    ];
+    let others = bases.into_iter().flat_map(|(basis, persons)| persons.into_iter().map(move |person| (basis, person)));
+    others
+        .filter(|(_, person)| **person != *linked)
+        .map(|(basis, person)| PossibleMatch {
+            account_key: account.key.clone(),
+            source: account.source.clone(),
+            person_key: person.to_owned(),
+            basis,
+            set_aside_by: by.clone(),
+        })
+        .collect()
 }
 
 fn row(person: &str, method: &str, confidence: &str, link: Option<&ApprovedLink>) -> Row {
@@ -188,184 +343,4 @@ fn normalise(address: &str, fold_local_part: bool) -> Option<String> {
     }
     let local = if fold_local_part { local.to_ascii_lowercase() } else { local.to_owned() };
     Some(format!("{local}@{}", domain.to_ascii_lowercase()))
-}
-
-/// Applies the account register: the first entry whose pattern fits an account speaks for it.
-pub(crate) fn register(register: &[RegisteredAccount], accounts: &[Account]) -> Vec<Registration> {
-    let unique: BTreeMap<&str, &Account> = accounts.iter().map(|account| (account.key.as_str(), account)).collect();
-    unique
-        .values()
-        .filter_map(|account| {
-            let entry = register.iter().find(|entry| fits(&entry.pattern, &account.key))?;
-            // a root account stays one: a register entry must not take it out of the checks on root
-            let kind = entry.kind.clone().filter(|_| account.kind.as_deref() != Some("root"));
-            Some(Registration {
-                account_key: account.key.clone(),
-                source: account.source.clone(),
-                kind: kind.or_else(|| account.kind.clone()),
-                owner: entry.owner.clone(),
-                purpose: entry.purpose.clone(),
-            })
-        })
-        .collect()
-}
-
-/// Whether `text` fits `pattern`, in which `*` stands for any run of characters.
-fn fits(pattern: &str, text: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
-    let pieces: Vec<&str> = pieces.collect();
-    let Some((last, middle)) = pieces.split_last() else { return rest.is_empty() };
-    for piece in middle {
-        let Some(at) = rest.find(piece) else { return false };
-        rest = &rest[at + piece.len()..];
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn inputs() -> Inputs {
-        crate::testing::inputs("2026-03-01T00:00:00Z")
-    }
-
-    fn person(key: &str, addresses: &[&str]) -> Person {
-        Person { key: key.to_owned(), addresses: addresses.iter().map(|&a| a.to_owned()).collect() }
-    }
-
-    fn account(key: &str, email: &str) -> Account {
-        Account {
-            key: key.to_owned(),
-            source: "gh".to_owned(),
-            login: None,
-            email: Some(email.to_owned()),
-            kind: Some("human".to_owned()),
-        }
-    }
-
-    fn linked(inputs: &Inputs, persons: &[Person], accounts: &[Account]) -> BTreeMap<String, String> {
-        let map = link(inputs, persons, accounts).unwrap();
-        assert_eq!(
-            map.links.len() + map.orphans.len(),
-            accounts.len(),
-            "every account is linked or shown as an orphan"
-        );
-        map.links
-            .rows()
-            .map(|row| {
-                (
-                    row["account_key"].as_str().unwrap().to_owned(),
-                    format!("{} {}", row["person_key"].as_str().unwrap(), row["method"].as_str().unwrap()),
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn exact_address_links_and_near_misses_do_not() {
-        let persons = [person("hr:1", &["ada@acme.example"]), person("hr:2", &["a.b@acme.example"])];
-        let accounts = [
-            account("a", "ada@ACME.example"),
-            account("b", "Ada@acme.example"),
-            account("c", "ada+git@acme.example"),
-            account("d", "ab@acme.example"),
-            account("e", "ad\u{430}@acme.example"),
-            account("f", "ada@acme.example.evil"),
-            account("g", " ada@acme.example"),
-        ];
-        let links = linked(&inputs(), &persons, &accounts);
-        assert_eq!(links, BTreeMap::from([("a".to_owned(), "hr:1 email".to_owned())]));
-    }
-
-    #[test]
-    fn local_part_is_folded_only_when_the_organisation_says_so() {
-        let mut inputs = inputs();
-        inputs.fold_local_part = true;
-        let links = linked(&inputs, &[person("hr:1", &["Ada@acme.example"])], &[account("a", "aDA@acme.example")]);
-        assert_eq!(links["a"], "hr:1 email");
-    }
-
-    #[test]
-    fn address_of_two_persons_links_nobody_and_shows_both() {
-        let persons = [person("hr:1", &["ada@acme.example"]), person("hr:9", &["x@acme.example", "ada@acme.example"])];
-        let map = link(&inputs(), &persons, &[account("a", "ada@acme.example")]).unwrap();
-        assert!(map.links.is_empty());
-        assert_eq!(map.orphans[0].candidates, ["hr:1", "hr:9"]);
-    }
-
-    #[test]
-    fn foreign_domain_is_a_possible_match_not_a_link() {
-        let mut inputs = inputs();
-        inputs.domains = vec!["acme.example".to_owned()];
-        let map = link(&inputs, &[person("hr:1", &["ada@mail.example"])], &[account("a", "ada@mail.example")]).unwrap();
-        assert!(map.links.is_empty());
-        assert_eq!(map.orphans[0].candidates, ["hr:1"]);
-        assert!(map.orphans[0].reason.contains("mail.example"), "{}", map.orphans[0].reason);
-    }
-
-    #[test]
-    fn approved_link_wins_within_its_validity_and_only_for_known_persons() {
-        let persons = [person("hr:1", &["ada@acme.example"]), person("hr:2", &[])];
-        let accounts = [account("a", "ada@acme.example")];
-        let mut inputs = inputs();
-        let mut approved = ApprovedLink {
-            account_key: "a".to_owned(),
-            person_key: "hr:2".to_owned(),
-            approved_by: "Grace".to_owned(),
-            valid_from: Some("2026-03-01T00:00:00Z".parse().unwrap()),
-            valid_to: Some("2026-03-01T00:00:01Z".parse().unwrap()),
-        };
-        inputs.links = vec![approved.clone()];
-        assert_eq!(linked(&inputs, &persons, &accounts)["a"], "hr:2 approved");
-
-        approved.valid_to = Some("2026-03-01T00:00:00Z".parse().unwrap());
-        inputs.links = vec![approved.clone()];
-        assert_eq!(linked(&inputs, &persons, &accounts)["a"], "hr:1 email", "an expired link no longer holds");
-
-        approved.valid_to = None;
-        approved.person_key = "hr:404".to_owned();
-        inputs.links = vec![approved.clone()];
-        assert!(linked(&inputs, &persons, &accounts).is_empty(), "nobody of that key is in a roster");
-
-        let mut other = approved.clone();
-        other.person_key = "hr:2".to_owned();
-        inputs.links = vec![approved, other];
-        assert!(linked(&inputs, &persons, &accounts).is_empty(), "two approved links contradict each other");
-    }
-
-    #[test]
-    fn login_that_is_an_address_links_where_the_source_reports_none() {
-        let mut aws = account("aws:ada@acme.example", "");
-        aws.email = None;
-        aws.login = Some("ada@acme.example".to_owned());
-        let links = linked(&inputs(), &[person("hr:1", &["ada@acme.example"])], &[aws]);
-        assert_eq!(links["aws:ada@acme.example"], "hr:1 login_is_email");
-    }
-
-    #[test]
-    fn service_account_is_never_taken_for_the_person_whose_address_it_has() {
-        let mut robot = account("gh:robot", "ada@acme.example");
-        robot.kind = Some("service".to_owned());
-        assert!(linked(&inputs(), &[person("hr:1", &["ada@acme.example"])], &[robot]).is_empty());
-    }
-
-    #[test]
-    fn register_pattern_is_anchored_and_root_stays_root() {
-        assert!(fits("aws:ci-*", "aws:ci-deploy") && fits("aws:*-bot", "aws:x-bot") && fits("aws:a", "aws:a"));
-        assert!(fits("*", "x") && fits("a*b*c", "aXbYc") && fits("a**c", "ac"));
-        assert!(!fits("aws:ci-*", "gh:ci-deploy") && !fits("aws:a", "aws:ab") && !fits("a*bc*c", "abc"));
-        let mut root = account("aws:root", "x@acme.example");
-        root.kind = Some("root".to_owned());
-        let entry = RegisteredAccount {
-            pattern: "aws:*".to_owned(),
-            kind: Some("service".to_owned()),
-            owner: Some("hr:1".to_owned()),
-            purpose: None,
-        };
-        let applied = register(&[entry], &[root, account("aws:ci", "")]);
-        assert_eq!(applied[0].kind.as_deref(), Some("service"));
-        assert_eq!(applied[1].kind.as_deref(), Some("root"));
-    }
 }

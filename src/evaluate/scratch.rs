@@ -22,7 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const VOCABULARY: &str = include_str!("vocabulary.sql");
 
 /// Tables that the engine fills; no collector provides them and no check declares them.
-pub const ENGINE_TABLES: &[&str] = &["identity_link", "registered_account", "slot", "snapshot", "source"];
+pub const ENGINE_TABLES: &[&str] =
+    &["identity_link", "possible_match", "registered_account", "slot", "snapshot", "source"];
 
 /// Why the scratch database could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -278,19 +279,22 @@ fn employment_instants(connection: &Connection, zone: &TimeZone) -> Result<(), S
 /// Fills the account register and the identity map; the map's lines, and who is not on it.
 fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<Orphan>), ScratchError> {
     let persons = {
-        let mut select = connection.prepare("SELECT person_key, work_email, other_emails FROM person")?;
+        let mut select =
+            connection.prepare("SELECT person_key, work_email, other_emails, employee_id, name FROM person")?;
         select
             .query_map([], |row| {
                 let work: Option<String> = row.get(1)?;
                 let other: Option<String> = row.get(2)?;
                 let other: Vec<String> = other.and_then(|other| serde_json::from_str(&other).ok()).unwrap_or_default();
-                Ok(Person { key: row.get(0)?, addresses: work.into_iter().chain(other).collect() })
+                let addresses = work.into_iter().chain(other).collect();
+                Ok(Person { key: row.get(0)?, employee_id: row.get(3)?, name: row.get(4)?, addresses })
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?
     };
     let mut accounts = {
-        let mut select =
-            connection.prepare("SELECT account_key, source, login, email, kind FROM account ORDER BY 1")?;
+        let mut select = connection.prepare(
+            "SELECT account_key, source, login, email, kind, employee_id, external_id, display_name FROM account ORDER BY 1",
+        )?;
         select
             .query_map([], |row| {
                 Ok(Account {
@@ -299,6 +303,9 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
                     login: row.get(2)?,
                     email: row.get(3)?,
                     kind: row.get(4)?,
+                    employee_id: row.get(5)?,
+                    external_id: row.get(6)?,
+                    display_name: row.get(7)?,
                 })
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?
@@ -306,9 +313,11 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
 
     let mut set_kind = connection.prepare("UPDATE account SET kind = ?2 WHERE account_key = ?1")?;
     let mut insert = connection.prepare(
-        "INSERT INTO registered_account (account_key, source, kind, owner, purpose) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO registered_account (account_key, source, kind, owner, owner_key, purpose, justification, approved_by,
+                                         valid_to, tested_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let registered = people::register(&inputs.accounts, &accounts);
+    let registered = people::register(&inputs.accounts, &persons, &accounts, inputs.fold_local_part);
     let kinds: BTreeMap<&str, &Option<String>> =
         registered.iter().map(|entry| (entry.account_key.as_str(), &entry.kind)).collect();
     for account in &mut accounts {
@@ -318,7 +327,18 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
     }
     for entry in &registered {
         set_kind.execute(params![entry.account_key, entry.kind])?;
-        insert.execute(params![entry.account_key, entry.source, entry.kind, entry.owner, entry.purpose])?;
+        insert.execute(params![
+            entry.account_key,
+            entry.source,
+            entry.kind,
+            entry.owner,
+            entry.owner_key,
+            entry.purpose,
+            entry.justification,
+            entry.approved_by,
+            entry.valid_to.map(seconds_text),
+            entry.tested_at.map(seconds_text),
+        ])?;
     }
 
     let map = people::link(inputs, &persons, &accounts)?;
@@ -329,6 +349,12 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
     for row in map.links.rows() {
         let cells = map.links.spec().columns.iter().map(|column| row.get(&column.name).map_or(Sql::Null, to_sql));
         insert.execute(params_from_iter(cells))?;
+    }
+    let mut insert = connection.prepare(
+        "INSERT INTO possible_match (account_key, source, person_key, basis, set_aside_by) VALUES (?, ?, ?, ?, ?)",
+    )?;
+    for found in &map.possible {
+        insert.execute(params![found.account_key, found.source, found.person_key, found.basis, found.set_aside_by])?;
     }
     let lines = map.links.lines().fold(String::new(), |lines, line| lines + line + "\n");
     Ok((lines, map.orphans))

@@ -27,9 +27,22 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
 
 /// The collectors that the shipped checks name, without tables of their own.
 pub(crate) fn collectors() -> Vec<CollectorTables> {
-    ["aws_iam", "aws_backup", "aws_organization", "github_org", "hr_file", "linux_accounts"]
-        .map(|id| CollectorTables { id: id.to_owned(), tables: Vec::new() })
-        .into()
+    [
+        "aws_backup",
+        "aws_iam",
+        "aws_organization",
+        "entra_id",
+        "github_org",
+        "github_repos",
+        "google_workspace",
+        "hr_file",
+        "http_json",
+        "linux_accounts",
+        "okta",
+        "scim",
+    ]
+    .map(|id| CollectorTables { id: id.to_owned(), tables: Vec::new() })
+    .into()
 }
 
 /// The shipped checks.

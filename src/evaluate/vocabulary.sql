@@ -45,6 +45,8 @@ CREATE TABLE account (
     native_id TEXT,                     -- the system's own immutable id
     login TEXT,
     email TEXT,
+    employee_id TEXT,                   -- employee number that the system's own directory records for it
+    external_id TEXT,                   -- id by which whoever provisions the account names it: SCIM externalId, an opaque SAML NameID
     display_name TEXT,
     kind TEXT CHECK (kind IN ('human', 'service', 'shared', 'break_glass', 'guest', 'root', 'unknown')),
     status TEXT CHECK (status IN ('enabled', 'disabled', 'invited', 'absent')),
@@ -187,11 +189,21 @@ CREATE TABLE identity_link (
     account_key TEXT NOT NULL,
     source TEXT NOT NULL,               -- the account's source
     person_key TEXT NOT NULL,
-    method TEXT NOT NULL,               -- approved, email, login_is_email
+    method TEXT NOT NULL,               -- approved, employee_id, external_id, email, login_is_email
     confidence TEXT NOT NULL,           -- approved, exact
     approved_by TEXT,
     valid_from TEXT,
     valid_to TEXT
+) STRICT;
+
+-- Who an account might belong to as well, and does not: suggestions for a person to approve, and exact matches that the
+-- configuration or a stronger link set aside. Never a link.
+CREATE TABLE possible_match (
+    account_key TEXT NOT NULL,
+    source TEXT NOT NULL,               -- the account's source
+    person_key TEXT NOT NULL,
+    basis TEXT NOT NULL,                -- address, employee_id, external_id, former_holder, letter_case, plus_tag, dots, look_alike, local_part, display_name
+    set_aside_by TEXT                   -- for an exact match: what says otherwise, in words; NULL: nothing was decided
 ) STRICT;
 
 -- The account register of the configuration, one row per account a pattern names.
@@ -199,8 +211,13 @@ CREATE TABLE registered_account (
     account_key TEXT NOT NULL,
     source TEXT NOT NULL,
     kind TEXT,
-    owner TEXT,
-    purpose TEXT
+    owner TEXT,                         -- as the register writes it: a person's key, address or name
+    owner_key TEXT,                     -- person_key of the owner; NULL: no roster has a person of that key or address
+    purpose TEXT,
+    justification TEXT,                 -- why it may be an administrator, or exists although the rule is that it should not
+    approved_by TEXT,                   -- who approved that
+    valid_to TEXT,                      -- first instant the justification no longer holds; NULL: no end
+    tested_at TEXT                      -- when break-glass access was last tried
 ) STRICT;
 
 -- Every configured source, and the snapshot of it that checks read.
@@ -246,5 +263,6 @@ CREATE INDEX branch_rule_by_repository ON branch_rule (repository_key);
 CREATE INDEX change_by_repository ON change (repository_key);
 CREATE INDEX identity_link_by_account ON identity_link (account_key);
 CREATE INDEX identity_link_by_person ON identity_link (person_key);
+CREATE INDEX possible_match_by_account ON possible_match (account_key);
 CREATE INDEX registered_account_by_account ON registered_account (account_key);
 CREATE INDEX snapshot_by_source ON snapshot (source, finished_at);

@@ -65,7 +65,7 @@ mod tests {
             .unwrap();
         let columns: BTreeSet<(String, String)> =
             columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap();
-        let engine = ["identity_link", "registered_account", "slot", "snapshot", "source"];
+        let engine = ["identity_link", "possible_match", "registered_account", "slot", "snapshot", "source"];
         let fillable = |table: &str| !engine.contains(&table);
         let keys: BTreeSet<&str> = columns
             .iter()

@@ -1,5 +1,6 @@
 //! Behaviour of the room as a whole: the shipped checks, the engine around them, the worker process.
 
+mod catalogue;
 mod engine;
 mod format;
 mod harm;

@@ -358,8 +358,30 @@ pub(super) const ACCOUNT: &[Key] = &[
         "\"service\"",
         "what the account is; overrides the source's word, except for root",
     ),
-    key("owner", Kind::Text, Absent::Nothing, "\"Ada Lovelace\"", "who answers for it"),
+    key(
+        "owner",
+        Kind::Text,
+        Absent::Nothing,
+        "\"ada@acme.example\"",
+        "who answers for it: an address or `SOURCE:EMPLOYEE_ID` of the roster, so that checks see whether the owner is employed",
+    ),
     key("purpose", Kind::Text, Absent::Nothing, "\"deploys releases\"", "what it is for"),
+    key(
+        "justification",
+        Kind::Text,
+        Absent::Nothing,
+        "\"on call for production\"",
+        "why it may be an administrator, or exists although the rule is that it should not",
+    ),
+    key("approved_by", Kind::Text, Absent::Nothing, "\"Grace Hopper\"", "who approved that"),
+    key(
+        "valid_to",
+        Kind::Instant,
+        Absent::Nothing,
+        "2026-12-31",
+        "last day the justification holds, or the instant it ends; absent: no end",
+    ),
+    key("tested_at", Kind::Instant, Absent::Nothing, "2026-02-01", "when break-glass access was last tried"),
 ];
 
 pub(super) const LINK: &[Key] = &[

@@ -129,7 +129,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
         .chain(sources.iter().map(|source| source.name.as_str()))
         .collect();
     let checks = checks(&section("checks", CHECKS));
-    let accounts = register::accounts(reading, value("accounts"), &names);
+    let accounts = register::accounts(reading, value("accounts"), &names, &zone);
     let links = register::links(reading, value("links"), &names, &zone);
     let handover = handover::handover(reading, value, &names);
     let network = network(&section("network", NETWORK));

@@ -18,6 +18,14 @@ pub(crate) struct RegisteredAccount {
     pub(crate) owner: Option<String>,
     /// What it is for.
     pub(crate) purpose: Option<String>,
+    /// Why it may be an administrator, or exist against the rule.
+    pub(crate) justification: Option<String>,
+    /// Who approved that.
+    pub(crate) approved_by: Option<String>,
+    /// First instant the justification no longer holds; none: no end.
+    pub(crate) valid_to: Option<Timestamp>,
+    /// When break-glass access was last tried.
+    pub(crate) tested_at: Option<Timestamp>,
 }
 
 /// An identity link that a person approved.
@@ -42,6 +50,10 @@ impl From<&RegisteredAccount> for evaluate::RegisteredAccount {
             kind: account.kind.clone(),
             owner: account.owner.clone(),
             purpose: account.purpose.clone(),
+            justification: account.justification.clone(),
+            approved_by: account.approved_by.clone(),
+            valid_to: account.valid_to,
+            tested_at: account.tested_at,
         }
     }
 }
@@ -120,17 +132,30 @@ pub(super) fn accounts<'a>(
     reading: &'a Reading<'a>,
     value: Option<&'a Value>,
     sources: &[&str],
+    zone: &TimeZone,
 ) -> Vec<RegisteredAccount> {
     let mut accounts: Vec<RegisteredAccount> = Vec::new();
     for (index, value) in items(reading, value, "accounts") {
         let fields = open(reading, "accounts", index, value, ACCOUNT);
         let account = qualified(&fields, "account", sources, "LOGIN");
         let (kind, owner, purpose) = (fields.word("kind"), fields.text("owner"), fields.text("purpose"));
+        let (justification, approved_by) = (fields.text("justification"), fields.text("approved_by"));
+        let valid_to = fields.instant("valid_to", zone, true);
+        let tested_at = fields.instant("tested_at", zone, false);
         let Some(account) = account else { continue };
         if accounts.iter().any(|known| known.account == account) {
             fields.problem("account", format!("`{account}` is registered twice"), "keep one of the two entries");
         }
-        accounts.push(RegisteredAccount { account, kind, owner, purpose });
+        accounts.push(RegisteredAccount {
+            account,
+            kind,
+            owner,
+            purpose,
+            justification,
+            approved_by,
+            valid_to,
+            tested_at,
+        });
     }
     accounts
 }
