@@ -38,7 +38,11 @@ linked AS (
            unixepoch(coalesce(o.seen_at, :as_of)) AS seen,
            unixepoch(:as_of) AS as_of,
            (SELECT CASE WHEN trim(p.status) = '' THEN NULL ELSE p.status END FROM person AS p
-            WHERE p.person_key = l.person_key) AS said
+            WHERE p.person_key = l.person_key) AS said,
+           (SELECT '; its ' || replace(m.basis, '_', ' ') || ' is that of ' || m.person_key || ', which ' || m.set_aside_by || ' sets aside'
+            FROM possible_match AS m
+            WHERE m.account_key = a.account_key AND m.set_aside_by IS NOT NULL
+            ORDER BY m.basis, m.person_key LIMIT 1) AS otherwise
     FROM account AS a
     LEFT JOIN identity_link AS l ON l.account_key = a.account_key
     LEFT JOIN registered_account AS r ON r.account_key = a.account_key
@@ -86,7 +90,7 @@ SELECT account_key AS subject,
            WHEN 'no_status' THEN 'the person left; the source does not say whether the account is enabled'
            WHEN 'seen_too_early' THEN 'the person left; the account was last seen before the time allowed ran out'
            ELSE 'employment ended ' || strftime('%Y-%m-%dT%H:%M:%SZ', ended, 'unixepoch') || ' and the account is ' || status
-       END AS reason,
+       END || coalesce(otherwise, '') AS reason,
        source,
        person_key,
        status AS account_status,
