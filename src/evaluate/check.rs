@@ -254,6 +254,13 @@ pub(crate) fn parse(place: Place<'_>, name: &str, known: &Known<'_>) -> Result<C
         let help = "begin the file with a line `/*---`, TOML, and a line `---*/`, then the SQL";
         return Err(vec![place.at(0, "no front matter", help)]);
     };
+    if let Some(zero) = place.text.find('\0') {
+        return Err(vec![place.at(
+            zero,
+            "the file holds a zero byte, and SQLite would read it only up to there",
+            "take it away",
+        )]);
+    }
     let base = OPENING.len();
     // the newline before the closing line belongs to the TOML
     let front = &place.text[base..=base + end];

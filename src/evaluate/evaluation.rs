@@ -3,6 +3,7 @@
 //! The same checks, parameters and inputs give the same bytes. It reads no clock and writes nothing.
 
 use crate::check::{COLUMNS, Check, CheckInput, ParameterError};
+use crate::confine::Confinement;
 use crate::inputs::{Inputs, SourceInput};
 use crate::people::Orphan;
 use crate::rows::RowsError;
@@ -24,6 +25,9 @@ pub struct Evaluated {
     pub identity_map: Option<Vec<u8>>,
     /// Accounts linked to nobody.
     pub orphans: Vec<Orphan>,
+    /// How the worker process was confined; none when none could be started. It is not part of an evaluation, which is the
+    /// same on every host.
+    pub confinement: Option<Confinement>,
 }
 
 /// Why nothing could be evaluated at all.
@@ -106,7 +110,7 @@ pub(crate) fn evaluate_with(
         Ok(summary) => (Some(summary.links.into_bytes()), summary.orphans),
         Err(_) => (None, Vec::new()),
     };
-    Ok(Evaluated { evaluations, identity_map, orphans })
+    Ok(Evaluated { evaluations, identity_map, orphans, confinement: None })
 }
 
 /// The check's query with its values.

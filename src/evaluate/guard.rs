@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 const MAX_LENGTH_BYTES: i32 = 16 * 1024 * 1024;
 
 /// Functions that give the same answer for the same rows, on every machine and every day.
-const FUNCTIONS: &[&str] = &[
+pub(crate) const FUNCTIONS: &[&str] = &[
     "->",
     "->>",
     "abs",
@@ -167,9 +167,11 @@ fn date_function(
     let mut arguments = Vec::with_capacity(context.len());
     for index in 0..context.len() {
         let value = context.get_raw(index);
-        if let ValueRef::Text(text) = value
+        if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = value
+            && let Some(text) = bytes.split(|byte| *byte == 0).next()
             && CLOCK_WORDS.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
         {
+            // SQLite reads bytes as text, and both only up to the first zero
             return refuse("time enters only as `:as_of`; the host's clock and zone are not evidence");
         }
         arguments.push(Value::try_from(value).map_err(|error| rusqlite::Error::UserFunctionError(error.into()))?);
@@ -229,7 +231,9 @@ fn judge(rule: &Rule, context: &AuthContext<'_>, touched: &mut Touched) -> Resul
 }
 
 fn read(rule: &Rule, table: &str, column: &str, touched: &mut Touched) -> Result<(), String> {
-    let internal = table.starts_with("sqlite_") || table.starts_with("pragma_") || table == "dbstat";
+    // SQLite names a table of its own as the query does, in any case
+    let lower = table.to_ascii_lowercase();
+    let internal = lower.starts_with("sqlite_") || lower.starts_with("pragma_") || lower == "dbstat";
     match rule {
         Rule::Mapping { .. } if internal => Err(format!("table `{table}` is refused")),
         Rule::Mapping { .. } => Ok(()),
@@ -237,7 +241,7 @@ fn read(rule: &Rule, table: &str, column: &str, touched: &mut Touched) -> Result
             if let Some(known) = tables.iter().find(|known| known.eq_ignore_ascii_case(table)) {
                 touched.tables.insert(known.clone());
                 Ok(())
-            } else if *schema && matches!(table, "sqlite_master" | "sqlite_schema") {
+            } else if *schema && matches!(lower.as_str(), "sqlite_master" | "sqlite_schema") {
                 Ok(())
             } else if table == "json_each" || table == "json_tree" || (column.is_empty() && !internal) {
                 // an empty column names a common table expression or a subquery, not a table

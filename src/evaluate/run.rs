@@ -101,6 +101,9 @@ impl Runner for InProcess {
 
 fn run(connection: &mut Connection, question: &Question) -> Result<Grid, String> {
     let in_words = |error: rusqlite::Error| sentence(&error);
+    if question.sql.contains('\0') {
+        return Err("the statement holds a zero byte, and SQLite would read it only up to there".to_owned());
+    }
     let tables = table_names(connection).map_err(in_words)?;
     let touched = guard::install(connection, Rule::Read { tables, schema: question.schema }).map_err(in_words)?;
     let mut statement = connection.prepare(&question.sql).map_err(|error| {

@@ -1,14 +1,14 @@
 //! The worker process: the only place where SQL of checks meets evidence.
 //!
-//! The parent sends limits, then questions; the worker limits itself before it reads the first of them, builds the
-//! scratch database and answers. It opens no file and no socket. The parent ends it by SIGKILL at the deadline: a
+//! The parent sends limits, then questions; the worker confines itself before it reads the first of them, says how far it
+//! could, builds the scratch database and answers. It opens no file and no socket. The parent ends it by SIGKILL at the deadline: a
 //! single opcode can run for seconds without any callback, so nothing inside the worker could keep a deadline.
 //!
 //! Rows follow the message that asks for loading: each table in pieces, and an empty message after its last. Neither side
 //! holds them; when a worker has died, they are read from the store again.
 
 use crate::check::Check;
-use crate::confine::confine;
+use crate::confine::{Confinement, confine};
 use crate::evaluation::{EvaluateError, Evaluated, evaluate_with};
 use crate::inputs::Inputs;
 use crate::rows::{Rows, RowsError, Take};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -33,6 +33,9 @@ const PIECE_BYTES: usize = 256 << 10;
 /// Rows `evidenced query` returns at most.
 const MAX_QUERY_ROWS: usize = 100_000;
 
+/// Said of an answer that fits no question.
+const ANOTHER_QUESTION: &str = "the worker process answered another question";
+
 /// How to start a worker process.
 #[derive(Debug, Clone)]
 pub struct Worker {
@@ -44,12 +47,23 @@ pub struct Worker {
     pub memory_bytes: u64,
     /// Longest time to load the inputs, and longest time for each check.
     pub deadline: Duration,
+    /// What to do where the kernel cannot confine it wholly.
+    pub sandbox: Sandbox,
+}
+
+/// What to do where the kernel cannot confine the worker wholly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Evaluate nothing: every check is inconclusive and says so.
+    Required,
+    /// Go on with what there is; [`Evaluated::confinement`] says what is lacking.
+    BestEffort,
 }
 
 impl Worker {
     /// A worker with the limits that suit populations of some hundred thousand accounts.
     pub fn new(program: PathBuf, args: Vec<String>) -> Self {
-        Self { program, args, memory_bytes: 2 << 30, deadline: Duration::from_mins(1) }
+        Self { program, args, memory_bytes: 2 << 30, deadline: Duration::from_mins(1), sandbox: Sandbox::BestEffort }
     }
 }
 
@@ -61,7 +75,17 @@ pub fn evaluate(
     parameters: &BTreeMap<String, BTreeMap<String, Value>>,
     inputs: &Inputs,
 ) -> Result<Evaluated, EvaluateError> {
-    evaluate_with(&mut ProcessRunner::new(worker, checks.len()), checks, parameters, inputs)
+    let mut runner = ProcessRunner::new(worker, checks.len());
+    let evaluated = evaluate_with(&mut runner, checks, parameters, inputs)?;
+    Ok(Evaluated { confinement: runner.confinement, ..evaluated })
+}
+
+/// Starts a worker to see which confinements hold on this host; an error is a sentence.
+pub fn confinement(worker: &Worker) -> Result<Confinement, String> {
+    let worker = Worker { sandbox: Sandbox::BestEffort, ..worker.clone() };
+    let mut runner = ProcessRunner::new(&worker, 0);
+    runner.start()?;
+    runner.confinement.ok_or_else(|| "the worker process did not say how it is confined".to_owned())
 }
 
 /// Runs one read-only query of a person over `inputs`, at most `most` rows of it; `:as_of` is bound if it is used.
@@ -91,6 +115,8 @@ enum Request {
 
 #[derive(Serialize, Deserialize)]
 enum Response {
+    /// The first word of a worker, before it reads a question.
+    Confined(Confinement),
     Loaded(Box<Summary>),
     Rows(Grid),
     Failed(String),
@@ -109,7 +135,8 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     input.read_exact(&mut limits)?;
     let (memory, cpu) = limits.split_at(8);
     let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    confine(number(memory), number(cpu))?;
+    let confined = Response::Confined(confine(number(memory), number(cpu))?);
+    write_message(output, &serde_json::to_vec(&confined).map_err(io::Error::other)?)?;
     let mut runner = InProcess::default();
     while let Some(message) = read_message(input)? {
         let response = match serde_json::from_slice(&message).map_err(io::Error::other)? {
@@ -221,6 +248,8 @@ struct ProcessRunner<'a> {
     cpu_seconds: u64,
     load: Option<Arc<Load>>,
     running: Option<Running>,
+    /// What the last worker said of itself.
+    confinement: Option<Confinement>,
 }
 
 struct Running {
@@ -243,15 +272,41 @@ impl Drop for Running {
     }
 }
 
+/// How a worker that says nothing more ended; one that only closed its output and lives on is killed.
+fn ended(child: &mut Child) -> io::Result<ExitStatus> {
+    for _ in 0..100 {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    child.kill()?;
+    child.wait()
+}
+
 impl<'a> ProcessRunner<'a> {
     fn new(worker: &'a Worker, checks: usize) -> Self {
         // a backstop for a parent that dies: the worker then ends by itself
         let steps = u64::try_from(checks).unwrap_or(u64::MAX).saturating_add(2);
         let cpu_seconds = worker.deadline.as_secs().saturating_add(1).saturating_mul(steps);
-        Self { worker, cpu_seconds, load: None, running: None }
+        Self { worker, cpu_seconds, load: None, running: None, confinement: None }
     }
 
-    fn start(&self) -> Result<Running, String> {
+    /// A worker that has confined itself as far as is asked for.
+    fn start(&mut self) -> Result<Running, String> {
+        let mut running = self.spawn()?;
+        let Response::Confined(confinement) = self.answer(&mut running)? else {
+            return Err(ANOTHER_QUESTION.to_owned());
+        };
+        if self.worker.sandbox == Sandbox::Required && !confinement.lacks.is_empty() {
+            let lacks = confinement.lacks.join("; ");
+            return Err(format!("the worker process cannot be confined as `checks.sandbox` requires: {lacks}"));
+        }
+        self.confinement = Some(confinement);
+        Ok(running)
+    }
+
+    fn spawn(&self) -> Result<Running, String> {
         let cannot = |error: io::Error| format!("the worker process cannot be started: {error}");
         let mut child = Command::new(&self.worker.program)
             .args(&self.worker.args)
@@ -304,21 +359,21 @@ impl<'a> ProcessRunner<'a> {
         };
         // a worker that died meanwhile is found out by the answer that does not come
         let _ = running.requests.as_ref().map(|requests| requests.send(message));
+        let response = self.answer(&mut running)?;
+        self.running = Some(running);
+        Ok(response)
+    }
+
+    /// The next answer, waited for until the deadline.
+    fn answer(&self, running: &mut Running) -> Result<Response, String> {
         match running.responses.recv_timeout(self.worker.deadline) {
-            Ok(Ok(Some(answer))) => {
-                let response = serde_json::from_slice(&answer)
-                    .map_err(|error| format!("the worker process answered something unreadable: {error}"))?;
-                self.running = Some(running);
-                Ok(response)
-            }
+            Ok(Ok(Some(answer))) => serde_json::from_slice(&answer)
+                .map_err(|error| format!("the worker process answered something unreadable: {error}")),
             Err(RecvTimeoutError::Timeout) => {
                 Err(format!("the worker process was killed at its deadline of {:?}", self.worker.deadline))
             }
             Ok(Ok(None) | Err(_)) | Err(RecvTimeoutError::Disconnected) => {
-                let how = match running.child.wait() {
-                    Ok(status) => status.to_string(),
-                    Err(error) => error.to_string(),
-                };
+                let how = ended(&mut running.child).map_or_else(|error| error.to_string(), |status| status.to_string());
                 Err(format!("the worker process died: {how}"))
             }
         }
@@ -334,7 +389,7 @@ impl<'a> ProcessRunner<'a> {
         match answer? {
             Response::Loaded(summary) => Ok(*summary),
             Response::Failed(problem) => Err(problem.into()),
-            Response::Rows(_) => Err("the worker process answered another question".to_owned().into()),
+            Response::Rows(_) | Response::Confined(_) => Err(ANOTHER_QUESTION.to_owned().into()),
         }
     }
 }
@@ -347,13 +402,13 @@ impl Runner for ProcessRunner<'_> {
 
     fn run(&mut self, question: &Question) -> Result<Grid, String> {
         if self.running.is_none() {
-            self.ask_load().map_err(|error| error.to_string())?;
+            self.ask_load().map_err(|error| format!("loading again after a worker was lost: {error}"))?;
         }
         let message = serde_json::to_vec(&RequestOut::Run(question)).map_err(|error| error.to_string())?;
         match self.ask(ToSend::Question(message))? {
             Response::Rows(grid) => Ok(grid),
             Response::Failed(problem) => Err(problem),
-            Response::Loaded(_) => Err("the worker process answered another question".to_owned()),
+            Response::Loaded(_) | Response::Confined(_) => Err(ANOTHER_QUESTION.to_owned()),
         }
     }
 }

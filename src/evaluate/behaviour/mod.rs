@@ -1,10 +1,13 @@
 //! Behaviour of the room as a whole: the shipped checks, the engine around them, the worker process.
 
 mod catalogue;
+mod confined;
 mod engine;
+mod escapes;
 mod format;
 mod harm;
 mod mappings;
+mod resources;
 mod rows;
 mod shell;
 mod shipped;

@@ -1,11 +1,10 @@
 //! The worker process: limits, deadlines, death. The tests start this very test binary as the worker.
 
 use crate::testing::{check, inputs, toy_source};
-use crate::{Check, Evaluated, Inputs, Worker, evaluate, query, worker_main};
+use crate::{Check, Evaluated, Inputs, Sandbox, Worker, confinement, evaluate, query, worker_main};
 use model::{Outcome, canonical_json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 const AS_OF: &str = "2026-03-10T12:00:00Z";
@@ -19,43 +18,9 @@ fn entry() {
     }
 }
 
-/// Tries, once confined, what a worker must not be able to do, and reports on descriptor 3.
-#[test]
-#[ignore = "a test of this file starts it as a process of its own"]
-fn confined() {
-    let Ok(mut report) = File::options().write(true).open("/proc/self/fd/3") else { return };
-    let attempts: [Attempt; 5] = [
-        ("read a file", || File::open("/etc/passwd").is_ok()),
-        ("write a file", || tempfile::tempfile().is_ok()),
-        ("resolve and connect", || std::net::TcpStream::connect("127.0.0.1:9").is_err_and(|e| refused_by_peer(&e))),
-        ("listen", || std::net::TcpListener::bind("127.0.0.1:0").is_ok()),
-        ("send", || std::net::UdpSocket::bind("127.0.0.1:0").is_ok()),
-    ];
-    let possible =
-        || -> Vec<&str> { attempts.iter().filter(|(_, attempt)| attempt()).map(|(what, _)| *what).collect() };
-    let before = possible().len();
-    crate::confine::confine(1 << 30, 60).unwrap();
-    writeln!(report, "{before} possible before, {:?} after", possible()).unwrap();
-}
-
-/// Something, and whether it could be done.
-type Attempt = (&'static str, fn() -> bool);
-
-/// The socket was made and the other side said no.
-fn refused_by_peer(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::ConnectionRefused
-}
-
-#[test]
-fn worker_can_open_neither_file_nor_socket() {
-    let test = std::env::current_exe().unwrap();
-    let output = std::process::Command::new("/bin/sh").args(["-c", &script("confined")]).arg(test).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "5 possible before, [] after\n");
-}
-
 /// Starts the test `name` of this binary with its descriptor 3 on standard output, which the harness writes on.
-fn script(name: &str) -> String {
-    format!("exec \"$0\" --exact behaviour::worker::{name} --ignored --nocapture 3>&1 1>/dev/null")
+pub(super) fn script(name: &str) -> String {
+    format!("exec \"$0\" --exact behaviour::{name} --ignored --nocapture 3>&1 1>/dev/null")
 }
 
 pub(super) fn worker() -> Worker {
@@ -63,15 +28,15 @@ pub(super) fn worker() -> Worker {
     Worker {
         memory_bytes: 1 << 30,
         deadline: Duration::from_secs(20),
-        ..Worker::new("/bin/sh".into(), ["-c".to_owned(), script("entry"), test].into())
+        ..Worker::new("/bin/sh".into(), ["-c".to_owned(), script("worker::entry"), test].into())
     }
 }
 
-fn evidence() -> Inputs {
+pub(super) fn evidence() -> Inputs {
     Inputs { sources: vec![toy_source("toy", AS_OF, &[("ada", "ada@acme.example"), ("bob", "")])], ..inputs(AS_OF) }
 }
 
-fn honest(name: &str) -> Check {
+pub(super) fn honest(name: &str) -> Check {
     check(
         name,
         "account = { monotone = true }",
@@ -83,7 +48,7 @@ fn bomb(name: &str, sql: &str) -> Check {
     check(name, "", &format!("SELECT ({sql}) AS subject, 'pass' AS verdict, 'x' AS reason, NULL AS source"))
 }
 
-fn run(worker: &Worker, checks: &[&Check]) -> Evaluated {
+pub(super) fn run(worker: &Worker, checks: &[&Check]) -> Evaluated {
     evaluate(worker, checks, &BTreeMap::new(), &evidence()).unwrap()
 }
 
@@ -195,4 +160,34 @@ fn worker_that_was_not_told_its_limits_does_not_work() {
     let mut output = Vec::new();
     assert_eq!(worker_main(&b"short"[..], &mut output), 70, "limits that do not arrive are no licence to work");
     assert!(output.is_empty());
+}
+
+#[test]
+fn worker_says_how_it_is_confined_before_it_is_asked_anything() {
+    let confinement = confinement(&worker()).unwrap();
+    assert_eq!(confinement.lacks, [""; 0], "the machines that test this have landlock and seccomp");
+    assert_eq!(confinement.holds.len(), 2, "{confinement:?}");
+    assert_eq!(run(&worker(), &[&honest("a")]).confinement, Some(confinement));
+}
+
+/// A worker that lacks a confinement and is asked for it: it says so first, as the real one would.
+#[test]
+fn worker_that_is_not_confined_as_required_is_asked_nothing() {
+    let hello =
+        r#"{"Confined":{"holds":[],"lacks":["no file and no network (landlock): this kernel has no landlock"]}}"#;
+    let script = format!("printf '\\000\\000\\000\\{:03o}%s' '{hello}'; exec cat >/dev/null", hello.len());
+    let bare =
+        Worker { deadline: Duration::from_secs(2), ..Worker::new("/bin/sh".into(), ["-c".to_owned(), script].into()) };
+    let refused = run(&Worker { sandbox: Sandbox::Required, ..bare.clone() }, &[&honest("a")]);
+    assert_eq!(refused.evaluations[0].outcome, Outcome::Inconclusive);
+    let why = &refused.evaluations[0].why[0];
+    assert!(why.contains("`checks.sandbox` requires") && why.contains("this kernel has no landlock"), "{why}");
+    // best effort goes on to ask, and says what was lacking; one that closed its output and lives on does not hold anybody up
+    let asked = run(&bare, &[&honest("a")]);
+    assert!(asked.evaluations[0].why[0].contains("died: signal: 9"), "{:?}", asked.evaluations[0].why);
+    assert_eq!(asked.confinement.unwrap().lacks.len(), 1);
+    assert_eq!(
+        run(&Worker { sandbox: Sandbox::Required, ..worker() }, &[&honest("a")]).evaluations[0].outcome,
+        Outcome::Pass
+    );
 }

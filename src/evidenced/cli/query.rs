@@ -13,7 +13,7 @@ const MOST_ROWS: usize = 100_000;
 pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global: &Global) -> Result<Exit, Failure> {
     let as_of = as_of.map(|text| super::evaluate::instant(text, settings)).transpose()?;
     let as_of = model::time::seconds_up(as_of.unwrap_or_else(line::now));
-    let worker = line::worker()?;
+    let worker = line::worker(settings)?;
     let answer = line::over_inputs(settings, &line::reader(settings)?, as_of, |inputs| {
         evaluate::query(&worker, inputs, sql, MOST_ROWS)
     })?;

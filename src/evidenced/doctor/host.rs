@@ -3,6 +3,7 @@
 use super::{Finding, Level};
 use crate::line;
 use crate::settings::{SecretRef, Settings, Source};
+use evaluate::{Confinement, Sandbox};
 use ledger::cosignature;
 use model::Timestamp;
 use model::time::{duration_text, seconds_text};
@@ -36,6 +37,34 @@ pub(super) fn configuration(settings: &Settings) -> Vec<Finding> {
     }
     findings.extend(settings.sources.iter().filter_map(always_stale));
     findings
+}
+
+/// How the process that runs the SQL of checks is confined here: a worker is started and asked.
+pub(super) fn sandbox(settings: &Settings) -> Finding {
+    let asked = line::worker(settings).map_err(|failure| failure.message);
+    let asked = asked.and_then(|worker| evaluate::confinement(&worker));
+    judge_sandbox(asked, settings.checks.sandbox)
+}
+
+fn judge_sandbox(asked: Result<Confinement, String>, sandbox: Sandbox) -> Finding {
+    let area = "checks";
+    match (asked, sandbox) {
+        (Err(problem), _) => Finding::fail(area, problem, "every check is inconclusive until this is mended"),
+        (Ok(confinement), _) if confinement.lacks.is_empty() => {
+            Finding::ok(area, format!("their worker process has {}", confinement.holds.join(", ")))
+        }
+        (Ok(confinement), Sandbox::BestEffort) => Finding::warn(
+            area,
+            format!("their worker process lacks: {}", confinement.lacks.join("; ")),
+            "allow landlock and seccomp in the container's profile, or use a kernel that has them; its limits of memory, \
+             time and open files hold all the same",
+        ),
+        (Ok(confinement), Sandbox::Required) => Finding::fail(
+            area,
+            format!("their worker process lacks: {}", confinement.lacks.join("; ")),
+            "every check is inconclusive here: use a kernel that has these, or set `[checks] sandbox = \"best_effort\"`",
+        ),
+    }
 }
 
 /// A source that is collected less often than its evidence stays fresh is stale half of the time.
@@ -295,6 +324,21 @@ mod tests {
         assert_eq!((behind.level, behind.message.as_str()), (Level::Warn, "40 s behind the clock of source `s-40`"));
         assert_eq!(judge_clock(&[], true).level, Level::Ok);
         assert_eq!(judge_clock(&[], false).level, Level::Warn);
+    }
+
+    #[test]
+    fn a_worker_that_is_not_wholly_confined_is_never_passed_over() {
+        let held = |lacks: &[&str]| {
+            let lacks = lacks.iter().map(|lack| (*lack).to_owned()).collect();
+            Ok(Confinement { holds: vec!["no file".to_owned()], lacks })
+        };
+        for sandbox in [Sandbox::BestEffort, Sandbox::Required] {
+            assert_eq!(judge_sandbox(held(&[]), sandbox).message, "their worker process has no file");
+            assert_eq!(judge_sandbox(Err("it died".to_owned()), sandbox).level, Level::Fail);
+        }
+        let best_effort = judge_sandbox(held(&["no file: no landlock"]), Sandbox::BestEffort);
+        assert_eq!((best_effort.level, best_effort.message.contains("no landlock")), (Level::Warn, true));
+        assert_eq!(judge_sandbox(held(&["no file: no landlock"]), Sandbox::Required).level, Level::Fail);
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Level {
 /// One examined thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What was examined: `configuration`, `key`, `store`, `disk`, `clock`, `time`, or a source's name.
+    /// What was examined: `configuration`, `checks`, `key`, `store`, `disk`, `clock`, `time`, or a source's name.
     pub(crate) area: String,
     /// How it stands.
     pub(crate) level: Level,
@@ -68,6 +68,7 @@ pub(crate) async fn doctor(settings: &Settings, which: Option<&str>) -> Vec<Find
         let help = failure.help.unwrap_or_else(|| "nothing is evaluated until this is mended".to_owned());
         findings.push(Finding::fail("checks", failure.message, help));
     }
+    findings.push(host::sandbox(settings));
     findings.push(host::key(settings));
     findings.push(host::store(settings));
     findings.extend(host::evidence(settings));

@@ -58,11 +58,17 @@ impl Line {
         let settings = self.settings();
         let reader = self.reader()?;
         let chosen = select(checks, names)?;
-        let worker = worker()?;
+        let worker = worker(&settings)?;
         let evaluated = over_inputs(&settings, &reader, instant, |inputs| {
             evaluate::evaluate(&worker, &chosen, &settings.checks.parameters, inputs)
         })?
         .map_err(|error| evaluation_failure(&error))?;
+        for lacking in evaluated.confinement.iter().flat_map(|confinement| &confinement.lacks) {
+            tracing::warn!(
+                lacking,
+                "the worker process that runs the checks is not wholly confined; see `evidenced doctor`"
+            );
+        }
 
         if reuse && let Some(checked) = sealed_already(&reader, &evaluated.evaluations, as_of.is_some())? {
             return Ok(checked);
@@ -253,9 +259,9 @@ fn diagnosed(problems: &[Diagnostic]) -> Failure {
 }
 
 /// The worker: this program's own hidden subcommand in a process of its own.
-pub(crate) fn worker() -> Result<Worker, Failure> {
+pub(crate) fn worker(settings: &Settings) -> Result<Worker, Failure> {
     let program = std::env::current_exe().map_err(Failure::store)?;
-    Ok(Worker::new(program, vec!["worker".to_owned()]))
+    Ok(Worker { sandbox: settings.checks.sandbox, ..Worker::new(program, vec!["worker".to_owned()]) })
 }
 
 /// What stops an evaluation as a whole: a bad parameter, a bad query, rows that cannot be read, a database that cannot be written.

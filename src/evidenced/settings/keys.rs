@@ -327,6 +327,13 @@ pub(super) const CHECKS: &[Key] = &[
         "values for the parameters of checks, by check; absent: each check's defaults",
     ),
     key(
+        "sandbox",
+        Kind::Word(&["best_effort", "required"]),
+        default("\"best_effort\""),
+        "\"required\"",
+        "where the kernel lacks landlock or seccomp, which confine the SQL: evaluate and warn, or find everything inconclusive",
+    ),
+    key(
         "owner",
         Kind::Text,
         Absent::Nothing,

@@ -10,6 +10,7 @@ use super::{
     Checks, LogSettings, Network, Organisation, Retention, Serve, Settings, StoreSettings, handover, register, sources,
     timestamp, witness,
 };
+use evaluate::Sandbox;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use model::{CollectorSpec, Digest};
@@ -353,7 +354,11 @@ fn checks(fields: &Fields<'_>) -> Option<Checks> {
                 .insert(check.clone(), values.iter().map(|(name, value)| (name.clone(), value.clone())).collect());
         }
     }
-    Some(Checks { paths: paths?, parameters, custody: fields.custody() })
+    let sandbox = match fields.word("sandbox").as_deref() {
+        Some("required") => Sandbox::Required,
+        _ => Sandbox::BestEffort,
+    };
+    Some(Checks { paths: paths?, parameters, sandbox, custody: fields.custody() })
 }
 
 const PARAMETER_FORM: &str = "write it like `leaver_still_active.grace = \"24h\"` under `[checks.parameters]`";

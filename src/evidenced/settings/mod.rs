@@ -35,6 +35,7 @@ pub(crate) use timestamp::Authority;
 pub(crate) use witness::Witness;
 
 use crate::daemon::Schedule;
+use evaluate::Sandbox;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use model::Digest;
@@ -189,6 +190,8 @@ pub(crate) struct Checks {
     pub(crate) paths: Vec<PathBuf>,
     /// Parameter values by check and parameter.
     pub(crate) parameters: BTreeMap<String, BTreeMap<String, Value>>,
+    /// What to do where the kernel cannot confine the worker process wholly.
+    pub(crate) sandbox: Sandbox,
     /// Who answers for evaluations and findings, and how they may be shared.
     pub(crate) custody: Custody,
 }
