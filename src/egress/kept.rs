@@ -1,5 +1,5 @@
-//! Bodies after they were recorded: in memory while a run is small, in an unnamed file beyond, so that what a source sends
-//! never fills the memory of this process.
+//! What a run yields and need not hold: in memory while it is little, in an unnamed file beyond, so that neither what a source
+//! sends nor what is made of it fills the memory of this process.
 
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -10,10 +10,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What the bodies of a run may take of memory together before the next ones go to the file.
-const IN_MEMORY: u64 = 8 << 20;
+/// What is laid aside may take so much of memory together before the next of it goes to the file.
+const IN_MEMORY: u64 = 1 << 20;
 
-/// A body as it was recorded, wherever it lies.
+/// Bytes as they were laid aside, wherever they lie.
 #[derive(Debug, Clone)]
 pub struct Kept {
     bytes: u64,
@@ -66,9 +66,9 @@ impl Kept {
     }
 }
 
-/// Where the bodies of one run go.
+/// Where the yield of one run goes.
 #[derive(Debug, Default)]
-pub(crate) struct Aside {
+pub struct Aside {
     /// The folder of the unnamed file; none: all stays in memory.
     folder: Option<PathBuf>,
     state: Mutex<State>,
@@ -82,12 +82,13 @@ struct State {
 }
 
 impl Aside {
-    pub(crate) fn in_folder(folder: Option<PathBuf>) -> Self {
+    /// With its file in `folder`, once there is more than a little; none: all stays in memory.
+    pub fn in_folder(folder: Option<PathBuf>) -> Self {
         Self { folder, state: Mutex::default() }
     }
 
     /// Lays `body` down. An error is the disk's, and says where.
-    pub(crate) fn keep(&self, body: &Bytes) -> Result<Kept, String> {
+    pub fn keep(&self, body: &Bytes) -> Result<Kept, String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = body.len() as u64;
         let Some(folder) = self.folder.as_ref().filter(|_| state.in_memory + bytes > IN_MEMORY) else {
@@ -115,16 +116,16 @@ mod tests {
     fn what_does_not_fit_in_memory_is_read_back_from_a_file_without_a_name() {
         let folder = tempfile::tempdir().unwrap();
         let aside = Aside::in_folder(Some(folder.path().to_owned()));
-        let body = |n: u8| Bytes::from(vec![n; 3 << 20]);
+        let body = |n: u8| Bytes::from(vec![n; 3 << 17]);
         let kept: Vec<Kept> = (0..5).map(|n| aside.keep(&body(n)).unwrap()).collect();
         let filed = kept.iter().filter(|kept| matches!(kept.place, Place::File { .. })).count();
-        assert_eq!(filed, 3, "two of three MiB fit in eight");
+        assert_eq!(filed, 3, "two of 384 KiB fit in a MiB");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a killed run leaves nothing");
         for (n, kept) in (0..).zip(&kept) {
             assert_eq!(kept.whole().unwrap(), body(n));
             assert_eq!(*kept.read(1..3).unwrap(), [n, n]);
         }
-        assert!(kept[0].read(0..(4 << 20)).is_err());
+        assert!(kept[0].read(0..(4 << 17)).is_err());
     }
 
     #[test]

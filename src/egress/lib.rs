@@ -47,7 +47,7 @@ pub use collector::{Collector, Context, Shape};
 pub use database::{Database, Session};
 pub use earlier::Earlier;
 pub use file::RedactFile;
-pub use kept::Kept;
+pub use kept::{Aside, Kept};
 pub use live::Means;
 pub use outbound::{PostError, Reply};
 pub use pages::{Pages, next_page_within};

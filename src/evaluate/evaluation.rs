@@ -14,13 +14,11 @@ use jiff::SignedDuration;
 use model::time::{between, duration_text, seconds_text, seconds_up};
 use model::{Digest, Evaluation, InputRef, InputState, Member, SnapshotStatus, Verdict};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// What a batch of checks gave.
+/// What a batch of checks gave beside their evaluations.
 #[derive(Debug, Clone)]
 pub struct Evaluated {
-    /// One evaluation per check, in the order given.
-    pub evaluations: Vec<Evaluation>,
     /// The identity map used, as it is sealed: canonical JSON lines. None when the scratch database could not be built.
     pub identity_map: Option<Vec<u8>>,
     /// Accounts linked to nobody.
@@ -55,6 +53,9 @@ pub enum EvaluateError {
     /// A query failed, in words.
     #[error("{0}")]
     Query(String),
+    /// An evaluation could not be laid aside: the disk is to blame.
+    #[error("an evaluation cannot be kept: {0}")]
+    Kept(String),
     /// The scratch database could not be written: the disk is to blame.
     #[error("cannot write the scratch database: {0}")]
     Write(String),
@@ -73,11 +74,16 @@ impl EvaluateError {
     pub fn help(&self) -> Option<&str> {
         match self {
             Self::Parameter(error) => Some(&error.help),
-            Self::Write(_) => Some("make room where temporary files lie, or name another folder in TMPDIR"),
+            Self::Write(_) | Self::Kept(_) => {
+                Some("make room where temporary files lie, or name another folder in TMPDIR")
+            }
             _ => None,
         }
     }
 }
+
+/// Takes one evaluation after another, in the order of the checks.
+pub type Each<'a> = dyn FnMut(Evaluation) -> Result<(), EvaluateError> + 'a;
 
 /// Evaluates `checks` with whatever holds the scratch database.
 pub(crate) fn evaluate_with(
@@ -85,6 +91,7 @@ pub(crate) fn evaluate_with(
     checks: &[&Check],
     parameters: &BTreeMap<String, BTreeMap<String, Value>>,
     inputs: &Inputs,
+    each: &mut Each<'_>,
 ) -> Result<Evaluated, EvaluateError> {
     let mut bound = Vec::with_capacity(checks.len());
     for check in checks {
@@ -97,20 +104,19 @@ pub(crate) fn evaluate_with(
     };
     let map_sha256 = loaded.as_ref().ok().map(|summary| Digest::of(summary.links.as_bytes()));
 
-    let mut evaluations = Vec::with_capacity(checks.len());
     for (check, parameters) in checks.iter().zip(bound) {
         let answer = match &loaded {
             Ok(_) => runner.run(&question(check, &parameters, inputs)),
             Err(problem) => Err(problem.clone()),
         };
         let summary = loaded.as_ref().ok();
-        evaluations.push(conclude(check, parameters, inputs, summary, map_sha256, answer));
+        each(conclude(check, parameters, inputs, summary, map_sha256, answer))?;
     }
     let (identity_map, orphans) = match loaded {
         Ok(summary) => (Some(summary.links.into_bytes()), summary.orphans),
         Err(_) => (None, Vec::new()),
     };
-    Ok(Evaluated { evaluations, identity_map, orphans, confinement: None })
+    Ok(Evaluated { identity_map, orphans, confinement: None })
 }
 
 /// The check's query with its values.
@@ -145,7 +151,7 @@ pub(crate) fn conclude(
     let answer = match (unprovided(check, inputs), answer) {
         (Some(why), _) => Answer::NotConfigured(why),
         (None, Err(problem)) => Answer::Broken(problem),
-        (None, Ok(grid)) => members(&grid, inputs).map_or_else(Answer::Broken, Answer::Rows),
+        (None, Ok(grid)) => members(grid, inputs).map_or_else(Answer::Broken, Answer::Rows),
     };
     let judgement = verdict::judge(&judged, answer, &empty(check, &fed, summary));
     Evaluation {
@@ -252,17 +258,20 @@ fn empty(check: &Check, fed: &[&SourceInput], summary: Option<&Summary>) -> Empt
 }
 
 /// Reads the rows as members, or says which rule they break.
-fn members(grid: &Grid, inputs: &Inputs) -> Result<Vec<Member>, String> {
+fn members(grid: Grid, inputs: &Inputs) -> Result<Vec<Member>, String> {
+    let Grid { columns, rows, .. } = grid;
     let position = |name: &str| {
-        let found = grid.columns.iter().position(|column| column == name);
+        let found = columns.iter().position(|column| column == name);
         found.ok_or_else(|| format!("the query returned no column `{name}`"))
     };
     let [subject_at, verdict_at, reason_at, source_at] =
         [position("subject")?, position("verdict")?, position("reason")?, position("source")?];
-    let mut members = Vec::with_capacity(grid.rows.len());
-    let mut seen = BTreeSet::new();
-    for row in &grid.rows {
-        let text = |at: usize| row.get(at).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let mut members = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let mut text = |at: usize| match row.get_mut(at).map(Value::take) {
+            Some(Value::String(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        };
         let subject = text(subject_at).ok_or("a row has no subject")?;
         let word = text(verdict_at).ok_or_else(|| format!("subject `{subject}` has no verdict"))?;
         let verdict = [Verdict::Pass, Verdict::Fail, Verdict::Unknown, Verdict::NotApplicable]
@@ -271,22 +280,19 @@ fn members(grid: &Grid, inputs: &Inputs) -> Result<Vec<Member>, String> {
             .ok_or_else(|| format!("subject `{subject}` has the unknown verdict `{word}`"))?;
         let reason = text(reason_at).ok_or_else(|| format!("subject `{subject}` has no reason"))?;
         let source = text(source_at);
-        if let Some(source) = source
-            && !inputs.sources.iter().any(|known| known.name == source)
+        if let Some(source) = &source
+            && !inputs.sources.iter().any(|known| known.name == *source)
         {
             return Err(format!("subject `{subject}` names `{source}`, which is no configured source"));
         }
-        if !seen.insert(subject.to_owned()) {
-            return Err(format!("subject `{subject}` was returned more than once"));
-        }
-        let detail = grid.columns.iter().zip(row).filter(|(column, _)| !COLUMNS.contains(&column.as_str()));
-        members.push(Member {
-            subject: subject.to_owned(),
-            verdict,
-            reason: reason.to_owned(),
-            source: source.map(str::to_owned),
-            detail: detail.map(|(column, value)| (column.clone(), value.clone())).collect(),
-        });
+        let detail = columns.iter().zip(row).filter(|(column, _)| !COLUMNS.contains(&column.as_str()));
+        let detail = detail.map(|(column, value)| (column.clone(), value)).collect();
+        members.push(Member { subject, verdict, reason, source, detail });
+    }
+    let mut subjects: Vec<&str> = members.iter().map(|member| member.subject.as_str()).collect();
+    subjects.sort_unstable();
+    if let Some((twice, _)) = subjects.iter().zip(subjects.iter().skip(1)).find(|(one, next)| one == next) {
+        return Err(format!("subject `{twice}` was returned more than once"));
     }
     Ok(members)
 }

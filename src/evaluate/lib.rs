@@ -34,7 +34,7 @@ pub use check::{Check, CheckInput, FindingText, Parameter, ParameterError, Param
 pub use confine::Confinement;
 pub use database::write_database;
 pub use diagnostic::Diagnostic;
-pub use evaluation::{EvaluateError, Evaluated};
+pub use evaluation::{Each, EvaluateError, Evaluated};
 pub use inputs::{
     ApprovedLink, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput,
 };

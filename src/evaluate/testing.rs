@@ -2,13 +2,36 @@
 
 use crate::catalogue::Catalogues;
 use crate::check::{self, Check, Known};
+use crate::confine::Confinement;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::evaluation::{Each, EvaluateError, Evaluated};
 use crate::inputs::{Inputs, SnapshotInput, SourceInput};
+use crate::people::Orphan;
 use crate::set::{CheckSet, CollectorTables};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use model::{Column, ColumnKind, Digest, Row, SnapshotStatus, Table, TableSpec};
+use model::{Column, ColumnKind, Digest, Evaluation, Row, SnapshotStatus, Table, TableSpec};
 use serde_json::Value;
+
+/// Everything a batch of checks gave.
+pub(crate) struct All {
+    pub evaluations: Vec<Evaluation>,
+    pub identity_map: Option<Vec<u8>>,
+    pub orphans: Vec<Orphan>,
+    pub confinement: Option<Confinement>,
+}
+
+/// Gathers what `evaluate` hands over one by one.
+pub(crate) fn all(
+    evaluate: impl FnOnce(&mut Each<'_>) -> Result<Evaluated, EvaluateError>,
+) -> Result<All, EvaluateError> {
+    let mut evaluations = Vec::new();
+    let Evaluated { identity_map, orphans, confinement } = evaluate(&mut |evaluation| {
+        evaluations.push(evaluation);
+        Ok(())
+    })?;
+    Ok(All { evaluations, identity_map, orphans, confinement })
+}
 
 /// Inputs without sources.
 pub(crate) fn inputs(as_of: &str) -> Inputs {

@@ -9,7 +9,7 @@
 
 use crate::check::Check;
 use crate::confine::{Confinement, confine};
-use crate::evaluation::{EvaluateError, Evaluated, evaluate_with};
+use crate::evaluation::{Each, EvaluateError, Evaluated, evaluate_with};
 use crate::inputs::Inputs;
 use crate::rows::{Rows, RowsError, Take};
 use crate::run::{Grid, InProcess, LoadError, Question, Runner};
@@ -68,15 +68,16 @@ impl Worker {
 }
 
 /// Evaluates `checks` over `inputs` in worker processes; one that dies makes the check it was running inconclusive and
-/// is replaced for the rest.
+/// is replaced for the rest. Each evaluation is handed to `each` before the next is made.
 pub fn evaluate(
     worker: &Worker,
     checks: &[&Check],
     parameters: &BTreeMap<String, BTreeMap<String, Value>>,
     inputs: &Inputs,
+    each: &mut Each<'_>,
 ) -> Result<Evaluated, EvaluateError> {
     let mut runner = ProcessRunner::new(worker, checks.len());
-    let evaluated = evaluate_with(&mut runner, checks, parameters, inputs)?;
+    let evaluated = evaluate_with(&mut runner, checks, parameters, inputs, each)?;
     Ok(Evaluated { confinement: runner.confinement, ..evaluated })
 }
 

@@ -3,6 +3,7 @@
 //! It reads the database and draws nonces; it writes nothing.
 
 use crate::anchors;
+use crate::content::Content;
 use crate::error::StoreError;
 use crate::project::{self, Change};
 use crate::shelf::Shelved;
@@ -11,8 +12,11 @@ use jiff::Timestamp;
 use ledger::{Body, Entry, EntryFields, Opening};
 use model::Digest;
 use rusqlite::Connection;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// One entry to be: what happened, in which series, and the document behind it.
 #[derive(Debug, Clone)]
@@ -26,12 +30,32 @@ pub struct Draft {
 }
 
 /// The document of an entry. It may hold personal data; the entry does not.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Document {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// `application/json` ...
-    pub media_type: String,
+    content: Arc<Bytes>,
+    media_type: String,
+}
+
+/// A document's bytes, wherever they lie.
+type Bytes = dyn Content + Send;
+
+impl Document {
+    /// Of these bytes; `media_type` is `application/json` ...
+    pub fn new(content: impl Content + Send + 'static, media_type: impl Into<String>) -> Self {
+        Self { content: Arc::new(content), media_type: media_type.into() }
+    }
+
+    fn whole(&self) -> Result<Cow<'_, [u8]>, StoreError> {
+        self.content
+            .read(0..self.content.bytes())
+            .map_err(|error| StoreError::Unsealable { problem: format!("a document cannot be read: {error}") })
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes", self.media_type, self.content.bytes())
+    }
 }
 
 /// An entry and where it stands.
@@ -49,7 +73,7 @@ pub(crate) struct Prepared {
     pub(crate) entries: Vec<LogEntry>,
     pub(crate) changes: Vec<Change>,
     /// Documents by digest, each with the series of its entry.
-    pub(crate) documents: Vec<(Digest, Vec<u8>, String)>,
+    pub(crate) documents: Vec<(Digest, Arc<Bytes>, String)>,
     /// Opening texts by digest.
     pub(crate) openings: Vec<(Digest, Vec<u8>)>,
     /// What the transaction adds of them, once they are ready for it.
@@ -77,7 +101,11 @@ pub(crate) fn prepare(
     let mut anchor = last_token(connection, origin.database)?;
     let mut prepared = Prepared::default();
     for (index, draft) in (size..).zip(drafts) {
-        let opening = draft.document.as_ref().map(open).transpose()?;
+        // one document after another is in memory
+        let bytes = draft.document.as_ref().map(Document::whole).transpose()?;
+        let media_type = draft.document.as_ref().map(|document| document.media_type.as_str());
+        let opening =
+            bytes.as_deref().zip(media_type).map(|(bytes, media_type)| open(bytes, media_type)).transpose()?;
         let previous = match last.get(&draft.series) {
             Some(previous) => *previous,
             None => {
@@ -101,13 +129,13 @@ pub(crate) fn prepare(
         }
         last.insert(draft.series.clone(), Some((entry.seq, entry.leaf())));
 
-        let document = draft.document.map(|document| document.bytes);
-        let changes = project::project(index, &entry, document.as_deref())
+        let changes = project::project(index, &entry, bytes.as_deref())
             .map_err(|problem| StoreError::Unsealable { problem: format!("{}: {problem}", entry.body.kind()) })?;
+        drop(bytes);
         prepared.changes.extend(changes);
-        if let (Some(opening), Some(document)) = (opening, document) {
+        if let (Some(opening), Some(document)) = (opening, draft.document) {
             prepared.openings.push((opening.commit(), opening.to_string().into_bytes()));
-            prepared.documents.push((opening.sha256(), document, draft.series));
+            prepared.documents.push((opening.sha256(), document.content, draft.series));
         }
         prepared.entries.push(LogEntry { index, entry });
     }
@@ -132,13 +160,12 @@ fn last_token(connection: &Connection, path: &Path) -> Result<Option<Digest>, St
     }
 }
 
-fn open(document: &Document) -> Result<Opening, StoreError> {
+fn open(document: &[u8], media_type: &str) -> Result<Opening, StoreError> {
     let mut nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(|error| {
         StoreError::io("draw a nonce from", Path::new("/dev/urandom"), std::io::Error::other(error))
     })?;
-    Opening::of(nonce, &document.bytes, &document.media_type)
-        .map_err(|error| StoreError::Unsealable { problem: error.to_string() })
+    Opening::of(nonce, document, media_type).map_err(|error| StoreError::Unsealable { problem: error.to_string() })
 }
 
 /// A slot has one outcome and a snapshot id is used once; said before anything is written.

@@ -152,7 +152,7 @@ fn document(
         "last_signed_here": signed.map(SignedCheckpoint::text), "held": held,
     }))
     .map_err(|error| StoreError::Unsealable { problem: error.to_string() })?;
-    Ok(Document { bytes, media_type: "application/vnd.evidenced.restore+json".to_owned() })
+    Ok(Document::new(bytes, "application/vnd.evidenced.restore+json"))
 }
 
 /// Whether anything published is of another log than the rows.

@@ -305,7 +305,7 @@ impl Store {
                 slot: manifest.slot,
             },
             series: snapshot_series(&manifest.source),
-            document: Some(Document { bytes, media_type: Manifest::MEDIA_TYPE.to_owned() }),
+            document: Some(Document::new(bytes, Manifest::MEDIA_TYPE)),
         };
         let hints = self.hints_of_snapshot(manifest);
         let hints = self.guard(hints)?;
@@ -430,7 +430,7 @@ impl Store {
             };
             hints.extend(before.map(|before| (*digest, before)));
         }
-        let documents = prepared.documents.iter().map(|(digest, bytes, _)| (*digest, bytes as &dyn Content));
+        let documents = prepared.documents.iter().map(|(digest, content, _)| (*digest, &**content as &dyn Content));
         let all: Vec<(Digest, &dyn Content)> =
             blobs.iter().map(|(digest, content)| (*digest, content as &dyn Content)).chain(documents).collect();
         prepared.shelved = self.shelf.put(evidence, &all, &prepared.openings, relied_on, &hints)?;

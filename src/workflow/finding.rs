@@ -3,7 +3,7 @@
 //! A finding is never raised on an inconclusive evaluation, and an item is never resolved by one: *resolved* means that
 //! a later, complete snapshot showed the member passing, not applicable or gone.
 
-use model::{Evaluation, InputState, Outcome, Timestamp, Verdict};
+use model::{Evaluation, InputState, Outcome, Timestamp, Verdict, VerdictCounts};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,7 +157,8 @@ impl FindingEvent {
 
 /// The event that `evaluation` (sealed at `log_index`) causes, if any.
 ///
-/// `known` are the findings of this check and scope, in the order they were raised.
+/// `known` are the findings of this check and scope, in the order they were raised. Of the members of `evaluation` only those that fail
+/// or of whom it cannot be said are looked at; the others may be missing from it.
 pub fn follow(known: &[Finding], evaluation: &Evaluation, log_index: u64, text: &FindingText) -> Option<FindingEvent> {
     let open = known.iter().rev().find(|finding| finding.state != State::Resolved);
     if open.is_none() && evaluation.outcome != Outcome::Fail {
@@ -266,7 +267,8 @@ fn raise(known: &[Finding], evaluation: &Evaluation, text: &FindingText) -> Find
 
 fn condition(finding: &Finding, evaluation: &Evaluation) -> String {
     let open = finding.open_items().count();
-    let population = evaluation.members.iter().filter(|member| member.verdict != Verdict::NotApplicable).count();
+    let VerdictCounts { pass, fail, unknown, excepted, .. } = evaluation.verdicts;
+    let population = pass + fail + unknown + excepted;
     let sources: BTreeSet<&str> = finding.open_items().filter_map(|item| item.source.as_deref()).collect();
     let sources = sources.into_iter().collect::<Vec<_>>().join(", ");
     match open {
@@ -286,8 +288,8 @@ mod tests {
     }
 
     fn evaluation(second: i64, snapshot: &str, state: InputState, verdicts: &[(&str, Verdict)]) -> Evaluation {
-        let fails = verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Fail);
-        let outcome = match (fails, state) {
+        let count = |verdict| verdicts.iter().filter(|(_, found)| *found == verdict).count() as u64;
+        let outcome = match (count(Verdict::Fail) > 0, state) {
             (true, _) => Outcome::Fail,
             (false, InputState::Good) => Outcome::Pass,
             (false, _) => Outcome::Inconclusive,
@@ -301,7 +303,13 @@ mod tests {
             engine: "sqlite".into(),
             outcome,
             why: vec![],
-            verdicts: VerdictCounts::default(),
+            verdicts: VerdictCounts {
+                pass: count(Verdict::Pass),
+                fail: count(Verdict::Fail),
+                unknown: count(Verdict::Unknown),
+                not_applicable: count(Verdict::NotApplicable),
+                excepted: 0,
+            },
             members: verdicts
                 .iter()
                 .map(|(subject, verdict)| Member {
@@ -338,6 +346,19 @@ mod tests {
 
     const FAIL: Verdict = Verdict::Fail;
     const PASS: Verdict = Verdict::Pass;
+
+    #[test]
+    fn members_of_whom_nothing_follows_need_not_be_there() {
+        let first = [("u-1", Verdict::Fail), ("u-2", Verdict::Fail), ("u-3", Verdict::Fail), ("u-4", Verdict::Pass)];
+        let raised = follow(&[], &evaluation(0, "s1", InputState::Good, &first), 1, &text()).unwrap().finding;
+        let later = [("u-1", Verdict::Pass), ("u-2", Verdict::Unknown), ("u-3", Verdict::NotApplicable)];
+        let whole = evaluation(60, "s2", InputState::Good, &later);
+        let mut short = whole.clone();
+        short.members.retain(|member| matches!(member.verdict, Verdict::Fail | Verdict::Unknown));
+        let event = follow(std::slice::from_ref(&raised), &whole, 2, &text()).unwrap();
+        assert_eq!(event.resolved, ["u-1", "u-3"]);
+        assert_eq!(follow(&[raised], &short, 2, &text()), Some(event));
+    }
 
     #[test]
     fn two_failing_subjects_make_one_draft_finding() {

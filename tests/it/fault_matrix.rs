@@ -587,9 +587,15 @@ impl Judges {
             accounts: Vec::new(),
         };
         let checks: Vec<_> = self.checks.checks().iter().collect();
-        let evaluated = evaluate::evaluate(&self.worker, &checks, &BTreeMap::new(), &inputs).unwrap();
-        let reads = |evaluation: &Evaluation| evaluation.inputs.iter().any(|input| input.source == "source");
-        evaluated.evaluations.into_iter().filter(reads).collect()
+        let mut evaluations = Vec::new();
+        let mut each = |evaluation: Evaluation| {
+            if evaluation.inputs.iter().any(|input| input.source == "source") {
+                evaluations.push(evaluation);
+            }
+            Ok(())
+        };
+        evaluate::evaluate(&self.worker, &checks, &BTreeMap::new(), &inputs, &mut each).unwrap();
+        evaluations
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::evaluation::evaluate_with;
 use crate::inputs::{Inputs, SourceInput};
 use crate::run::InProcess;
-use crate::testing::{check, inputs, toy_source};
-use crate::{Check, EvaluateError, Evaluated, identity_link_spec};
+use crate::testing::{All, all, check, inputs, toy_source};
+use crate::{Check, EvaluateError, identity_link_spec};
 use jiff::SignedDuration;
 use model::{Evaluation, InputState, Outcome, SnapshotStatus, Table, Verdict, canonical_json};
 use serde_json::json;
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 const AS_OF: &str = "2026-03-10T12:00:00Z";
 
-fn run(checks: &[&Check], inputs: &Inputs) -> Evaluated {
-    evaluate_with(&mut InProcess::default(), checks, &BTreeMap::new(), inputs).unwrap()
+fn run(checks: &[&Check], inputs: &Inputs) -> All {
+    all(|each| evaluate_with(&mut InProcess::default(), checks, &BTreeMap::new(), inputs, each)).unwrap()
 }
 
 fn one(check: &Check, inputs: &Inputs) -> Evaluation {
@@ -292,6 +292,8 @@ fn identity_map_is_a_table_with_a_digest_and_its_orphans() {
 #[test]
 fn wrong_parameter_stops_before_anything_is_evaluated() {
     let parameters = BTreeMap::from([("everybody".to_owned(), BTreeMap::from([("no".to_owned(), json!(1))]))]);
-    let error = evaluate_with(&mut InProcess::default(), &[&everybody()], &parameters, &inputs(AS_OF)).unwrap_err();
+    let each = &mut |_| Ok(());
+    let error =
+        evaluate_with(&mut InProcess::default(), &[&everybody()], &parameters, &inputs(AS_OF), each).unwrap_err();
     assert!(matches!(error, EvaluateError::Parameter(_)), "{error}");
 }

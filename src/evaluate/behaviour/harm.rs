@@ -3,7 +3,7 @@
 use crate::evaluation::evaluate_with;
 use crate::inputs::Inputs;
 use crate::run::{InProcess, Question, Runner};
-use crate::testing::{check, inputs, toy_source};
+use crate::testing::{all, check, inputs, toy_source};
 use model::Outcome;
 use std::collections::BTreeMap;
 
@@ -67,7 +67,8 @@ fn refusal_while_running_makes_the_check_inconclusive() {
         "account = { monotone = true }",
         "SELECT login AS subject, CASE WHEN datetime('n' || 'ow') > '' THEN 'pass' END AS verdict, 'x' AS reason, source FROM account",
     );
-    let evaluation = evaluate_with(&mut runner, &[&sly], &BTreeMap::new(), &inputs).unwrap().evaluations.remove(0);
+    let evaluation =
+        all(|each| evaluate_with(&mut runner, &[&sly], &BTreeMap::new(), &inputs, each)).unwrap().evaluations.remove(0);
     assert_eq!(evaluation.outcome, Outcome::Inconclusive);
     assert!(evaluation.why[0].contains("time enters only as `:as_of`"), "{:?}", evaluation.why);
 }

@@ -1,8 +1,8 @@
 //! A corpus of attacks on time, memory and stack, run as checks in the worker: each ends inconclusive within the limits, and
 //! the next honest check is right. A worker is killed at its deadline, so most of the time this takes is the deadlines.
 
-use super::worker::{evidence, honest, run, worker};
-use crate::{Check, Worker, evaluate};
+use super::worker::{honest, run, worker};
+use crate::{Check, Worker};
 use model::{Outcome, canonical_json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -217,7 +217,7 @@ fn every_attack_on_time_memory_or_stack_ends_inconclusive() {
     let mut through = Vec::new();
     for some in attacks.chunks(12) {
         through.extend(successes(&hasty, some));
-        let after = evaluate(&worker(), &[&honest("honest")], &BTreeMap::new(), &evidence()).unwrap();
+        let after = run(&worker(), &[&honest("honest")]);
         assert_eq!(canonical_json(&after.evaluations).unwrap(), right, "the next honest check is right");
     }
     assert!(through.is_empty(), "{} of {} went through\n{}", through.len(), attacks.len(), through.join("\n"));

@@ -2,8 +2,8 @@
 
 use crate::inputs::{Inputs, SourceInput, TableInput};
 use crate::rows::{Rows, RowsError, Take};
-use crate::testing::{check, inputs, toy_source};
-use crate::{Check, EvaluateError, Evaluated};
+use crate::testing::{All, all, check, inputs, toy_source};
+use crate::{Check, EvaluateError};
 use model::{InputState, Outcome, canonical_json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,9 +42,9 @@ fn everybody() -> Check {
     )
 }
 
-fn run(sources: Vec<SourceInput>) -> Result<Evaluated, EvaluateError> {
+fn run(sources: Vec<SourceInput>) -> Result<All, EvaluateError> {
     let inputs = Inputs { sources, ..inputs(AS_OF) };
-    crate::evaluate(&super::worker::worker(), &[&everybody()], &BTreeMap::new(), &inputs)
+    all(|each| crate::evaluate(&super::worker::worker(), &[&everybody()], &BTreeMap::new(), &inputs, each))
 }
 
 const LINES: &str =
@@ -72,10 +72,10 @@ fn rows_are_the_same_wherever_their_bytes_are_cut() {
 fn rows_that_turn_out_damaged_are_told_and_judge_nobody() {
     let damaged = || Some(RowsError::Damaged("it hashes to something else".to_owned()));
     let bad = source("bad", Stored { lines: LINES.to_owned(), piece: 9, ends_in: damaged });
-    let error = run(vec![bad, toy_source("good", AS_OF, &[("eve", "")])]).unwrap_err();
+    let error = run(vec![bad, toy_source("good", AS_OF, &[("eve", "")])]).err().unwrap();
     assert!(matches!(&error, EvaluateError::Damaged { snapshot, .. } if snapshot == "s-bad"), "{error}");
     let lost = || Some(RowsError::Unreadable("no such device".to_owned()));
-    let error = run(vec![source("bad", Stored { lines: String::new(), piece: 9, ends_in: lost })]).unwrap_err();
+    let error = run(vec![source("bad", Stored { lines: String::new(), piece: 9, ends_in: lost })]).err().unwrap();
     assert!(matches!(&error, EvaluateError::Unreadable { .. }), "{error}");
 }
 

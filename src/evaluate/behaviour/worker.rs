@@ -1,7 +1,7 @@
 //! The worker process: limits, deadlines, death. The tests start this very test binary as the worker.
 
-use crate::testing::{check, inputs, toy_source};
-use crate::{Check, Evaluated, Inputs, Sandbox, Worker, confinement, evaluate, query, worker_main};
+use crate::testing::{All, all, check, inputs, toy_source};
+use crate::{Check, Inputs, Sandbox, Worker, confinement, evaluate, query, worker_main};
 use model::{Outcome, canonical_json};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -48,21 +48,18 @@ fn bomb(name: &str, sql: &str) -> Check {
     check(name, "", &format!("SELECT ({sql}) AS subject, 'pass' AS verdict, 'x' AS reason, NULL AS source"))
 }
 
-pub(super) fn run(worker: &Worker, checks: &[&Check]) -> Evaluated {
-    evaluate(worker, checks, &BTreeMap::new(), &evidence()).unwrap()
+pub(super) fn run(worker: &Worker, checks: &[&Check]) -> All {
+    all(|each| evaluate(worker, checks, &BTreeMap::new(), &evidence(), each)).unwrap()
 }
 
 #[test]
 fn worker_gives_the_bytes_that_the_engine_gives_in_process() {
     let check = honest("honest");
     let outside = run(&worker(), &[&check]);
-    let inside = crate::evaluation::evaluate_with(
-        &mut crate::run::InProcess::default(),
-        &[&check],
-        &BTreeMap::new(),
-        &evidence(),
-    )
-    .unwrap();
+    let mut here = crate::run::InProcess::default();
+    let inside =
+        all(|each| crate::evaluation::evaluate_with(&mut here, &[&check], &BTreeMap::new(), &evidence(), each))
+            .unwrap();
     assert_eq!(outside.evaluations[0].outcome, Outcome::Pass);
     assert_eq!(canonical_json(&outside.evaluations).unwrap(), canonical_json(&inside.evaluations).unwrap());
     assert_eq!(outside.orphans, inside.orphans);
@@ -115,7 +112,8 @@ fn worker_without_enough_memory_to_load_makes_every_check_inconclusive() {
     let worker = Worker { memory_bytes: 1 << 20, ..worker() };
     let long = "x".repeat(32 << 20);
     let inputs = Inputs { sources: vec![toy_source("toy", AS_OF, &[("ada", &long)])], ..inputs(AS_OF) };
-    let evaluated = evaluate(&worker, &[&honest("a"), &honest("b")], &BTreeMap::new(), &inputs).unwrap();
+    let checks = [&honest("a"), &honest("b")];
+    let evaluated = all(|each| evaluate(&worker, &checks, &BTreeMap::new(), &inputs, each)).unwrap();
     assert!(evaluated.identity_map.is_none());
     for evaluation in &evaluated.evaluations {
         assert_eq!(evaluation.outcome, Outcome::Inconclusive);

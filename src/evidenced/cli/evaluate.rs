@@ -5,7 +5,7 @@ use super::print;
 use crate::failure::{Exit, Failure};
 use crate::line::{self, Checked};
 use crate::settings::Settings;
-use model::{Evaluation, Member, Outcome, Timestamp, Verdict};
+use model::{Evaluation, Member, Outcome, Timestamp, Verdict, VerdictCounts};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,13 +24,9 @@ pub(super) fn check(
             Format::Json => print::json(&report(&checked))?,
             Format::Table => {
                 print::text_line(&summary(&checked))?;
-                for event in &checked.events {
-                    print::text_line(&format!(
-                        "finding {} {}: {}",
-                        event.finding.id,
-                        event.event.as_str(),
-                        event.finding.condition
-                    ))?;
+                for followed in &checked.followed {
+                    let (finding, event) = (&followed.finding, followed.event.as_str());
+                    print::text_line(&format!("finding {finding} {event}: {}", followed.condition))?;
                 }
             }
         }
@@ -98,8 +94,9 @@ fn listed<'a>(heading: &str, members: impl Iterator<Item = &'a Member>) -> Strin
     }
 }
 
-fn population(evaluation: &Evaluation) -> usize {
-    evaluation.members.len()
+fn population(evaluation: &Evaluation) -> u64 {
+    let VerdictCounts { pass, fail, unknown, not_applicable, excepted } = evaluation.verdicts;
+    pass + fail + unknown + not_applicable + excepted
 }
 
 /// A table for people: fails first, then what is inconclusive and why.

@@ -1,31 +1,28 @@
-//! What is handed to the store to be sealed: answers, wherever egress keeps them, and rows.
+//! What is handed to the store to be sealed, wherever it was laid aside: answers, rows, evaluations.
 
-use egress::Kept;
+use crate::failure::Failure;
+use egress::{Aside, Kept};
 use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 
-/// The content of one blob.
+/// The content of one blob or document.
 #[derive(Debug)]
-pub(crate) enum Blob {
-    /// The body of an exchange.
-    Answer(Kept),
-    /// A table as it is stored.
-    Rows(Vec<u8>),
+pub(crate) struct Blob(pub(crate) Kept);
+
+impl Blob {
+    /// Lays `bytes` aside.
+    pub(crate) fn aside(aside: &Aside, bytes: Vec<u8>) -> Result<Self, Failure> {
+        aside.keep(&bytes.into()).map(Self).map_err(Failure::store)
+    }
 }
 
 impl store::Content for Blob {
     fn bytes(&self) -> u64 {
-        match self {
-            Self::Answer(kept) => kept.len(),
-            Self::Rows(rows) => rows.bytes(),
-        }
+        self.0.len()
     }
 
     fn read(&self, part: Range<u64>) -> io::Result<Cow<'_, [u8]>> {
-        match self {
-            Self::Answer(kept) => kept.read(part),
-            Self::Rows(rows) => rows.read(part),
-        }
+        self.0.read(part)
     }
 }

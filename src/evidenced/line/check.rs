@@ -1,20 +1,32 @@
 //! check -> finding: evaluates over sealed snapshots, seals every evaluation and the findings that follow.
 
+use super::blob::Blob;
 use super::inputs::over_inputs;
-use super::{Line, now, shape};
+use super::{Line, now, paths, shape};
 use crate::failure::{Exit, Failure};
 use crate::settings::{Settings, Source, did_you_mean, nearest};
+use egress::Aside;
 use evaluate::{Catalogues, Check, CheckSet, CollectorTables, Diagnostic, EvaluateError, Framework, Worker};
-use model::{Evaluation, Timestamp};
+use model::{Evaluation, Timestamp, Verdict};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use store::{Document, Draft};
-use workflow::{Finding, FindingEvent, FindingText};
+use workflow::{Change, Finding, FindingEvent, FindingText};
 
 /// An evaluation and where it is sealed.
 pub(crate) struct Checked {
     pub(crate) as_of: Timestamp,
+    /// With the members that fail and those of whom it cannot be said; all of them are in what is sealed.
     pub(crate) evaluations: Vec<(u64, Evaluation)>,
-    pub(crate) events: Vec<FindingEvent>,
+    pub(crate) followed: Vec<Followed>,
+}
+
+/// What became of a finding.
+pub(crate) struct Followed {
+    pub(crate) finding: String,
+    pub(crate) event: Change,
+    /// What is, written from the evidence.
+    pub(crate) condition: String,
 }
 
 impl Line {
@@ -59,8 +71,15 @@ impl Line {
         let reader = self.reader()?;
         let chosen = select(checks, names)?;
         let worker = worker(&settings)?;
-        let evaluated = over_inputs(&settings, &reader, instant, |inputs| {
-            evaluate::evaluate(&worker, &chosen, &settings.checks.parameters, inputs)
+        let folder = paths(&settings).scratch()?;
+        let reader_of_past = reuse.then_some((&reader, as_of.is_some()));
+        let (mut made, evaluated) = over_inputs(&settings, &reader, instant, |inputs| {
+            let mut made = Made::new(folder.clone(), reader_of_past);
+            let parameters = &settings.checks.parameters;
+            let evaluated = evaluate::evaluate(&worker, &chosen, parameters, inputs, &mut |evaluation| {
+                made.add(evaluation).map_err(|failure| EvaluateError::Kept(failure.message))
+            })?;
+            Ok((made, evaluated))
         })?
         .map_err(|error| evaluation_failure(&error))?;
         for lacking in evaluated.confinement.iter().flat_map(|confinement| &confinement.lacks) {
@@ -69,8 +88,7 @@ impl Line {
                 "the worker process that runs the checks is not wholly confined; see `evidenced doctor`"
             );
         }
-
-        if reuse && let Some(checked) = sealed_already(&reader, &evaluated.evaluations, as_of.is_some())? {
+        if let Some(checked) = made.sealed_already() {
             return Ok(checked);
         }
 
@@ -78,91 +96,125 @@ impl Line {
             Some(last) => reader.opening(last.index)?.map(|opening| opening.sha256()),
             None => None,
         };
-        let mut drafts = Vec::with_capacity(evaluated.evaluations.len() + 1);
+        let mut drafts = Vec::with_capacity(made.evaluations.len() + 1);
         // a map is sealed when it changed; none was made when the inputs could not be mapped at all
         if let Some(links) = evaluated.identity_map.filter(|links| sealed_map != Some(model::Digest::of(links))) {
             drafts.push(Draft {
                 body: ledger::Body::IdentityMap,
                 series: "identity_map".to_owned(),
-                document: Some(Document { bytes: links, media_type: "application/x-ndjson".to_owned() }),
+                document: Some(Document::new(links, "application/x-ndjson")),
             });
         }
         let maps = drafts.len();
-        for evaluation in &evaluated.evaluations {
-            drafts.push(Draft {
-                body: ledger::Body::Evaluation { check: evaluation.check.clone(), outcome: evaluation.outcome },
-                series: format!("check/{}", evaluation.check),
-                document: Some(Document {
-                    bytes: model::canonical_json(evaluation)?,
-                    media_type: Evaluation::MEDIA_TYPE.to_owned(),
-                }),
-            });
-        }
+        drafts.extend(made.evaluations.iter().zip(made.documents).map(|(evaluation, document)| Draft {
+            body: ledger::Body::Evaluation { check: evaluation.check.clone(), outcome: evaluation.outcome },
+            series: format!("check/{}", evaluation.check),
+            document: Some(Document::new(document, Evaluation::MEDIA_TYPE)),
+        }));
         let appended = self.store()?.append(at, drafts)?;
         let evaluations: Vec<(u64, Evaluation)> =
-            appended.iter().skip(maps).map(|entry| entry.index).zip(evaluated.evaluations).collect();
+            appended.iter().skip(maps).map(|entry| entry.index).zip(made.evaluations).collect();
 
-        let events = if as_of.is_none() { self.follow(&chosen, &evaluations)? } else { Vec::new() };
-        Ok(Checked { as_of: instant, evaluations, events })
+        let followed = if as_of.is_none() { self.follow(&chosen, &evaluations)? } else { Vec::new() };
+        Ok(Checked { as_of: instant, evaluations, followed })
     }
 
     /// Seals the finding events that follow from `evaluations`.
-    fn follow(&self, checks: &[&Check], evaluations: &[(u64, Evaluation)]) -> Result<Vec<FindingEvent>, Failure> {
-        let known = findings(&self.reader()?)?;
-        let mut events = Vec::new();
+    fn follow(&self, checks: &[&Check], evaluations: &[(u64, Evaluation)]) -> Result<Vec<Followed>, Failure> {
+        let mut known: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+        for finding in findings(&self.reader()?)? {
+            known.entry(finding.check.clone()).or_default().push(finding);
+        }
+        let aside = Aside::in_folder(Some(paths(&self.settings()).scratch()?));
+        let (mut followed, mut drafts) = (Vec::new(), Vec::new());
         for (index, evaluation) in evaluations {
             let Some(check) = checks.iter().find(|check| check.name == evaluation.check) else { continue };
-            let of_check: Vec<Finding> = known.iter().filter(|finding| finding.check == check.name).cloned().collect();
-            events.extend(workflow::follow(&of_check, evaluation, *index, &text(check)));
+            let known = known.remove(&check.name).unwrap_or_default();
+            let Some(event) = workflow::follow(&known, evaluation, *index, &text(check)) else { continue };
+            let document = Blob::aside(&aside, model::canonical_json(&event)?)?;
+            let FindingEvent { event, finding, .. } = event;
+            drafts.push(Draft {
+                body: ledger::Body::FindingEvent { finding: finding.id.clone(), event: event.as_str().to_owned() },
+                series: format!("finding/{}", finding.id),
+                document: Some(Document::new(document, FindingEvent::MEDIA_TYPE)),
+            });
+            followed.push(Followed { finding: finding.id, event, condition: finding.condition });
         }
-        let drafts = events
-            .iter()
-            .map(|event| {
-                Ok(Draft {
-                    body: ledger::Body::FindingEvent {
-                        finding: event.finding.id.clone(),
-                        event: event.event.as_str().to_owned(),
-                    },
-                    series: format!("finding/{}", event.finding.id),
-                    document: Some(Document {
-                        bytes: model::canonical_json(event)?,
-                        media_type: FindingEvent::MEDIA_TYPE.to_owned(),
-                    }),
-                })
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
         if !drafts.is_empty() {
             self.store()?.append(now(), drafts)?;
         }
-        Ok(events)
+        Ok(followed)
     }
 }
 
-/// The sealed evaluations that say what `fresh` says; none when one of them says anything else.
-///
-/// Of a past instant they must be the same bytes. Of the present, the last ones count when only their instant differs:
-/// nothing that was collected, configured or came of age since has changed a word of them.
-fn sealed_already(reader: &store::Reader, fresh: &[Evaluation], of_the_past: bool) -> Result<Option<Checked>, Failure> {
-    let mut evaluations = Vec::with_capacity(fresh.len());
-    for evaluation in fresh {
-        let rows = reader.evaluations(Some(&evaluation.check), if of_the_past { None } else { Some(1) })?;
-        let same = if of_the_past {
-            let sha256 = model::Digest::of(&model::canonical_json(evaluation)?);
-            rows.iter().find(|row| row.as_of == evaluation.as_of && row.sha256 == sha256)
-        } else {
-            rows.first()
-        };
-        let Some(row) = same else { return Ok(None) };
-        let sealed = reader.evaluation(row.log_index)?.into_value();
-        if (Evaluation { as_of: sealed.as_of, ..evaluation.clone() }) != sealed {
-            return Ok(None);
-        }
-        evaluations.push((row.log_index, sealed));
+/// Evaluations as they are made: the whole of each is laid aside, ready to be sealed.
+struct Made<'a> {
+    aside: Aside,
+    /// Without the members that pass or are not concerned.
+    evaluations: Vec<Evaluation>,
+    documents: Vec<Blob>,
+    /// Where to look for the same evaluations, and whether they are of the past.
+    reader: Option<(&'a store::Reader, bool)>,
+    /// The sealed evaluations that say the same, as long as there is one for each.
+    sealed: Vec<(u64, Evaluation)>,
+}
+
+impl<'a> Made<'a> {
+    fn new(folder: PathBuf, reader: Option<(&'a store::Reader, bool)>) -> Self {
+        let aside = Aside::in_folder(Some(folder));
+        Self { aside, evaluations: Vec::new(), documents: Vec::new(), reader, sealed: Vec::new() }
     }
-    let Some(as_of) = evaluations.first().map(|(_, evaluation)| evaluation.as_of) else { return Ok(None) };
-    // one database holds the state of one instant
-    let together = evaluations.iter().all(|(_, evaluation)| evaluation.as_of == as_of);
-    Ok(together.then_some(Checked { as_of, evaluations, events: Vec::new() }))
+
+    fn add(&mut self, evaluation: Evaluation) -> Result<(), Failure> {
+        if let Some((reader, of_the_past)) = self.reader {
+            match sealed_alike(reader, &evaluation, of_the_past)? {
+                Some((index, sealed)) => self.sealed.push((index, without_the_rest(sealed))),
+                None => self.reader = None,
+            }
+        }
+        self.documents.push(Blob::aside(&self.aside, model::canonical_json(&evaluation)?)?);
+        self.evaluations.push(without_the_rest(evaluation));
+        Ok(())
+    }
+
+    /// What is sealed already, where all of it is.
+    fn sealed_already(&mut self) -> Option<Checked> {
+        self.reader?;
+        let evaluations = std::mem::take(&mut self.sealed);
+        let as_of = evaluations.first()?.1.as_of;
+        // one database holds the state of one instant
+        let together = evaluations.iter().all(|(_, evaluation)| evaluation.as_of == as_of);
+        together.then_some(Checked { as_of, evaluations, followed: Vec::new() })
+    }
+}
+
+/// `evaluation` with those members only that something follows from.
+fn without_the_rest(mut evaluation: Evaluation) -> Evaluation {
+    evaluation.members.retain(|member| matches!(member.verdict, Verdict::Fail | Verdict::Unknown));
+    evaluation.members.shrink_to_fit();
+    evaluation
+}
+
+/// The sealed evaluation that says what `fresh` says.
+///
+/// Of a past instant it must be the same bytes. Of the present, the last one counts when only its instant differs: nothing that
+/// was collected, configured or came of age since has changed a word of it.
+fn sealed_alike(
+    reader: &store::Reader,
+    fresh: &Evaluation,
+    of_the_past: bool,
+) -> Result<Option<(u64, Evaluation)>, Failure> {
+    let rows = reader.evaluations(Some(&fresh.check), if of_the_past { None } else { Some(1) })?;
+    let same = if of_the_past {
+        let sha256 = model::Digest::of(&model::canonical_json(fresh)?);
+        rows.iter().find(|row| row.as_of == fresh.as_of && row.sha256 == sha256)
+    } else {
+        rows.first()
+    };
+    let Some(row) = same else { return Ok(None) };
+    let sealed = reader.evaluation(row.log_index)?.into_value();
+    let alike = Evaluation { as_of: sealed.as_of, ..fresh.clone() } == sealed;
+    Ok(alike.then_some((row.log_index, sealed)))
 }
 
 /// The findings as the log leaves them, in the order they were raised.

@@ -5,7 +5,7 @@ use super::{Line, binary_sha256, now, paths, proxy};
 use crate::failure::Failure;
 use crate::settings::{Settings, Source};
 use bytes::Bytes;
-use egress::{Context, Earlier, Egress, Means, Progress, Queues, Recorded};
+use egress::{Aside, Context, Earlier, Egress, Means, Progress, Queues, Recorded};
 use ledger::Sealed;
 use model::{CollectError, Manifest, Observation, SnapshotStatus, Timestamp};
 use std::collections::BTreeMap;
@@ -46,8 +46,10 @@ impl Line {
         let settings = self.settings();
         let reader = self.reader()?;
         let last = reader.last_complete_snapshot(&source.name, started_at)?;
+        let folder = paths(&settings).scratch()?;
+        let aside = Aside::in_folder(Some(folder.clone()));
         let means = Means {
-            folder: Some(paths(&settings).scratch()?),
+            folder: Some(folder),
             earlier: last.as_ref().map(|last| earlier(&reader, last.value())),
             ..Means::default()
         };
@@ -72,7 +74,7 @@ impl Line {
             synchronised: synchronised(),
             last_counted: last.map(|snapshot| snapshot.value().completeness.counted),
         };
-        let (manifest, blobs) = describe(capture, &run)?;
+        let (manifest, blobs) = describe(capture, &run, &aside)?;
         tokio::task::block_in_place(|| Ok(self.store()?.seal_snapshot(now(), &manifest, &blobs)?))
     }
 
@@ -94,10 +96,7 @@ impl Line {
         let draft = store::Draft {
             body: ledger::Body::Confirmation { snapshot: snapshot.to_owned() },
             series: "confirmation".to_owned(),
-            document: Some(store::Document {
-                bytes: document,
-                media_type: "application/vnd.evidenced.confirmation+json".to_owned(),
-            }),
+            document: Some(store::Document::new(document, "application/vnd.evidenced.confirmation+json")),
         };
         let appended = self.store()?.append(at, vec![draft])?;
         appended.first().map(|entry| entry.index).ok_or_else(|| Failure::store("the log returned no entry"))

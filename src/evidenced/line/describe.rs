@@ -1,13 +1,15 @@
 //! Turns a capture into the manifest that is sealed: what was asked, what answered, what it is worth.
 //!
-//! Pure: no clock, no store, no network. Never judges a control.
+//! No clock, no store, no network. Never judges a control.
 
 use super::blob::Blob;
 use super::collect::Capture;
+use crate::failure::Failure;
 use crate::settings::Source;
+use egress::Aside;
 use model::{
-    CanonicalError, ClockState, CollectorSpec, Completeness, CompletenessRecord, Digest, ErrorRecord, ExchangeRecord,
-    Manifest, Observation, Reason, ReasonCode, SnapshotStatus, TableRecord, Timestamp,
+    ClockState, CollectorSpec, Completeness, CompletenessRecord, Digest, ErrorRecord, ExchangeRecord, Manifest,
+    Observation, Reason, ReasonCode, SnapshotStatus, TableRecord, Timestamp,
 };
 
 /// The circumstances of a run that are not in its capture.
@@ -26,12 +28,16 @@ pub(crate) struct Run<'a> {
     pub(crate) last_counted: Option<u64>,
 }
 
-/// The manifest of `capture`, and every blob it names.
-pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec<(Digest, Blob)>), CanonicalError> {
+/// The manifest of `capture`, and every blob it names; tables are laid `aside`.
+pub(crate) fn describe(
+    capture: Capture,
+    run: &Run<'_>,
+    aside: &Aside,
+) -> Result<(Manifest, Vec<(Digest, Blob)>), Failure> {
     let mut blobs: Vec<(Digest, Blob)> = Vec::with_capacity(capture.exchanges.len() + 8);
     let mut exchanges = Vec::with_capacity(capture.exchanges.len());
     for exchange in capture.exchanges {
-        blobs.push((exchange.record.sha256, Blob::Answer(exchange.body)));
+        blobs.push((exchange.record.sha256, Blob(exchange.body)));
         exchanges.push(exchange.record);
     }
 
@@ -55,7 +61,7 @@ pub(crate) fn describe(capture: Capture, run: &Run<'_>) -> Result<(Manifest, Vec
                     sha256,
                     spec: table.spec().clone(),
                 });
-                blobs.push((sha256, Blob::Rows(lines)));
+                blobs.push((sha256, Blob::aside(aside, lines)?));
             }
             caller.clone_from(&observation.caller);
             observed_at = observation.observed_at;
@@ -202,7 +208,7 @@ mod tests {
             redactions: vec![],
         };
         let capture = Capture { exchanges: vec![], outcome: Ok(observation) };
-        describe(capture, &run).unwrap().0.status
+        describe(capture, &run, &Aside::default()).unwrap().0.status
     }
 
     #[test]

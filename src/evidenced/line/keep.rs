@@ -143,8 +143,8 @@ impl daemon::Line for KeptLine {
         let checks = self.checks();
         let names = if self.is_round_due() { Vec::new() } else { concerned(&checks, source) };
         let checked = tokio::task::block_in_place(|| self.line.check(&checks, &names, None))?;
-        for event in checked.events.iter().filter(|event| event.event != workflow::Change::Seen) {
-            tracing::info!(finding = event.finding.id, event = event.event.as_str(), "finding changed");
+        for followed in checked.followed.iter().filter(|followed| followed.event != workflow::Change::Seen) {
+            tracing::info!(finding = followed.finding, event = followed.event.as_str(), "finding changed");
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ impl daemon::Line for KeptLine {
         let draft = Draft {
             body: Body::Slot { source: source.to_owned(), due_at: unrun.due_at, outcome },
             series: format!("slot/{source}"),
-            document: Some(Document { bytes: document, media_type: "application/vnd.evidenced.slot+json".to_owned() }),
+            document: Some(Document::new(document, "application/vnd.evidenced.slot+json")),
         };
         self.line.store()?.append(now(), vec![draft])?;
         Ok(())

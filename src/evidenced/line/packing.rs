@@ -169,7 +169,7 @@ impl Line {
         let draft = Draft {
             body: Body::Export { pack: manifest },
             series: "export".to_owned(),
-            document: Some(Document { bytes: document, media_type: ExportRecord::MEDIA_TYPE.to_owned() }),
+            document: Some(Document::new(document, ExportRecord::MEDIA_TYPE)),
         };
         let appended = self.store()?.append(now(), vec![draft])?;
         let written = prepared.publish().map_err(|error| unwritten(&error))?;

@@ -179,7 +179,7 @@ impl Line {
             let bytes = model::canonical_json(&json!({
                 "schema": "evidenced/erasure/v1", "by": by, "reason": reason, "erased": what,
             }))?;
-            let document = Document { bytes, media_type: "application/vnd.evidenced.erasure+json".to_owned() };
+            let document = Document::new(bytes, "application/vnd.evidenced.erasure+json");
             sealed.extend(self.store()?.erase(now(), &entries, document)?.map(|entry| entry.index));
         }
         Ok(Erased { sealed, things, held })
@@ -240,7 +240,7 @@ impl Line {
         let draft = Draft {
             body,
             series: "hold".to_owned(),
-            document: Some(Document { bytes, media_type: "application/vnd.evidenced.hold+json".to_owned() }),
+            document: Some(Document::new(bytes, "application/vnd.evidenced.hold+json")),
         };
         let appended = self.store()?.append(at, vec![draft])?;
         appended.first().map(|entry| entry.index).ok_or_else(|| Failure::store("the log returned no entry"))

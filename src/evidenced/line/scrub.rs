@@ -87,7 +87,7 @@ impl Line {
         let draft = Draft {
             body: Body::Damage { damaged: still.len() as u64, mended: mended.len() as u64 },
             series: "damage".to_owned(),
-            document: Some(Document { bytes, media_type: "application/vnd.evidenced.damage+json".to_owned() }),
+            document: Some(Document::new(bytes, "application/vnd.evidenced.damage+json")),
         };
         let appended = self.store()?.append(now(), vec![draft])?;
         Ok(appended.first().map(|entry| entry.index))

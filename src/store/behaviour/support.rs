@@ -93,7 +93,7 @@ pub(super) fn fill(store: &mut Store) {
 }
 
 pub(super) fn json(value: &serde_json::Value) -> Document {
-    Document { bytes: model::canonical_json(value).unwrap(), media_type: "application/json".into() }
+    Document::new(model::canonical_json(value).unwrap(), "application/json")
 }
 
 /// A snapshot of `source` that ran `n` seconds into the year.
@@ -183,10 +183,7 @@ pub(super) fn evaluation(check: &str, as_of: Timestamp) -> Draft {
     Draft {
         body: Body::Evaluation { check: check.into(), outcome: evaluation.outcome },
         series: format!("evaluation:{check}"),
-        document: Some(Document {
-            bytes: model::canonical_json(&evaluation).unwrap(),
-            media_type: Evaluation::MEDIA_TYPE.into(),
-        }),
+        document: Some(Document::new(model::canonical_json(&evaluation).unwrap(), Evaluation::MEDIA_TYPE)),
     }
 }
 
