@@ -315,6 +315,7 @@ impl Reader<'_> {
             slots: Vec::new(),
             links: entry.links.clone(),
             accounts: entry.accounts.clone(),
+            exceptions: Vec::new(),
         })
     }
 

@@ -4,6 +4,7 @@
 
 use crate::check::{COLUMNS, Check, CheckInput, ParameterError};
 use crate::confine::Confinement;
+use crate::exceptions;
 use crate::inputs::{Inputs, SourceInput};
 use crate::people::Orphan;
 use crate::rows::RowsError;
@@ -151,9 +152,11 @@ pub(crate) fn conclude(
     let answer = match (unprovided(check, inputs), answer) {
         (Some(why), _) => Answer::NotConfigured(why),
         (None, Err(problem)) => Answer::Broken(problem),
-        (None, Ok(grid)) => members(grid, inputs).map_or_else(Answer::Broken, Answer::Rows),
+        (None, Ok(grid)) => members(grid, inputs)
+            .map_or_else(Answer::Broken, |members| Answer::Rows(exceptions::apply(members, &check.name, inputs))),
     };
     let judgement = verdict::judge(&judged, answer, &empty(check, &fed, summary));
+    let exceptions = exceptions::used(&judgement.members, inputs);
     Evaluation {
         schema: Evaluation::SCHEMA.to_owned(),
         check: check.name.clone(),
@@ -166,6 +169,7 @@ pub(crate) fn conclude(
         verdicts: verdict::count(&judgement.members),
         members: judgement.members,
         inputs: refs,
+        exceptions,
         identity_map_sha256: map_sha256.filter(|_| check.reads_identity_map),
         controls: check.controls.clone(),
     }
@@ -287,7 +291,7 @@ fn members(grid: Grid, inputs: &Inputs) -> Result<Vec<Member>, String> {
         }
         let detail = columns.iter().zip(row).filter(|(column, _)| !COLUMNS.contains(&column.as_str()));
         let detail = detail.map(|(column, value)| (column.clone(), value)).collect();
-        members.push(Member { subject, verdict, reason, source, detail });
+        members.push(Member { subject, verdict, reason, source, exception: None, detail });
     }
     let mut subjects: Vec<&str> = members.iter().map(|member| member.subject.as_str()).collect();
     subjects.sort_unstable();

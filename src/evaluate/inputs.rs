@@ -31,6 +31,27 @@ pub struct Inputs {
     pub links: Vec<ApprovedLink>,
     /// The account register of the configuration.
     pub accounts: Vec<RegisteredAccount>,
+    /// Every exception that was approved, whenever it holds.
+    pub exceptions: Vec<ExceptionInput>,
+}
+
+/// An approved exception.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExceptionInput {
+    /// Its id.
+    pub id: String,
+    /// The entry of its last event.
+    pub log_index: u64,
+    /// The check whose failures it tolerates.
+    pub check: String,
+    /// Subjects; `*` stands for any run of characters.
+    pub subjects: Vec<String>,
+    /// Only where evidence of this source decided it.
+    pub source: Option<String>,
+    /// First instant it holds.
+    pub from: Timestamp,
+    /// First instant it no longer holds.
+    pub until: Timestamp,
 }
 
 /// One configured source and its latest snapshot.

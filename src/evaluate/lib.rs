@@ -13,6 +13,7 @@ mod confine;
 mod database;
 mod diagnostic;
 mod evaluation;
+mod exceptions;
 mod guard;
 mod inputs;
 mod mapping;
@@ -36,7 +37,7 @@ pub use database::write_database;
 pub use diagnostic::Diagnostic;
 pub use evaluation::{Each, EvaluateError, Evaluated};
 pub use inputs::{
-    ApprovedLink, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput,
+    ApprovedLink, ExceptionInput, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput,
 };
 pub use mapping::{VocabularyColumn, VocabularyTable, compile_expression, compile_mapping, vocabulary};
 pub use people::{Orphan, identity_link_spec};

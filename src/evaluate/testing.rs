@@ -45,6 +45,7 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
         slots: Vec::new(),
         links: Vec::new(),
         accounts: Vec::new(),
+        exceptions: Vec::new(),
     }
 }
 

@@ -7,15 +7,19 @@
 //! | all good | no rows otherwise | inconclusive |
 //! | all good | some fail | fail |
 //! | all good | no fail, some unknown | inconclusive |
+//! | all good | no fail, no unknown, no pass, some excepted | inconclusive: nothing is left that could pass |
+//! | all good | no fail, no unknown, some excepted | pass, naming how many fail under an exception |
 //! | all good | no fail, no unknown | pass (also when every row is not applicable: the population was seen whole) |
 //! | some bad, each monotone | some fail | fail; every other member unknown |
 //! | some bad | anything else | inconclusive, naming each bad input; every member unknown |
 //! | any | the query broke a rule or the worker died | inconclusive, no members |
 //!
+//! A failing member under an approved exception is *excepted*: neither a failure nor a pass, and never out of sight.
 //! A *not applicable* row becomes unknown too when an input is bad: that somebody has not left cannot be said from a
 //! stale roster.
 
 use model::{InputState, Member, Outcome, Verdict, VerdictCounts};
+use std::collections::BTreeMap;
 
 /// One input as the table sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,11 +79,15 @@ pub(crate) fn judge(inputs: &[Input], answer: Answer, empty: &Empty) -> Judgemen
         return match (members.is_empty(), counts.fail, counts.unknown, empty) {
             (true, _, _, Empty::Declared(why)) => settled(Outcome::NotApplicable, vec![why.clone()], members),
             (true, _, _, Empty::Undeclared(why)) => settled(Outcome::Inconclusive, vec![why.clone()], members),
+            (false, 0, 0, _) if counts.pass == 0 && counts.excepted > 0 => {
+                let why = format!("all {} members it applies to fail under an exception: none passes", counts.excepted);
+                settled(Outcome::Inconclusive, vec![why], members)
+            }
             (false, 0, 0, _) if counts.pass == 0 => {
                 let why = format!("none of the {} members is one the check applies to", members.len());
                 settled(Outcome::NotApplicable, vec![why], members)
             }
-            (false, 0, 0, _) => settled(Outcome::Pass, Vec::new(), members),
+            (false, 0, 0, _) => settled(Outcome::Pass, under_exceptions(&members), members),
             (false, 0, unknown, _) => {
                 let why = format!("it cannot be said for {unknown} of {} members", members.len());
                 settled(Outcome::Inconclusive, vec![why], members)
@@ -94,19 +102,29 @@ pub(crate) fn judge(inputs: &[Input], answer: Answer, empty: &Empty) -> Judgemen
     settled(outcome, naming().collect(), members.collect())
 }
 
+/// What a pass has to say of those that do not.
+fn under_exceptions(members: &[Member]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for exception in members.iter().filter_map(|member| member.exception.as_deref()) {
+        *counts.entry(exception).or_default() += 1;
+    }
+    counts.into_iter().map(|(exception, count)| format!("{count} failing under {exception}")).collect()
+}
+
 fn settled(outcome: Outcome, why: Vec<String>, mut members: Vec<Member>) -> Judgement {
     members.sort_by(|a, b| a.subject.cmp(&b.subject));
     Judgement { outcome, why, members }
 }
 
 fn spare_failure(member: Member) -> Member {
-    if member.verdict == Verdict::Fail { member } else { doubted(member) }
+    if matches!(member.verdict, Verdict::Fail | Verdict::Excepted) { member } else { doubted(member) }
 }
 
 fn doubted(mut member: Member) -> Member {
     if member.verdict != Verdict::Unknown {
         member.reason = format!("not proven by these inputs: {}", member.reason);
         member.verdict = Verdict::Unknown;
+        member.exception = None;
     }
     member
 }
@@ -135,6 +153,7 @@ pub(crate) fn count(members: &[Member]) -> VerdictCounts {
             Verdict::Fail => counts.fail += 1,
             Verdict::Unknown => counts.unknown += 1,
             Verdict::NotApplicable => counts.not_applicable += 1,
+            Verdict::Excepted => counts.excepted += 1,
         }
     }
     counts
@@ -160,6 +179,7 @@ mod tests {
             verdict,
             reason: "as the rule says".to_owned(),
             source: None,
+            exception: None,
             detail: std::collections::BTreeMap::default(),
         }
     }

@@ -190,6 +190,28 @@ pub enum Body {
         /// The hold's id.
         hold: String,
     },
+    /// Something happened to an exception; the event with the exception after it is the document.
+    Exception {
+        /// The exception's id.
+        exception: String,
+        /// `requested`, `approved` …
+        event: String,
+    },
+    /// Evidence that a person added: `file`, whose document is the bytes of the file, then `added`, whose document says
+    /// who added it, when and for what.
+    Evidence {
+        /// The evidence's id.
+        evidence: String,
+        /// `file`, `added`, `withdrawn`.
+        event: String,
+    },
+    /// Something happened to the link of an account to a person; the event with the link after it is the document.
+    Link {
+        /// The link's id.
+        link: String,
+        /// `approved`, `revoked` …
+        event: String,
+    },
     /// The documents of these entries were erased, with what only they referred to; who and why is the document.
     Erasure {
         /// Positions in the log.
@@ -236,7 +258,7 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 16] = [
+    const KNOWN: [&str; 19] = [
         "genesis",
         "snapshot",
         "evaluation",
@@ -252,6 +274,9 @@ impl Body {
         "damage",
         "hold",
         "release",
+        "exception",
+        "evidence",
+        "link",
         "erasure",
     ];
 
@@ -273,6 +298,9 @@ impl Body {
             Self::Damage { .. } => "damage",
             Self::Hold { .. } => "hold",
             Self::Release { .. } => "release",
+            Self::Exception { .. } => "exception",
+            Self::Evidence { .. } => "evidence",
+            Self::Link { .. } => "link",
             Self::Erasure { .. } => "erasure",
             Self::Unknown { kind } => kind,
         }

@@ -18,13 +18,15 @@ pub enum Verdict {
     Unknown,
     /// The criteria do not apply to this member.
     NotApplicable,
+    /// Fails them, under an approved exception that has not ended. No query says this: the engine does.
+    Excepted,
 }
 
 /// The outcome of one evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The whole population was seen and nobody fails.
+    /// The whole population was seen and nobody fails but under an exception, which `Evaluation::why` then names.
     Pass,
     /// At least one member fails, proven.
     Fail,
@@ -70,6 +72,7 @@ impl Verdict {
             Self::Fail => "fail",
             Self::Unknown => "unknown",
             Self::NotApplicable => "not_applicable",
+            Self::Excepted => "excepted",
         }
     }
 }
@@ -86,6 +89,9 @@ pub struct Member {
     /// The source whose evidence decided it.
     #[serde(default)]
     pub source: Option<String>,
+    /// The exception it fails under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
     /// Further columns of the query.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub detail: BTreeMap<String, serde_json::Value>,
@@ -128,6 +134,17 @@ pub struct InputRef {
     pub why: Option<String>,
 }
 
+/// An exception that an evaluation used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExceptionRef {
+    /// Its id.
+    pub id: String,
+    /// The entry of its last event.
+    pub log_index: u64,
+    /// First instant it holds no longer.
+    pub until: Timestamp,
+}
+
 /// Members counted by verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerdictCounts {
@@ -160,7 +177,7 @@ pub struct Evaluation {
     pub engine: String,
     /// The outcome for the whole.
     pub outcome: Outcome,
-    /// Why it is inconclusive or not applicable, one sentence each.
+    /// Why it is inconclusive or not applicable, or passes under exceptions, one sentence each.
     pub why: Vec<String>,
     /// Members counted by verdict.
     pub verdicts: VerdictCounts,
@@ -168,6 +185,9 @@ pub struct Evaluation {
     pub members: Vec<Member>,
     /// Every input, sorted by source.
     pub inputs: Vec<InputRef>,
+    /// Every exception that a member fails under, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<ExceptionRef>,
     /// SHA-256 of the identity map used (canonical JSON lines of `identity_link`).
     pub identity_map_sha256: Option<Digest>,
     /// Controls it tests: `iso27001:2022/A.5.18`.

@@ -11,7 +11,7 @@ pub mod table;
 pub mod time;
 
 pub use canonical::{CanonicalError, canonical_json};
-pub use check::{Evaluation, InputRef, InputState, Member, Outcome, Verdict, VerdictCounts, roll_up};
+pub use check::{Evaluation, ExceptionRef, InputRef, InputState, Member, Outcome, Verdict, VerdictCounts, roll_up};
 pub use collector::{CollectError, CollectorSpec};
 pub use digest::{Digest, Hasher};
 pub use jiff::Timestamp;

@@ -83,6 +83,10 @@ pub(crate) fn control(framework: &str, control: &str) -> String {
     format!("controls/{}/{}/index.html", segment(framework), segment(control))
 }
 
+pub(crate) fn exception_event(index: u64) -> String {
+    format!("documents/exception/{index}.json")
+}
+
 pub(crate) fn finding_event(index: u64) -> String {
     format!("findings/events/{index}.json")
 }

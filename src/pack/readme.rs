@@ -119,7 +119,10 @@ fn what_it_is(facts: &Facts<'_>) -> Vec<Block> {
             "04_COVERAGE.csv",
             "runs that were due against runs that took place, each gap with its reason; so for timestamp tokens that were late",
         ),
-        ("05_EXCEPTIONS.csv", "approved decisions to tolerate failures; empty when there is none"),
+        (
+            "05_EXCEPTIONS.csv",
+            "decisions to tolerate failures: who asked, who approved, why, until when; empty when there is none",
+        ),
         ("06_CHECK_CHANGES.csv", "when a check, its parameters or the configuration changed within the period"),
         ("report.html, report.pdf", "the report: outcomes, controls, findings, coverage, populations; read this first"),
         ("controls/", "what the checks said about each control, a page each"),

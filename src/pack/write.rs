@@ -198,6 +198,7 @@ impl Writer<'_> {
             Body::Snapshot { .. } => self.snapshot(index, sealed.entry(), &document)?,
             Body::Evaluation { .. } => self.evaluation(index, sealed.entry(), &document)?,
             Body::FindingEvent { finding, .. } => self.finding(index, sealed.entry(), finding, &document)?,
+            Body::Exception { exception, .. } => self.exception(index, sealed.entry(), exception, &document)?,
             other => {
                 let extension = layout::extension(sealed.opening().media_type());
                 let kind = crate::names::segment(other.kind());
@@ -299,6 +300,15 @@ impl Writer<'_> {
         let sha256 = self.add(&path, document)?;
         self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256));
         self.summary.findings.add(index, id, &event);
+        Ok(path)
+    }
+
+    fn exception(&mut self, index: u64, entry: &Entry, id: &str, document: &[u8]) -> Result<String, PackError> {
+        let event: serde_json::Value = serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
+        let path = layout::exception_event(index);
+        let sha256 = self.add(&path, document)?;
+        self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256));
+        self.summary.exceptions.add(index, id, &event);
         Ok(path)
     }
 

@@ -51,7 +51,9 @@ pub use fsck::{FsckProgress, FsckReport, FsckStage, Problem, fsck};
 pub use paths::StorePaths;
 pub use reader::Reader;
 pub use restore::Restoration;
-pub use rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, SlotRow, SnapshotRow};
+pub use rows::{
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+};
 pub use scrub::{Damage, Dependents, ScrubOptions, Scrubbed, scrub};
 pub use store::{Store, snapshot_series};
 pub use tables::SnapshotFilter;

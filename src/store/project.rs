@@ -2,7 +2,9 @@
 //!
 //! Sealing and `fsck` go through the same function, so that replaying the log gives the same rows. It reads no database and no clock.
 
-use crate::rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, SlotRow, SnapshotRow};
+use crate::rows::{
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+};
 use jiff::Timestamp;
 use ledger::{Body, Entry};
 use model::{Digest, Evaluation, Manifest, Outcome, VerdictCounts};
@@ -32,6 +34,8 @@ pub(crate) enum Change {
         /// When it ended.
         at: Timestamp,
     },
+    /// The new state of something that people decide on, in place of its former one.
+    Record(RecordRow),
     /// What the entry at `entry` said is gone: its rows lose all that came from its document.
     Erased(ErasedRow),
 }
@@ -42,6 +46,15 @@ struct FindingEvent {
     schema: String,
     event: String,
     finding: serde_json::Value,
+}
+
+/// The event of something that people decide on; the thing after it is a field of the kind's name.
+#[derive(Deserialize)]
+struct RecordEvent {
+    schema: String,
+    event: String,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +218,13 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
             };
             Ok(entries.iter().map(row).collect())
         }
+        // the document is a file as a person gave it
+        Body::Evidence { event, .. } if event == "file" => Ok(Vec::new()),
+        Body::Exception { exception: id, event }
+        | Body::Evidence { evidence: id, event }
+        | Body::Link { link: id, event } => {
+            record(index, entry.body.kind(), id, event, document).map(|row| vec![Change::Record(row)])
+        }
         Body::Genesis { .. }
         | Body::IdentityMap
         | Body::Configuration { .. }
@@ -214,6 +234,15 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
         | Body::Restore { .. }
         | Body::Unknown { .. } => Ok(Vec::new()),
     }
+}
+
+fn record(index: u64, kind: &str, id: &str, event: &str, document: Option<&[u8]>) -> Result<RecordRow, String> {
+    let mut document: RecordEvent = parse(required(document)?)?;
+    agree("schema", &format!("evidenced/{kind}-event/v1"), &document.schema)?;
+    agree("event", event, &document.event)?;
+    let body = document.rest.remove(kind).ok_or_else(|| format!("the document has no `{kind}`"))?;
+    agree("id", id, body.get("id").and_then(serde_json::Value::as_str).unwrap_or_default())?;
+    Ok(RecordRow { kind: kind.to_owned(), id: id.to_owned(), body, since: index, log_index: index })
 }
 
 /// The rows that `entry` stands for when its document was erased: what the entry itself says, and nothing else.

@@ -13,7 +13,9 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::mirror::Mirror;
 use crate::paths::StorePaths;
-use crate::rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, SlotRow, SnapshotRow};
+use crate::rows::{
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+};
 use crate::shelf::Shelf;
 use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
 use crate::{database, paths, signed};
@@ -404,6 +406,11 @@ impl Reader {
     /// Every hold, released ones too.
     pub fn holds(&self) -> Result<Vec<HoldRow>, StoreError> {
         self.read("list holds", tables::holds)
+    }
+
+    /// All of one kind that people decide on (`exception`, `evidence`, `link`), in the order they came to be.
+    pub fn records(&self, kind: &str) -> Result<Vec<RecordRow>, StoreError> {
+        self.read("list records", |connection| tables::records(connection, kind))
     }
 
     /// Every entry whose document was erased on purpose.

@@ -115,6 +115,21 @@ pub struct DamageRow {
     pub log_index: u64,
 }
 
+/// Something that people decide on, as its last event left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordRow {
+    /// The kind of its entries: `exception`, `evidence`, `link`.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// The whole of it after its last event.
+    pub body: serde_json::Value,
+    /// The entry of its first event that is known.
+    pub since: u64,
+    /// The entry of its last event.
+    pub log_index: u64,
+}
+
 /// A legal hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldRow {

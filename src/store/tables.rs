@@ -3,7 +3,9 @@
 //! There is no statement here that changes or removes an entry or a node, and the schema's triggers refuse those of others.
 
 use crate::project::Change;
-use crate::rows::{ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, SlotRow, SnapshotRow};
+use crate::rows::{
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+};
 use jiff::Timestamp;
 use ledger::{Entry, Node, Nodes, TreeError};
 use model::{Digest, Outcome, SnapshotStatus, VerdictCounts};
@@ -16,7 +18,7 @@ use std::cell::RefCell;
 type Result<T> = rusqlite::Result<T>;
 
 /// The tables in the order of the schema, each with the columns that sort it.
-pub(crate) const TABLES: [(&str, &str); 10] = [
+pub(crate) const TABLES: [(&str, &str); 11] = [
     ("entry", "idx"),
     ("node", "level, idx"),
     ("snapshot", "id"),
@@ -27,6 +29,7 @@ pub(crate) const TABLES: [(&str, &str); 10] = [
     ("damage", "digest, snapshot"),
     ("hold", "id"),
     ("erased", "log_index"),
+    ("record", "kind, id"),
 ];
 
 /// An entry as it is stored.
@@ -306,6 +309,12 @@ pub(crate) fn apply(connection: &Connection, change: &Change) -> Result<()> {
         Change::Release { hold, at } => connection
             .prepare_cached("UPDATE hold SET released = ?2 WHERE id = ?1 AND released IS NULL")?
             .execute(params![hold, millis(*at)])?,
+        Change::Record(row) => connection
+            .prepare_cached(
+                "INSERT INTO record VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (kind, id) DO UPDATE SET \
+                 body = excluded.body, log_index = excluded.log_index",
+            )?
+            .execute(params![row.kind, row.id, canonical(&row.body)?, sql(row.since)?, sql(row.log_index)?])?,
         Change::Erased(row) => {
             let index = sql(row.log_index)?;
             for statement in [
@@ -546,6 +555,26 @@ pub(crate) fn holds(connection: &Connection) -> Result<Vec<HoldRow>> {
                 source: row.get(3)?,
                 snapshot: row.get(4)?,
                 released: instant_opt(row, 5)?,
+            })
+        })?
+        .collect()
+}
+
+/// All of one kind that people decide on, in the order they came to be.
+pub(crate) fn records(connection: &Connection, kind: &str) -> Result<Vec<RecordRow>> {
+    if !connection.table_exists(None, "record")? {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached("SELECT kind, id, body, since, log_index FROM record WHERE kind = ?1 ORDER BY since")?
+        .query_map([kind], |row| {
+            let body: String = row.get(2)?;
+            Ok(RecordRow {
+                kind: row.get(0)?,
+                id: row.get(1)?,
+                body: serde_json::from_str(&body).map_err(|error| misfit(2, Type::Text, error.to_string()))?,
+                since: unsigned(row, 3)?,
+                log_index: unsigned(row, 4)?,
             })
         })?
         .collect()

@@ -1,8 +1,19 @@
-//! What follows from an evaluation, as pure state machines.
+//! What follows from an evaluation and from what people decide, as pure state machines.
 //!
-//! Nothing here reads a clock, a store or a network: an evaluation and the finding as it stood go in, the event that
-//! follows comes out, and whoever calls seals it.
+//! Nothing here reads a clock, a store or a network: an evaluation or a person's act and the thing as it stood go in, the
+//! event that follows or the guard that refuses comes out, and whoever calls seals it.
 
-pub mod finding;
+mod act;
+mod exception;
+mod finding;
+mod follow;
+mod refusal;
 
-pub use finding::{Change, Finding, FindingEvent, FindingText, Item, State, follow};
+pub use act::{Act, Acting, act, raise};
+pub use exception::{Exception, ExceptionAct, ExceptionEvent, ExceptionState, Request};
+pub use finding::{
+    Accepted, Amendment, Change, Class, Dismissal, Dismissed, EvidenceRef, Finding, FindingEvent, FindingText,
+    Implemented, Item, Plan, Planned, Shown, State, Verified, Word,
+};
+pub use follow::{Rules, Seen, expire, follow};
+pub use refusal::{Guard, Refusal, same_person};

@@ -585,6 +585,7 @@ impl Judges {
             slots: Vec::new(),
             links: Vec::new(),
             accounts: Vec::new(),
+            exceptions: Vec::new(),
         };
         let checks: Vec<_> = self.checks.checks().iter().collect();
         let mut evaluations = Vec::new();

@@ -11,6 +11,7 @@ mod backup_tools;
 mod bridges;
 mod crash;
 mod damage;
+mod decisions;
 mod drift;
 mod entra_emulator;
 mod fault_matrix;

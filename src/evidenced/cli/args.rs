@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with an example for each. Parsing only.
 
+use super::decisions::{ExceptionsCommand, FindingsCommand};
 use super::log::LogCommand;
 use crate::settings::Override;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -18,6 +19,9 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "Exit codes: 0 done and nothing wrong; 1 a check failed, or verification found tampering; \
 2 usage, configuration or unreadable input; 3 inconclusive and nothing failed; 74 the disk or store failed; \
 75 the store is in use.";
+
+const EXCEPTION_HELP: &str = "Example: evidenced exceptions request access_key_too_old 'aws:ci-*' --until 2026-06-30 \
+--reason 'the vendor rotates in June' --instead 'network rule 12' --by ada@acme.example";
 
 /// Options every command takes.
 #[derive(Debug, Args)]
@@ -134,8 +138,20 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<SnapshotCommand>,
     },
-    /// Draft findings and their items
-    Findings(ListArgs),
+    /// Findings: what fails, and what people do about it
+    #[command(
+        after_help = "Example: evidenced findings confirm leaver_still_active-1 --class major --by grace@acme.example"
+    )]
+    Findings {
+        #[command(subcommand)]
+        command: Option<FindingsCommand>,
+    },
+    /// Exceptions: failures tolerated for a time, asked for by one person and approved by another
+    #[command(visible_alias = "exception", after_help = EXCEPTION_HELP)]
+    Exceptions {
+        #[command(subcommand)]
+        command: Option<ExceptionsCommand>,
+    },
     /// Evidence packs for an auditor
     Pack {
         #[command(subcommand)]

@@ -2,8 +2,11 @@
 
 mod args;
 mod collect;
+mod decisions;
 mod demo;
 mod evaluate;
+mod exceptions;
+mod findings;
 mod init;
 mod list;
 mod log;
@@ -77,7 +80,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Checks(list) => list::checks(&load(global)?, list.command.as_ref(), global),
         Command::Controls(list) => list::controls(&load(global)?, list.command.as_ref(), global),
         Command::Snapshots { command } => snapshots::snapshots(load(global)?, command, global),
-        Command::Findings(list) => list::findings(&load(global)?, list.command.as_ref(), global),
+        Command::Findings { command } => findings::findings(load(global)?, command, global),
+        Command::Exceptions { command } => exceptions::exceptions(load(global)?, command, global),
         Command::Pack { command } => pack::pack(load(global)?, command, global),
         Command::Verify { path, checkpoint, key, policy } => {
             pack::verify(&path, checkpoint.as_deref(), key.as_deref(), policy.as_deref(), global)

@@ -1,6 +1,7 @@
 //! check -> finding: evaluates over sealed snapshots, seals every evaluation and the findings that follow.
 
 use super::blob::Blob;
+use super::decide::finding_draft;
 use super::inputs::over_inputs;
 use super::{Line, now, paths, shape};
 use crate::failure::{Exit, Failure};
@@ -11,7 +12,7 @@ use model::{Evaluation, Timestamp, Verdict};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use store::{Document, Draft};
-use workflow::{Change, Finding, FindingEvent, FindingText};
+use workflow::{Change, Finding, FindingEvent, FindingText, Seen};
 
 /// An evaluation and where it is sealed.
 pub(crate) struct Checked {
@@ -119,32 +120,74 @@ impl Line {
         Ok(Checked { as_of: instant, evaluations, followed })
     }
 
-    /// Seals the finding events that follow from `evaluations`.
+    /// Seals the finding events that follow from `evaluations`, and from time.
     fn follow(&self, checks: &[&Check], evaluations: &[(u64, Evaluation)]) -> Result<Vec<Followed>, Failure> {
-        let mut known: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
-        for finding in findings(&self.reader()?)? {
-            known.entry(finding.check.clone()).or_default().push(finding);
-        }
+        let reader = self.reader()?;
+        let rules = self.settings().findings.rules;
         let aside = Aside::in_folder(Some(paths(&self.settings()).scratch()?));
         let (mut followed, mut drafts) = (Vec::new(), Vec::new());
+        let mut seal = |event: FindingEvent| -> Result<Finding, Failure> {
+            let document = Blob::aside(&aside, model::canonical_json(&event)?)?;
+            drafts.push(finding_draft(&event, document));
+            let FindingEvent { event, finding, .. } = event;
+            let condition = finding.condition.clone();
+            followed.push(Followed { finding: finding.id.clone(), event, condition });
+            Ok(finding)
+        };
+        let mut known: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+        for finding in findings(&reader)? {
+            let finding = match workflow::expire(&finding, now()) {
+                Some(event) => seal(event)?,
+                None => finding,
+            };
+            if let Some(check) = &finding.check {
+                known.entry(check.clone()).or_default().push(finding);
+            }
+        }
+        let begun = |snapshot: &str| reader.snapshot_row(snapshot).ok().flatten().map(|row| row.started_at);
         for (index, evaluation) in evaluations {
             let Some(check) = checks.iter().find(|check| check.name == evaluation.check) else { continue };
             let known = known.remove(&check.name).unwrap_or_default();
-            let Some(event) = workflow::follow(&known, evaluation, *index, &text(check)) else { continue };
-            let document = Blob::aside(&aside, model::canonical_json(&event)?)?;
-            let FindingEvent { event, finding, .. } = event;
-            drafts.push(Draft {
-                body: ledger::Body::FindingEvent { finding: finding.id.clone(), event: event.as_str().to_owned() },
-                series: format!("finding/{}", finding.id),
-                document: Some(Document::new(document, FindingEvent::MEDIA_TYPE)),
-            });
-            followed.push(Followed { finding: finding.id, event, condition: finding.condition });
+            let failed_before = failed_before(&reader, *index, evaluation, rules.raise_after)?;
+            let text = text(check);
+            let seen = Seen { evaluation, log_index: *index, text: &text, failed_before, begun: &begun };
+            for event in workflow::follow(&known, &seen, rules) {
+                seal(event)?;
+            }
         }
         if !drafts.is_empty() {
             self.store()?.append(now(), drafts)?;
         }
         Ok(followed)
     }
+}
+
+/// Evaluations in a row just before the one at `index`, each on other evidence, that failed; no more than `most` are looked at.
+fn failed_before(reader: &store::Reader, index: u64, evaluation: &Evaluation, most: u32) -> Result<u32, Failure> {
+    let mut count = 0;
+    let mut last = snapshots_of(evaluation);
+    if most <= 1 {
+        return Ok(count);
+    }
+    for row in reader.evaluations(Some(&evaluation.check), None)? {
+        if row.log_index >= index || row.as_of > evaluation.as_of {
+            continue;
+        }
+        if row.outcome != model::Outcome::Fail || count + 1 >= most {
+            break;
+        }
+        let sealed = reader.evaluation(row.log_index)?;
+        let snapshots = snapshots_of(sealed.value());
+        if snapshots != last {
+            count += 1;
+            last = snapshots;
+        }
+    }
+    Ok(count)
+}
+
+fn snapshots_of(evaluation: &Evaluation) -> Vec<String> {
+    evaluation.inputs.iter().filter_map(|input| input.snapshot.clone()).collect()
 }
 
 /// Evaluations as they are made: the whole of each is laid aside, ready to be sealed.
@@ -190,7 +233,7 @@ impl<'a> Made<'a> {
 
 /// `evaluation` with those members only that something follows from.
 fn without_the_rest(mut evaluation: Evaluation) -> Evaluation {
-    evaluation.members.retain(|member| matches!(member.verdict, Verdict::Fail | Verdict::Unknown));
+    evaluation.members.retain(|member| matches!(member.verdict, Verdict::Fail | Verdict::Unknown | Verdict::Excepted));
     evaluation.members.shrink_to_fit();
     evaluation
 }

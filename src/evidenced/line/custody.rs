@@ -2,7 +2,7 @@
 //!
 //! Only what the configuration and the holds say. Where they say nothing, nothing is filled in.
 
-use super::retention::is_under;
+use super::retention::{has_ended, is_under};
 use crate::failure::Failure;
 use crate::settings::{Custody, Settings};
 use jiff::SignedDuration;
@@ -10,7 +10,6 @@ use ledger::Body;
 use model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Reader, SnapshotFilter};
-use workflow::State;
 
 /// For each document of a pack, by its log position, what is said of it; those of which nothing is said are left out.
 /// `items` are ascending.
@@ -51,7 +50,7 @@ pub(super) fn custody(
     for finding in super::findings(reader)? {
         let events = events.remove(&finding.id).unwrap_or_default();
         // the time of all its events runs from its end; of a finding that is not over it has not begun
-        let keep = keep.filter(|_| finding.state == State::Resolved);
+        let keep = keep.filter(|_| has_ended(&finding));
         let Some((_, end)) = events.last().copied() else { continue };
         for (index, _) in events.iter().filter(|(index, _)| packed(index)) {
             custody.insert(*index, said(of_checks, end, keep));

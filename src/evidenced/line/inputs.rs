@@ -103,6 +103,7 @@ fn inputs(
         slots,
         links: settings.links.iter().map(Into::into).collect(),
         accounts: settings.accounts.iter().map(Into::into).collect(),
+        exceptions: super::decide::approved(reader)?,
     })
 }
 

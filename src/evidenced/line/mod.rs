@@ -8,6 +8,7 @@ mod blob;
 mod check;
 mod collect;
 mod custody;
+mod decide;
 mod derive;
 mod describe;
 mod inputs;
@@ -22,6 +23,7 @@ mod witness;
 
 pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_and_cases, worker};
 pub(crate) use collect::{Capture, Trigger, capture};
+pub(crate) use decide::{Raise, evidence, exceptions};
 pub(crate) use derive::rederive;
 pub(crate) use inputs::over_inputs;
 pub(crate) use keep::{KeptLine, jobs};

@@ -4,11 +4,12 @@ use super::inputs::freshness;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use evaluate::{CheckSet, Coverage};
+use model::time::seconds_text;
 use model::{Evaluation, Outcome, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::{Reader, StoreError};
-use workflow::{Finding, State};
+use workflow::{Finding, Plan, Word};
 
 /// A configured source and the state of its evidence.
 #[derive(Debug, Serialize)]
@@ -150,12 +151,53 @@ pub(crate) fn roll_up(outcomes: &[Option<Outcome>], coverage: Coverage) -> &'sta
     }
 }
 
-/// The word for a finding's state.
-pub(crate) const fn state(finding: &Finding) -> &'static str {
-    match finding.state {
-        State::Draft => "draft",
-        State::Resolved => "resolved",
+/// What people decided about a finding, in order: what, and by whom, when and why.
+pub(crate) fn decided(finding: &Finding) -> Vec<(&'static str, String)> {
+    let said = |word: &Word, more: &str| {
+        let note = if word.note.is_empty() { String::new() } else { format!(": {}", word.note) };
+        format!("{more}by {} at {}{note}", word.by, seconds_text(word.at))
+    };
+    let mut lines: Vec<(&'static str, String)> = Vec::new();
+    lines.extend(finding.confirmed.as_ref().map(|word| ("confirmed", said(word, ""))));
+    let dismissed = finding.dismissed.as_ref();
+    lines.extend(dismissed.map(|one| ("dismissed", said(&one.word, &format!("as {} ", one.why.as_str())))));
+    if let Some(planned) = &finding.plan {
+        lines.push(("planned", said(&planned.word, "")));
+        let Plan { correction, root_cause, method, similar, action } = &planned.plan;
+        let parts = [
+            ("correction", correction),
+            ("root cause", root_cause),
+            ("method", method),
+            ("similar", similar),
+            ("corrective", action),
+        ];
+        lines.extend(parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(what, part)| (what, part.clone())));
     }
+    lines.extend(finding.owner.iter().map(|owner| ("owner", owner.clone())));
+    lines.extend(finding.due.iter().map(|due| ("due", due.clone())));
+    lines.extend(finding.amendments.iter().map(|change| {
+        let from = change.from.as_deref().unwrap_or("none");
+        ("changed", said(&change.word, &format!("{} from {from} to {} ", change.field, change.to)))
+    }));
+    if let Some(done) = &finding.implemented {
+        let evidence: Vec<&str> = done.evidence.iter().map(|evidence| evidence.id.as_str()).collect();
+        lines.push(("done", said(&done.word, &format!("shown by {} ", evidence.join(", ")))));
+        // what was shown so far; once that is enough it is verified
+        let shown = finding.verified.as_ref().map_or(&done.shown_by, |verified| &verified.shown_by);
+        lines.extend(shown.iter().map(|shown| {
+            let (at, snapshots) = (seconds_text(shown.at), shown.snapshots.join(", "));
+            ("holds", format!("by evaluation {} as of {at}, on {snapshots}", shown.evaluation))
+        }));
+    }
+    let verified = finding.verified.as_ref().and_then(|verified| verified.word.as_ref());
+    lines.extend(verified.map(|word| ("verified", said(word, ""))));
+    lines.extend(finding.closed.as_ref().map(|word| ("closed", said(word, ""))));
+    let accepted = finding.accepted.as_ref();
+    lines.extend(accepted.map(|one| ("accepted", said(&one.word, &format!("until {} ", seconds_text(one.until))))));
+    if finding.reopened > 0 {
+        lines.push(("reopened", format!("{} times", finding.reopened)));
+    }
+    lines
 }
 
 #[cfg(test)]

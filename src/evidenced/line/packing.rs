@@ -238,11 +238,18 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
     }
     let size = reader.checkpoint()?.size();
     let erased: BTreeSet<u64> = reader.erased()?.iter().map(|row| row.log_index).collect();
+    let in_force: BTreeSet<String> = super::exceptions(reader)?
+        .into_iter()
+        .filter(|(_, exception)| exception.requested.at <= to && exception.request.until > from)
+        .map(|(_, exception)| exception.id)
+        .collect();
     let last_evaluation = items.last().copied().unwrap_or_default();
     for stored in reader.entries(0..size)? {
         let entry: &Entry = &stored.entry;
         let wanted = match &entry.body {
             Body::IdentityMap => stored.index <= last_evaluation,
+            // all that led to what was in force, and nothing that came after
+            Body::Exception { exception, .. } => in_force.contains(exception) && entry.at <= to,
             Body::FindingEvent { .. } | Body::Confirmation { .. } => within(entry.at) || stored.index > last_evaluation,
             _ => false,
         };

@@ -95,7 +95,7 @@ pub(crate) fn plan(settings: &Settings, reader: &Reader, at: Timestamp) -> Resul
                 entries,
                 kind: "finding",
                 id: finding.id.clone(),
-                of: finding.check.clone(),
+                of: finding.check.clone().unwrap_or_default(),
                 at: *last,
                 why: why.clone(),
             });
@@ -261,6 +261,11 @@ struct Log {
     exports: Vec<(u64, Option<Vec<u64>>)>,
 }
 
+/// Whether nothing refers to a finding any more: a dismissed one speaks for its members as long as they fail.
+pub(super) fn has_ended(finding: &Finding) -> bool {
+    finding.state.is_over() && (finding.state != State::Dismissed || finding.open_items().next().is_none())
+}
+
 impl Log {
     fn read(reader: &Reader) -> Result<Self, Failure> {
         let evaluations = reader.evaluations(None, None)?;
@@ -296,7 +301,7 @@ impl Log {
         let (mut ended, mut open) = (Vec::new(), Vec::new());
         for finding in super::findings(reader)? {
             let events = events.remove(&finding.id).unwrap_or_default();
-            let into = if finding.state == State::Resolved { &mut ended } else { &mut open };
+            let into = if has_ended(&finding) { &mut ended } else { &mut open };
             into.push((finding, events));
         }
         Ok(Self { snapshots: reader.snapshots(&SnapshotFilter::default())?, evaluations, inputs, ended, open, exports })
@@ -354,7 +359,8 @@ impl Log {
             }
             let rests = finding.items.iter().flat_map(|item| item.failed_on.iter().chain(&item.resolved_on));
             rests.filter_map(|id| self.entry_of(id)).for_each(|index| kept.keep(index, &why));
-            let since = |row: &&EvaluationRow| row.check == finding.check && row.as_of >= finding.raised_at;
+            let since =
+                |row: &&EvaluationRow| finding.check.as_ref() == Some(&row.check) && row.as_of >= finding.raised_at;
             for row in self.evaluations.iter().filter(since) {
                 self.evaluation(row.log_index, &why, kept);
             }

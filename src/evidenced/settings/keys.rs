@@ -434,6 +434,23 @@ pub(super) const REQUEST: &[Key] = &[
     key("auditor_note", Kind::Text, Absent::Nothing, "\"sample of 25 drawn\"", "what the auditor says of it"),
 ];
 
+pub(super) const FINDINGS: &[Key] = &[
+    key(
+        "raise_after",
+        Kind::Integer(1, 100),
+        Absent::Default(Cow::Borrowed("1")),
+        "2",
+        "failing evaluations in a row, each on other evidence, before a draft finding is raised",
+    ),
+    key(
+        "verify_runs",
+        Kind::Integer(1, 100),
+        Absent::Default(Cow::Borrowed("1")),
+        "2",
+        "passing evaluations on later evidence, each on other evidence, that verify an implemented action",
+    ),
+];
+
 pub(super) const NETWORK: &[Key] = &[
     key(
         "proxy",
@@ -496,6 +513,7 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: SOURCE,
     },
     Section { name: "checks", times: Times::Once, help: "What is tested over the evidence.", keys: CHECKS },
+    Section { name: "findings", times: Times::Once, help: "What becomes of failures.", keys: FINDINGS },
     Section {
         name: "accounts",
         times: Times::Listed,

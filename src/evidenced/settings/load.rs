@@ -2,13 +2,13 @@
 
 use super::document::KeyPath;
 use super::fields::{Fields, Reading, kind_of};
-use super::keys::{CHECKS, LATER, LOG, NETWORK, ORGANISATION, RETENTION, SECTIONS, SERVE, STORE};
+use super::keys::{CHECKS, FINDINGS, LATER, LOG, NETWORK, ORGANISATION, RETENTION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
 use super::suggest::did_you_mean;
 use super::{
-    Checks, LogSettings, Network, Organisation, Retention, Serve, Settings, StoreSettings, handover, register, sources,
-    timestamp, witness,
+    Checks, Findings, LogSettings, Network, Organisation, Retention, Serve, Settings, StoreSettings, handover,
+    register, sources, timestamp, witness,
 };
 use evaluate::Sandbox;
 use jiff::SignedDuration;
@@ -80,6 +80,7 @@ pub(super) fn load_in(
             network: draft.network,
             sources: draft.sources,
             checks: draft.checks,
+            findings: draft.findings,
             accounts: draft.accounts,
             links: draft.links,
             handover: draft.handover,
@@ -99,6 +100,7 @@ struct Draft {
     network: Network,
     sources: Vec<super::Source>,
     checks: Checks,
+    findings: Findings,
     accounts: Vec<super::RegisteredAccount>,
     links: Vec<super::ApprovedLink>,
     handover: super::Handover,
@@ -130,6 +132,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
         .chain(sources.iter().map(|source| source.name.as_str()))
         .collect();
     let checks = checks(&section("checks", CHECKS));
+    let findings = findings(&section("findings", FINDINGS));
     let accounts = register::accounts(reading, value("accounts"), &names, &zone);
     let links = register::links(reading, value("links"), &names, &zone);
     let handover = handover::handover(reading, value, &names);
@@ -143,6 +146,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
         network,
         sources,
         checks: checks?,
+        findings: findings?,
         accounts,
         links,
         handover,
@@ -261,6 +265,13 @@ fn retention(fields: &Fields<'_>) -> Option<Retention> {
     };
     let (default, evaluations) = (duration("default"), duration("evaluations"));
     Some(Retention { default: default?, evaluations: evaluations? })
+}
+
+fn findings(fields: &Fields<'_>) -> Option<Findings> {
+    fields.refuse_unknown(&[]);
+    let count = |name: &str| fields.integer(name).and_then(|count| u32::try_from(count).ok());
+    let (raise_after, verify_runs) = (count("raise_after"), count("verify_runs"));
+    Some(Findings { rules: workflow::Rules { raise_after: raise_after?, verify_runs: verify_runs? } })
 }
 
 fn log(fields: &Fields<'_>) -> Option<LogSettings> {

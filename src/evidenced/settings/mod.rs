@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) sources: Vec<Source>,
     /// What is tested.
     pub(crate) checks: Checks,
+    /// What becomes of failures.
+    pub(crate) findings: Findings,
     /// The account register.
     pub(crate) accounts: Vec<RegisteredAccount>,
     /// Approved identity links.
@@ -194,6 +196,13 @@ pub(crate) struct Checks {
     pub(crate) sandbox: Sandbox,
     /// Who answers for evaluations and findings, and how they may be shared.
     pub(crate) custody: Custody,
+}
+
+/// `[findings]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Findings {
+    /// How many evaluations it takes.
+    pub(crate) rules: workflow::Rules,
 }
 
 /// `[serve]`

@@ -50,6 +50,8 @@ struct CheckPage<'a> {
 #[template(path = "finding.html")]
 struct FindingPage<'a> {
     finding: &'a Finding,
+    /// What people decided.
+    decided: Vec<(&'static str, String)>,
     /// Sources it rests on that are sample data.
     samples: Vec<String>,
 }
@@ -129,7 +131,7 @@ pub(super) fn finding(settings: &Settings, id: &str) -> Result<Option<String>, F
     let Some(finding) = findings.iter().find(|finding| finding.id == id) else { return Ok(None) };
     let snapshots = finding.items.iter().flat_map(|item| item.failed_on.iter().chain(&item.resolved_on));
     let samples = samples(&reader, snapshots.map(String::as_str))?;
-    render(&FindingPage { finding, samples }).map(Some)
+    render(&FindingPage { finding, decided: overview::decided(finding), samples }).map(Some)
 }
 
 /// The sources of those of `snapshots` that are sample data. One that is damaged or erased says nothing of itself any more.
@@ -174,6 +176,12 @@ fn maybe(instant: Option<&Timestamp>) -> String {
     instant.map_or_else(|| "never".to_owned(), when)
 }
 
+/// `root cause` at the beginning of a line.
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// `not_applicable` as people write it.
 fn words(word: &str) -> String {
     word.replace('_', " ")
@@ -203,9 +211,10 @@ fn ranked(evaluation: &Evaluation) -> Vec<&model::Member> {
     let mut members: Vec<&model::Member> = evaluation.members.iter().collect();
     members.sort_by_key(|member| match member.verdict {
         Verdict::Fail => 0,
-        Verdict::Unknown => 1,
-        Verdict::Pass => 2,
-        Verdict::NotApplicable => 3,
+        Verdict::Excepted => 1,
+        Verdict::Unknown => 2,
+        Verdict::Pass => 3,
+        Verdict::NotApplicable => 4,
     });
     members
 }

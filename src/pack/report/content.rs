@@ -10,7 +10,7 @@ use super::controls::{check, counts, last};
 use crate::layout;
 use crate::plan::Framework;
 use crate::readme;
-use crate::summary::{Days, EvaluationNote, NO_EXCEPTION, days, roll_up, texts};
+use crate::summary::{Days, EvaluationNote, NO_EXCEPTION, days, excepted_members, roll_up, said, texts};
 use model::{Outcome, SnapshotStatus, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -404,16 +404,33 @@ fn owner(owner: &str, due: &str) -> String {
 }
 
 fn exceptions_and_changes(facts: &Facts<'_>) -> Vec<Block> {
-    let excepted: u64 = facts.summary.evaluations.iter().map(|one| one.verdicts.excepted).sum();
     let mut blocks = vec![heading(2, "Exceptions and changes")];
-    if excepted == 0 {
+    if facts.summary.exceptions.is_empty() {
         blocks.push(paragraph(NO_EXCEPTION));
     } else {
         blocks.push(Block::Text(vec![
-            text("Evaluations counted excepted members: see "),
+            text(
+                "An exception is asked for by one person and approved by another; it ends by itself. A member under one still \
+                 fails, is counted as excepted, and counts as failing again from its end on. ",
+            ),
             link(layout::EXCEPTIONS, layout::EXCEPTIONS),
-            text("."),
+            text(" has each of them whole."),
         ]));
+        let rows = facts.summary.exceptions.iter().map(|(id, log_index, exception)| {
+            let word = |field: &str| crate::summary::text(exception, field);
+            let check = word("check");
+            let members = excepted_members(facts.summary, &check, id);
+            let people = format!("{} / {}", said(exception, "requested", "by"), said(exception, "approved", "by"));
+            vec![
+                vec![link(id, layout::exception_event(log_index)), text(format!(" {}", word("state")))],
+                plain(format!("{check}: {} ({members} members)", texts(exception, "subjects").join(", "))),
+                plain(format!("{}; instead: {}", word("reason"), word("compensating_control"))),
+                plain(people),
+                plain(time_text(&word("until"))),
+            ]
+        });
+        let columns = [("exception", 16), ("covers", 26), ("because", 28), ("asked / approved", 16), ("until", 14)];
+        blocks.push(table(&columns, rows.collect()));
     }
     if facts.changes.is_empty() {
         blocks.push(paragraph(

@@ -1,29 +1,111 @@
-//! `05_EXCEPTIONS.csv`: approved decisions to tolerate named failures.
-//!
-//! This version cannot approve an exception, so the sheet has no row; an evaluation that counts excepted members, as a
-//! later version may seal it, is listed all the same.
+//! `05_EXCEPTIONS.csv`: approved decisions to tolerate named failures, each as its last shipped event left it.
 
-use super::{Summary, instant};
+use super::{Summary, text, texts};
 use crate::cells::Sheet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an empty sheet means, for pages that show it.
-pub(crate) const NONE: &str =
-    "No exception was in force: every failing member counts as failing. This version records no exceptions.";
+pub(crate) const NONE: &str = "No exception was in force in the period: every failing member counts as failing.";
+
+/// Exceptions by id, each with the log position of its last event.
+#[derive(Default)]
+pub(crate) struct Exceptions(BTreeMap<String, (u64, Value)>);
+
+impl Exceptions {
+    /// Takes the exception out of a sealed event. Later events replace earlier ones.
+    pub(crate) fn add(&mut self, log_index: u64, id: &str, event: &Value) {
+        let Some(exception) = event.get("exception") else { return };
+        let last = self.0.entry(id.to_owned()).or_insert_with(|| (log_index, exception.clone()));
+        if log_index > last.0 {
+            *last = (log_index, exception.clone());
+        }
+    }
+
+    /// Every exception: its id, the log position of its last event, and the exception after it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64, &Value)> {
+        self.0.iter().map(|(id, (log_index, exception))| (id.as_str(), *log_index, exception))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Who said something, and when.
+pub(crate) fn said(exception: &Value, what: &str, field: &str) -> String {
+    exception.get(what).map_or_else(String::new, |word| text(word, field))
+}
+
+/// Members that the last evaluation of a check counts under `exception`.
+pub(crate) fn members(summary: &Summary, check: &str, exception: &str) -> u64 {
+    let of_check = summary.evaluations.iter().filter(|one| one.check == check);
+    let last = of_check.max_by_key(|one| (one.as_of, one.log_index));
+    last.and_then(|one| one.exceptions.get(exception)).copied().unwrap_or_default()
+}
 
 /// The sheet.
 pub(crate) fn exceptions_csv(summary: &Summary) -> Result<Vec<u8>, csv::Error> {
-    let mut sheet =
-        Sheet::new(&["check", "as_of", "excepted_members", "approved_by", "reason", "expires_at", "log_index"])?;
-    for evaluation in summary.evaluations.iter().filter(|evaluation| evaluation.verdicts.excepted > 0) {
+    let mut sheet = Sheet::new(&[
+        "exception",
+        "state",
+        "check",
+        "subjects",
+        "source",
+        "reason",
+        "compensating_control",
+        "requested_by",
+        "requested_at",
+        "approved_by",
+        "approved_at",
+        "from",
+        "until",
+        "ended_by",
+        "ended_at",
+        "ended_because",
+        "excepted_members",
+        "log_index",
+    ])?;
+    for (id, log_index, exception) in summary.exceptions.iter() {
+        let check = text(exception, "check");
         sheet.row([
-            evaluation.check.as_str(),
-            &instant(evaluation.as_of),
-            &evaluation.verdicts.excepted.to_string(),
-            "",
-            "",
-            "",
-            &evaluation.log_index.to_string(),
+            id.to_owned(),
+            text(exception, "state"),
+            check.clone(),
+            texts(exception, "subjects").join(" "),
+            text(exception, "source"),
+            text(exception, "reason"),
+            text(exception, "compensating_control"),
+            said(exception, "requested", "by"),
+            said(exception, "requested", "at"),
+            said(exception, "approved", "by"),
+            said(exception, "approved", "at"),
+            text(exception, "from"),
+            text(exception, "until"),
+            said(exception, "ended", "by"),
+            said(exception, "ended", "at"),
+            said(exception, "ended", "note"),
+            members(summary, &check, id).to_string(),
+            log_index.to_string(),
         ])?;
+    }
+    // an exception whose own document is withheld is still named
+    let named: BTreeSet<(&str, &str)> = summary
+        .evaluations
+        .iter()
+        .flat_map(|one| one.exceptions.keys().map(|exception| (one.check.as_str(), exception.as_str())))
+        .filter(|(_, exception)| !summary.exceptions.0.contains_key(*exception))
+        .collect();
+    for (check, exception) in named {
+        let mut row = vec![String::new(); 18];
+        let cells =
+            [(0, exception.to_owned()), (2, check.to_owned()), (16, members(summary, check, exception).to_string())];
+        for (at, cell) in cells {
+            if let Some(place) = row.get_mut(at) {
+                *place = cell;
+            }
+        }
+        sheet.row(row)?;
     }
     sheet.finish()
 }

@@ -16,7 +16,7 @@ pub(crate) use changes::{Change, changes, changes_csv};
 pub(crate) use controls::{controls_csv, roll_up};
 pub(crate) use coverage::coverage_csv;
 pub(crate) use days::{Days, days};
-pub(crate) use exceptions::{NONE as NO_EXCEPTION, exceptions_csv};
+pub(crate) use exceptions::{Exceptions, NONE as NO_EXCEPTION, exceptions_csv, members as excepted_members, said};
 pub(crate) use findings::{Findings, text, texts};
 pub(crate) use index::{EvidenceRow, index_csv, index_json, index_xlsx, literal};
 pub(crate) use requests::requests_csv;
@@ -88,12 +88,19 @@ pub(crate) struct EvaluationNote {
     pub(crate) why: Vec<String>,
     pub(crate) controls: Vec<String>,
     pub(crate) snapshots: Vec<String>,
+    /// Members by the exception they fail under.
+    pub(crate) exceptions: BTreeMap<String, u64>,
     pub(crate) bindings: Bindings,
 }
 
 impl EvaluationNote {
     pub(crate) fn of(evaluation: &Evaluation, path: &str, log_index: u64) -> Self {
+        let mut exceptions = BTreeMap::new();
+        for exception in evaluation.members.iter().filter_map(|member| member.exception.as_ref()) {
+            *exceptions.entry(exception.clone()).or_default() += 1;
+        }
         Self {
+            exceptions,
             path: path.to_owned(),
             check_sha256: evaluation.check_sha256,
             check: evaluation.check.clone(),
@@ -116,6 +123,7 @@ pub(crate) struct Summary {
     pub(crate) snapshots: Vec<SnapshotNote>,
     pub(crate) evaluations: Vec<EvaluationNote>,
     pub(crate) findings: Findings,
+    pub(crate) exceptions: Exceptions,
     pub(crate) other: u64,
     /// Whether somebody else's signature stands beside the log's own on its checkpoint.
     pub(crate) cosigned: bool,

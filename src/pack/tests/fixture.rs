@@ -266,6 +266,7 @@ fn evaluation(snapshot: &str, sha256: Digest) -> Evaluation {
         verdict,
         reason: "ended at 2026-01-01T00:00:00Z".into(),
         source: Some("hr".into()),
+        exception: None,
         detail: BTreeMap::new(),
     };
     Evaluation {
@@ -288,6 +289,7 @@ fn evaluation(snapshot: &str, sha256: Digest) -> Evaluation {
             status: Some(SnapshotStatus::Complete),
             why: None,
         }],
+        exceptions: vec![],
         identity_map_sha256: None,
         controls: vec!["iso27001:2022/A.5.18".into()],
     }

@@ -260,6 +260,24 @@ fn two_blobs_swapped_are_both_named() {
     named(&report, &blobs[1], "hashes to");
 }
 
+#[test]
+fn what_people_decide_is_as_its_last_event_left_it_and_is_replayed() {
+    let scene = Scene::bare();
+    let mut store = scene.init();
+    super::support::decide(&mut store);
+    let rows = store.reader().records("exception").unwrap();
+    assert_eq!((rows.len(), rows[0].since, rows[0].log_index), (1, 1, 2));
+    assert_eq!(rows[0].body["state"], "approved");
+    let rows = store.reader().records("evidence").unwrap();
+    assert_eq!((rows.len(), rows[0].log_index, rows[0].body["by"].as_str()), (1, 4, Some("somebody")));
+    drop(store);
+    assert_eq!(check(&scene).problems, []);
+    fs::remove_file(scene.paths.closed()).unwrap();
+    let edit = "UPDATE record SET body = replace(body, 'approved', 'refused') WHERE kind = 'exception'";
+    Connection::open(scene.paths.database()).unwrap().execute_batch(edit).unwrap();
+    named(&check(&scene), &scene.paths.database(), "row of `record` kind=exception id=exception-1: `body`");
+}
+
 /// What a person with write access to the database might try; the digests of the clean close are taken away as they would.
 #[test]
 fn edited_rows_are_named() {

@@ -92,6 +92,34 @@ pub(super) fn fill(store: &mut Store) {
     store.append(at(23), vec![confirmation]).unwrap();
 }
 
+/// An exception in two states, a file with its record.
+pub(super) fn decide(store: &mut Store) {
+    store.append(at(24), vec![exception("requested"), exception("approved")]).unwrap();
+    let file = Draft {
+        body: Body::Evidence { evidence: "evidence-1".into(), event: "file".into() },
+        series: "evidence/evidence-1".into(),
+        document: Some(Document { bytes: b"%PDF minutes".to_vec(), media_type: "application/pdf".into() }),
+    };
+    let record = Draft {
+        body: Body::Evidence { evidence: "evidence-1".into(), event: "added".into() },
+        series: "evidence/evidence-1".into(),
+        document: Some(json(&serde_json::json!({
+            "schema": "evidenced/evidence-event/v1", "event": "added", "evidence": {"id": "evidence-1", "by": "somebody"},
+        }))),
+    };
+    store.append(at(25), vec![file, record]).unwrap();
+}
+
+pub(super) fn exception(event: &str) -> Draft {
+    Draft {
+        body: Body::Exception { exception: "exception-1".into(), event: event.into() },
+        series: "exception/exception-1".into(),
+        document: Some(json(&serde_json::json!({
+            "schema": "evidenced/exception-event/v1", "event": event, "exception": {"id": "exception-1", "state": event},
+        }))),
+    }
+}
+
 pub(super) fn json(value: &serde_json::Value) -> Document {
     Document::new(model::canonical_json(value).unwrap(), "application/json")
 }
@@ -177,6 +205,7 @@ pub(super) fn evaluation(check: &str, as_of: Timestamp) -> Draft {
         verdicts: VerdictCounts { pass: 3, fail: 1, ..VerdictCounts::default() },
         members: vec![],
         inputs: vec![],
+        exceptions: vec![],
         identity_map_sha256: None,
         controls: vec!["iso27001:2022/A.5.17".into()],
     };

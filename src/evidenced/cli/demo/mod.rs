@@ -58,7 +58,7 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
 
     say("\nDRAFT FINDINGS")?;
     for finding in line::findings(&line.reader()?)? {
-        say(&format!("{:<31} {:<9} {}", finding.id, line::overview::state(&finding), finding.condition))?;
+        say(&format!("{:<31} {:<9} {}", finding.id, finding.state.as_str(), finding.condition))?;
     }
 
     say("\nPACK")?;

@@ -79,7 +79,10 @@ fn what(body: &Body) -> String {
         Body::Genesis { log_key, .. } => format!("the log begins, signed by {log_key}"),
         Body::Snapshot { snapshot, status, .. } => format!("{snapshot} {}", status.as_str()),
         Body::Evaluation { check, outcome } => format!("{check} {}", outcome.as_str()),
-        Body::FindingEvent { finding, event } => format!("{finding} {event}"),
+        Body::FindingEvent { finding: id, event }
+        | Body::Exception { exception: id, event }
+        | Body::Evidence { evidence: id, event }
+        | Body::Link { link: id, event } => format!("{id} {event}"),
         Body::Configuration { digest } => format!("configuration {digest}"),
         Body::Slot { source, due_at, outcome } => format!("{source} {} {}", seconds_text(*due_at), outcome.as_str()),
         Body::Confirmation { snapshot } => format!("{snapshot} confirmed"),
