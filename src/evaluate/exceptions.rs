@@ -6,6 +6,11 @@ use model::time::seconds_up;
 use model::{ExceptionRef, Member, Verdict};
 use std::collections::BTreeSet;
 
+/// Whether one of `patterns`, in which `*` stands for any run of characters, names `subject`.
+pub fn names(patterns: &[String], subject: &str) -> bool {
+    patterns.iter().any(|pattern| fits(pattern, subject))
+}
+
 /// Marks the failing members that an exception covers at the instant of the evaluation. Of several, the one that holds
 /// longest counts; of those, the first by id.
 pub(crate) fn apply(mut members: Vec<Member>, check: &str, inputs: &Inputs) -> Vec<Member> {
@@ -18,8 +23,7 @@ pub(crate) fn apply(mut members: Vec<Member>, check: &str, inputs: &Inputs) -> V
     in_force.sort_by(|a, b| b.until.cmp(&a.until).then_with(|| a.id.cmp(&b.id)));
     for member in members.iter_mut().filter(|member| member.verdict == Verdict::Fail) {
         let covers = |exception: &&&ExceptionInput| exception.source.is_none() || exception.source == member.source;
-        let named =
-            |exception: &&&ExceptionInput| exception.subjects.iter().any(|pattern| fits(pattern, &member.subject));
+        let named = |exception: &&&ExceptionInput| names(&exception.subjects, &member.subject);
         if let Some(exception) = in_force.iter().filter(covers).find(named) {
             member.verdict = Verdict::Excepted;
             member.exception = Some(exception.id.clone());

@@ -36,8 +36,10 @@ pub use confine::Confinement;
 pub use database::write_database;
 pub use diagnostic::Diagnostic;
 pub use evaluation::{Each, EvaluateError, Evaluated};
+pub use exceptions::names;
 pub use inputs::{
-    ApprovedLink, ExceptionInput, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput,
+    ApprovedLink, ExceptionInput, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput,
+    TableInput,
 };
 pub use mapping::{VocabularyColumn, VocabularyTable, compile_expression, compile_mapping, vocabulary};
 pub use people::{Orphan, identity_link_spec};

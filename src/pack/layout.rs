@@ -137,6 +137,20 @@ pub(crate) fn extension(media_type: &str) -> &'static str {
     } else if media_type.contains("jsonl") || media_type.contains("ndjson") {
         "jsonl"
     } else {
-        "txt"
+        // of files that people add; it only says how to open them
+        match media_type {
+            "application/pdf" => "pdf",
+            "image/png" => "png",
+            "image/jpeg" => "jpg",
+            "text/csv" => "csv",
+            "text/markdown" => "md",
+            "message/rfc822" => "eml",
+            "application/zip" => "zip",
+            "application/octet-stream" => "bin",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "docx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => "xlsx",
+            "application/vnd.oasis.opendocument.text" => "odt",
+            _ => "txt",
+        }
     }
 }

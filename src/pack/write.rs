@@ -199,11 +199,17 @@ impl Writer<'_> {
             Body::Evaluation { .. } => self.evaluation(index, sealed.entry(), &document)?,
             Body::FindingEvent { finding, .. } => self.finding(index, sealed.entry(), finding, &document)?,
             Body::Exception { exception, .. } => self.exception(index, sealed.entry(), exception, &document)?,
+            Body::Evidence { evidence, event } if event != "file" => {
+                self.word_about(index, sealed.entry(), evidence, &document)?
+            }
             other => {
                 let extension = layout::extension(sealed.opening().media_type());
                 let kind = crate::names::segment(other.kind());
                 let path = format!("documents/{kind}/{index}.{extension}");
                 self.other(index, sealed.entry(), &path, &document)?;
+                if let Body::Evidence { evidence, .. } = other {
+                    self.summary.manual.file(evidence, &path);
+                }
                 path
             }
         };
@@ -309,6 +315,16 @@ impl Writer<'_> {
         let sha256 = self.add(&path, document)?;
         self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256));
         self.summary.exceptions.add(index, id, &event);
+        Ok(path)
+    }
+
+    /// What a person says of a file that is in the pack beside it.
+    fn word_about(&mut self, index: u64, entry: &Entry, id: &str, document: &[u8]) -> Result<String, PackError> {
+        let event: serde_json::Value = serde_json::from_slice(document).map_err(|error| unproven(index, &error))?;
+        let path = format!("documents/evidence/{index}.json");
+        let sha256 = self.add(&path, document)?;
+        self.summary.rows.push(EvidenceRow::of_entry(entry, index, &path, sha256));
+        self.summary.manual.add(index, id, &event);
         Ok(path)
     }
 

@@ -60,7 +60,8 @@ struct RecordEvent {
 #[derive(Deserialize)]
 struct FindingHead {
     id: String,
-    check: String,
+    /// None of a finding that a person raised.
+    check: Option<String>,
     state: String,
 }
 
@@ -179,7 +180,7 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
             agree("finding", finding, &head.id)?;
             Ok(vec![Change::Finding(FindingRow {
                 id: head.id,
-                check: head.check,
+                check: head.check.unwrap_or_default(),
                 state: head.state,
                 body: document.finding,
                 log_index: index,

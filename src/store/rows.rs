@@ -77,7 +77,7 @@ pub struct EvaluationRow {
 pub struct FindingRow {
     /// The finding's id.
     pub id: String,
-    /// The check that raised it.
+    /// The check that raised it; empty where a person did.
     pub check: String,
     /// Its state.
     pub state: String,

@@ -215,9 +215,11 @@ fn join(finding: &mut Finding, failing: &BTreeMap<&str, &Member>, seen: &Seen<'_
     let (mut added, mut touched, mut exempted) = (Vec::new(), false, false);
     let snapshots = seen.snapshots();
     let excepted = seen.evaluation.members.iter().filter(|member| member.verdict == Verdict::Excepted);
+    let open_items = finding.items.iter().enumerate().filter(|(_, item)| item.is_open());
+    let open_items: BTreeMap<String, usize> = open_items.map(|(place, item)| (item.subject.clone(), place)).collect();
     for member in failing.values().copied().chain(excepted) {
-        let item = finding.items.iter_mut().find(|item| item.subject == member.subject && item.is_open());
-        if let Some(item) = item {
+        let still_open = open_items.get(&member.subject).and_then(|place| finding.items.get_mut(*place));
+        if let Some(item) = still_open {
             touched = true;
             exempted |= item.exception != member.exception;
             item.exception.clone_from(&member.exception);

@@ -4,12 +4,14 @@
 //! event that follows or the guard that refuses comes out, and whoever calls seals it.
 
 mod act;
+mod evidence;
 mod exception;
 mod finding;
 mod follow;
 mod refusal;
 
 pub use act::{Act, Acting, act, raise};
+pub use evidence::{Addition, Evidence, EvidenceEvent};
 pub use exception::{Exception, ExceptionAct, ExceptionEvent, ExceptionState, Request};
 pub use finding::{
     Accepted, Amendment, Change, Class, Dismissal, Dismissed, EvidenceRef, Finding, FindingEvent, FindingText,

@@ -151,7 +151,7 @@ fn an_exception_takes_two_people_and_is_shown_wherever_the_failure_would_be() {
             "exceptions",
             "request",
             CHECK,
-            "ada",
+            "crm:ada",
             "--reason",
             "handing over",
             "--instead",
@@ -169,7 +169,7 @@ fn an_exception_takes_two_people_and_is_shown_wherever_the_failure_would_be() {
         "exceptions",
         "request",
         "leaver_stil_active",
-        "ada",
+        "crm:ada",
         "--reason",
         "r",
         "--instead",
@@ -199,7 +199,7 @@ fn an_exception_takes_two_people_and_is_shown_wherever_the_failure_would_be() {
     let pack = company.0.path("pack");
     assert!(company.0.run(&["pack", "create", "-o", "pack"]).code < 2);
     let sheet = std::fs::read_to_string(pack.join("05_EXCEPTIONS.csv")).unwrap();
-    assert!(sheet.contains("exception-1,approved,leaver_still_active,ada"), "{sheet}");
+    assert!(sheet.contains("exception-1,approved,leaver_still_active,crm:ada"), "{sheet}");
     assert!(sheet.contains("handing over,read only,Lin,") && sheet.contains(",Grace,"), "{sheet}");
     let report = std::fs::read_to_string(pack.join("report.html")).unwrap();
     assert!(report.contains("handing over; instead: read only"), "the report does not name the exception");
@@ -268,4 +268,55 @@ fn a_finding_that_no_check_raises_is_verified_by_evidence_and_a_second_person() 
     assert_eq!(company.done(&["verify", id, "--evidence", &evidence, "--by", "Grace"]), "verified");
     assert_eq!(company.done(&["close", id, "--effectiveness", "one each", "--by", "Grace"]), "closed");
     company.0.assert_sound();
+}
+
+#[test]
+fn added_evidence_is_sealed_speaks_for_its_control_and_comes_out_as_it_went_in() {
+    let company = Company::found();
+    company.look([false, true, false], 0);
+    let audit = &company.0;
+    audit.write("minutes.pdf", "%PDF-1.7 minutes of the review");
+    let control = "iso27001:2022/9.3";
+    let add = |file: &str, control: &str, to: &str| {
+        let word =
+            ["--title", "Management review", "--control", control, "--from", "2026-01-01", "--to", to, "--by", "Ada"];
+        audit.run(&[&["evidence", "add", file], &word[..]].concat())
+    };
+    for (file, control, to, word) in [
+        ("nowhere.pdf", control, "2026-12-31", "nowhere.pdf"),
+        (".", control, "2026-12-31", "is no file"),
+        ("minutes.pdf", "iso27001:2022/99", "2026-12-31", "`iso27001:2022/99`"),
+        ("minutes.pdf", control, "2025-12-31", "refused (date)"),
+    ] {
+        let refused = add(file, control, to);
+        assert!(refused.code == 2 && refused.stderr.contains(word), "{word}: {refused:#?}");
+    }
+    assert_eq!(add("minutes.pdf", control, "2026-12-31").code, 0);
+
+    let controls = audit.json(0, &["controls", "list"]);
+    let row = controls["controls"].as_array().unwrap().iter().find(|row| row["id"] == control).unwrap().clone();
+    assert_eq!(
+        (&row["outcome"], &row["evidence"][0]),
+        (&"manual evidence".into(), &"evidence-1".into()),
+        "never green"
+    );
+    assert_eq!(audit.run(&["evidence", "get", "evidence-1", "-o", "out.pdf"]).code, 0);
+    assert_eq!(std::fs::read_to_string(audit.path("out.pdf")).unwrap(), "%PDF-1.7 minutes of the review");
+
+    assert!(audit.run(&["pack", "create", "-o", "pack"]).code < 2);
+    let page = std::fs::read_to_string(audit.path("pack/controls/iso27001_2022/9.3/index.html"));
+    let page = page.unwrap_or_else(|_| {
+        let folder = std::fs::read_dir(audit.path("pack/controls")).unwrap();
+        panic!("{:?}", folder.map(|entry| entry.unwrap().path()).collect::<Vec<_>>())
+    });
+    assert!(page.contains("Management review") && page.contains(">evidence-1<"), "{page}");
+    let files = crate::support::files(&audit.path("pack/documents/evidence"));
+    let file = files.iter().find(|file| file.extension().is_some_and(|ending| ending == "pdf")).unwrap();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "%PDF-1.7 minutes of the review");
+    assert_eq!(audit.run(&["verify", "pack"]).code, 0);
+
+    let withdraw = ["evidence", "withdraw", "evidence-1", "--reason", "the wrong year", "--by", "Grace"];
+    assert_eq!(audit.run(&withdraw).code, 0);
+    assert_eq!(audit.json(0, &["evidence", "list"])["evidence"][0]["standing"], "withdrawn");
+    audit.assert_sound();
 }

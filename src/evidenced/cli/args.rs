@@ -1,6 +1,6 @@
 //! The command line: what can be asked, with an example for each. Parsing only.
 
-use super::decisions::{ExceptionsCommand, FindingsCommand};
+use super::decisions::{EvidenceCommand, ExceptionsCommand, FindingsCommand};
 use super::log::LogCommand;
 use crate::settings::Override;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -19,6 +19,9 @@ pub(crate) struct Cli {
 const AFTER_HELP: &str = "Exit codes: 0 done and nothing wrong; 1 a check failed, or verification found tampering; \
 2 usage, configuration or unreadable input; 3 inconclusive and nothing failed; 74 the disk or store failed; \
 75 the store is in use.";
+
+const EVIDENCE_HELP: &str = "Example: evidenced evidence add minutes.pdf --title 'Management review' \
+--control iso27001:2022/9.3 --from 2026-01-01 --to 2026-12-31 --by ada@acme.example";
 
 const EXCEPTION_HELP: &str = "Example: evidenced exceptions request access_key_too_old 'aws:ci-*' --until 2026-06-30 \
 --reason 'the vendor rotates in June' --instead 'network rule 12' --by ada@acme.example";
@@ -145,6 +148,12 @@ pub(crate) enum Command {
     Findings {
         #[command(subcommand)]
         command: Option<FindingsCommand>,
+    },
+    /// Evidence that people add, for what no check can show
+    #[command(after_help = EVIDENCE_HELP)]
+    Evidence {
+        #[command(subcommand)]
+        command: Option<EvidenceCommand>,
     },
     /// Exceptions: failures tolerated for a time, asked for by one person and approved by another
     #[command(visible_alias = "exception", after_help = EXCEPTION_HELP)]

@@ -2,6 +2,7 @@
 
 use super::args::ListCommand;
 use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
 use workflow::{Class, Dismissal};
 
 /// Whom a step is of.
@@ -274,5 +275,57 @@ pub(crate) enum ExceptionsCommand {
         /// Why
         #[arg(long)]
         reason: String,
+    },
+}
+
+/// Verbs of `evidence`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceCommand {
+    #[command(flatten)]
+    Look(ListCommand),
+    /// Seal a document, screenshot or export, with who, when and for what
+    Add {
+        /// The file; its bytes are sealed as they are
+        file: PathBuf,
+        /// What it is
+        #[arg(long)]
+        title: String,
+        /// A control it speaks for, like iso27001:2022/A.5.1
+        #[arg(long, required = true, num_args = 1..)]
+        control: Vec<String>,
+        /// First day (or instant) it speaks of
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// Last day (or instant) it speaks of
+        #[arg(long, value_name = "TIME")]
+        to: String,
+        /// Last day (or instant) it may be relied on; default: it does not expire
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+        /// Anything to add
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Who adds it
+        #[arg(long)]
+        by: String,
+    },
+    /// Write the sealed file out again
+    Get {
+        /// Its id
+        id: String,
+        /// File to write
+        #[arg(short, long)]
+        output: PathBuf,
+    },
+    /// Say that it may not be relied on after all; the file stays sealed
+    Withdraw {
+        /// Its id
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Who says so
+        #[arg(long)]
+        by: String,
     },
 }

@@ -25,8 +25,22 @@ pub(super) fn exceptions(
             let from = from.as_deref().map(|text| super::pack::first_instant(text, &settings)).transpose()?;
             let until = instant(&until)?;
             let request = Request { check, subjects, source, reason, compensating_control: instead, from, until };
-            let (index, event) = super::writing(settings, |line| line.request_exception(request, &by))?;
-            return told(index, &event, global);
+            let (named, (index, event)) =
+                super::writing(settings, |line| Ok((line.named_by(&request)?, line.request_exception(request, &by)?)))?;
+            let seen = match named {
+                None => "it was never evaluated, so nobody can say whom that names".to_owned(),
+                Some((0, _)) => {
+                    "no member of the last evaluation has such a name: look at `evidenced check`".to_owned()
+                }
+                Some((named, failing)) => {
+                    format!("it names {named} members of the last evaluation, {failing} of them fail")
+                }
+            };
+            told(index, &event, global)?;
+            if !global.quiet {
+                print::line_to_stderr(&format!("note: {seen}"));
+            }
+            return Ok(Exit::Done);
         }
         Some(ExceptionsCommand::Approve { id, by, note }) => (id, by, ExceptionAct::Approve { note }),
         Some(ExceptionsCommand::Refuse { id, by, reason }) => (id, by, ExceptionAct::Refuse { reason }),

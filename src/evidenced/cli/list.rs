@@ -78,7 +78,7 @@ pub(super) fn checks(settings: &Settings, command: Option<&ListCommand>, global:
 pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
     let checks = line::load_checks(Some(settings))?;
     let reader = line::reader(settings)?;
-    let mut rows = overview::controls(&checks, &reader)?;
+    let mut rows = overview::controls(&checks, &reader, line::now())?;
     if let Some(ListCommand::Show { id }) = command {
         rows.retain(|row| &row.id == id);
         let Some(row) = rows.first() else { return Err(absent("control", id)) };
@@ -88,9 +88,17 @@ pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, globa
     match global.format {
         Format::Json => print::json(&json!({"schema": "evidenced/controls/v1", "controls": rows}))?,
         Format::Table => print::table(
-            ["CONTROL", "OUTCOME", "TITLE", "CHECKS"],
+            ["CONTROL", "OUTCOME", "TITLE", "CHECKS", "ADDED EVIDENCE"],
             rows.iter()
-                .map(|row| [row.id.clone(), row.outcome.clone(), row.title.clone(), row.checks.join(" ")])
+                .map(|row| {
+                    [
+                        row.id.clone(),
+                        row.outcome.clone(),
+                        row.title.clone(),
+                        row.checks.join(" "),
+                        row.evidence.join(" "),
+                    ]
+                })
                 .collect(),
         )?,
     }

@@ -5,6 +5,7 @@ mod collect;
 mod decisions;
 mod demo;
 mod evaluate;
+mod evidence;
 mod exceptions;
 mod findings;
 mod init;
@@ -81,6 +82,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Controls(list) => list::controls(&load(global)?, list.command.as_ref(), global),
         Command::Snapshots { command } => snapshots::snapshots(load(global)?, command, global),
         Command::Findings { command } => findings::findings(load(global)?, command, global),
+        Command::Evidence { command } => evidence::evidence(load(global)?, command, global),
         Command::Exceptions { command } => exceptions::exceptions(load(global)?, command, global),
         Command::Pack { command } => pack::pack(load(global)?, command, global),
         Command::Verify { path, checkpoint, key, policy } => {

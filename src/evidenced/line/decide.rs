@@ -4,6 +4,7 @@ use super::{Line, now};
 use crate::failure::Failure;
 use crate::settings::nearest;
 use ledger::Body;
+use model::Verdict;
 use serde::de::DeserializeOwned;
 use store::{Document, Draft, LogEntry, Reader, RecordRow};
 use workflow::{
@@ -61,6 +62,22 @@ impl Line {
         sealed(store, exception_draft(&event)?, event)
     }
 
+    /// Of the last evaluation of its check, the members that `request` names, and how many of them fail; none when it was
+    /// never evaluated.
+    pub(crate) fn named_by(&self, request: &Request) -> Result<Option<(usize, usize)>, Failure> {
+        let last = super::overview::latest_evaluation(&self.reader()?, &request.check)?;
+        Ok(last.map(|sealed| {
+            let members = sealed.value().members.iter();
+            let named: Vec<_> = members
+                .filter(|member| evaluate::names(&request.subjects, &member.subject))
+                .filter(|member| request.source.is_none() || request.source == member.source)
+                .collect();
+            let failing =
+                named.iter().filter(|member| matches!(member.verdict, Verdict::Fail | Verdict::Excepted)).count();
+            (named.len(), failing)
+        }))
+    }
+
     /// Approves, refuses or revokes an exception.
     pub(crate) fn act_on_exception(
         &self,
@@ -84,7 +101,7 @@ fn sealed<T>(mut store: super::Held<'_>, draft: Draft, event: T) -> Result<(u64,
 }
 
 /// What was refused, by the guard's name.
-fn refused(refusal: Refusal) -> Failure {
+pub(super) fn refused(refusal: Refusal) -> Failure {
     Failure::usage(format!("refused ({}): {}", refusal.guard.as_str(), refusal.problem), refusal.help)
 }
 
@@ -127,7 +144,7 @@ pub(crate) fn exceptions(reader: &Reader) -> Result<Vec<(u64, Exception)>, Failu
     reader.records("exception")?.into_iter().map(read).collect()
 }
 
-fn read<T: DeserializeOwned>(row: RecordRow) -> Result<(u64, T), Failure> {
+pub(super) fn read<T: DeserializeOwned>(row: RecordRow) -> Result<(u64, T), Failure> {
     let read = serde_json::from_value(row.body)
         .map_err(|error| Failure::store(format!("{} {} cannot be read: {error}", row.kind, row.id)))?;
     Ok((row.log_index, read))
@@ -177,7 +194,7 @@ pub(crate) fn evidence(reader: &Reader, ids: &[String]) -> Result<Vec<EvidenceRe
 }
 
 /// Refuses controls that no catalogue has.
-pub(crate) fn known_controls(controls: &[String]) -> Result<(), Failure> {
+pub(super) fn known_controls(controls: &[String]) -> Result<(), Failure> {
     let catalogues = super::check::catalogues()?;
     let unknown: Vec<String> = controls
         .iter()

@@ -14,6 +14,7 @@ mod describe;
 mod inputs;
 mod keep;
 mod lend;
+pub(crate) mod manual;
 pub(crate) mod overview;
 mod packing;
 mod retention;

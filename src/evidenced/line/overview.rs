@@ -117,10 +117,13 @@ pub(crate) struct ControlRow {
     /// `pass`, `fail`, `inconclusive`, `manual evidence`, `review`.
     pub(crate) outcome: String,
     pub(crate) checks: Vec<String>,
+    /// Evidence that people added for it; what expired or was withdrawn says so.
+    pub(crate) evidence: Vec<String>,
 }
 
 /// Every control of the shipped catalogues.
-pub(crate) fn controls(set: &CheckSet, reader: &Reader) -> Result<Vec<ControlRow>, Failure> {
+pub(crate) fn controls(set: &CheckSet, reader: &Reader, now: Timestamp) -> Result<Vec<ControlRow>, Failure> {
+    let added = super::manual::manual(reader)?;
     let outcomes: BTreeMap<String, Option<Outcome>> =
         checks(set, reader)?.into_iter().map(|row| (row.name, row.outcome)).collect();
     let mut rows = Vec::new();
@@ -136,6 +139,14 @@ pub(crate) fn controls(set: &CheckSet, reader: &Reader) -> Result<Vec<ControlRow
             outcome: roll_up(&found, control.coverage).to_owned(),
             title: control.title.clone(),
             checks: names,
+            evidence: added
+                .iter()
+                .filter(|(.., evidence)| evidence.addition.controls.contains(&id))
+                .map(|(.., evidence)| match evidence.standing(now) {
+                    "valid" => evidence.id.clone(),
+                    standing => format!("{} ({standing})", evidence.id),
+                })
+                .collect(),
             id,
         });
     }

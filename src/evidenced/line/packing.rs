@@ -243,12 +243,19 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
         .filter(|(_, exception)| exception.requested.at <= to && exception.request.until > from)
         .map(|(_, exception)| exception.id)
         .collect();
+    let speaks: BTreeSet<String> = super::manual::manual(reader)?
+        .into_iter()
+        .filter(|(.., evidence)| evidence.addition.from <= to && evidence.addition.to > from)
+        .map(|(.., evidence)| evidence.id)
+        .collect();
     let last_evaluation = items.last().copied().unwrap_or_default();
     for stored in reader.entries(0..size)? {
         let entry: &Entry = &stored.entry;
         let wanted = match &entry.body {
             Body::IdentityMap => stored.index <= last_evaluation,
             // all that led to what was in force, and nothing that came after
+            // what speaks of the period may be added after it
+            Body::Evidence { evidence, .. } => speaks.contains(evidence),
             Body::Exception { exception, .. } => in_force.contains(exception) && entry.at <= to,
             Body::FindingEvent { .. } | Body::Confirmation { .. } => within(entry.at) || stored.index > last_evaluation,
             _ => false,

@@ -371,6 +371,10 @@ fn findings(facts: &Facts<'_>) -> Vec<Block> {
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
         ));
+        let decided = decided(finding);
+        if !decided.is_empty() {
+            blocks.push(Block::Pairs(decided));
+        }
         let empty = Vec::new();
         let items = finding.get("items").and_then(Value::as_array).unwrap_or(&empty);
         let rows: Vec<Vec<Line>> = items
@@ -392,6 +396,78 @@ fn findings(facts: &Facts<'_>) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// What people decided about a finding, in order.
+fn decided(finding: &Value) -> Vec<(String, Line)> {
+    let mut pairs: Vec<(String, Line)> = Vec::new();
+    let mut pair = |name: &str, text: String| pairs.push((name.to_owned(), plain(text)));
+    let word = |what: &str| -> Option<String> {
+        let by = said(finding, what, "by");
+        let note = said(finding, what, "note");
+        let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+        (!by.is_empty()).then(|| format!("by {by} at {}{note}", time_text(&said(finding, what, "at"))))
+    };
+    let plan = |field: &str| said(finding, "plan", field);
+    if let Some(text) = word("confirmed") {
+        pair("Confirmed", text);
+    }
+    if let Some(text) = word("dismissed") {
+        pair("Dismissed", format!("as {} {text}", said(finding, "dismissed", "why").replace('_', " ")));
+    }
+    if let Some(text) = word("accepted") {
+        pair("Risk accepted", format!("until {} {text}", said(finding, "accepted", "until")));
+    }
+    if let Some(text) = word("plan") {
+        pair("Planned", text);
+        for (name, field) in [
+            ("Correction", "correction"),
+            ("Root cause", "root_cause"),
+            ("Found by", "method"),
+            ("Similar cases", "similar"),
+            ("Corrective action", "action"),
+        ] {
+            if !plan(field).is_empty() {
+                pair(name, plan(field));
+            }
+        }
+    }
+    for change in finding.get("amendments").and_then(Value::as_array).into_iter().flatten() {
+        let part = |field: &str| crate::summary::text(change, field);
+        let (what, from, to) = (part("field"), part("from"), part("to"));
+        pair(
+            "Changed",
+            format!("{what} from {from} to {to} by {} at {}: {}", part("by"), time_text(&part("at")), part("note")),
+        );
+    }
+    if let Some(text) = word("implemented") {
+        pair("Done", text);
+    }
+    if let Some(verified) = finding.get("verified") {
+        let runs: Vec<String> = verified
+            .get("shown_by")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .map(|run| {
+                format!(
+                    "evaluation {} on {}",
+                    crate::summary::text(run, "evaluation"),
+                    texts(run, "snapshots").join(", ")
+                )
+            })
+            .collect();
+        let by = if runs.is_empty() {
+            format!("by {}", said(verified, "word", "by"))
+        } else {
+            format!("by {}", runs.join("; "))
+        };
+        pair("Verified", format!("{by} at {}", time_text(&crate::summary::text(verified, "at"))));
+    }
+    if let Some(text) = word("closed") {
+        pair("Closed", text);
+    }
+    pairs
 }
 
 fn owner(owner: &str, due: &str) -> String {

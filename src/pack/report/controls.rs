@@ -6,7 +6,7 @@ use super::blocks::{
 };
 use crate::layout;
 use crate::plan::{Control, Framework};
-use crate::summary::{EvaluationNote, roll_up, texts};
+use crate::summary::{EvaluationNote, roll_up, said, standing, texts};
 use std::collections::BTreeSet;
 
 /// Rows of a list on a control's page; the index has all.
@@ -25,7 +25,7 @@ pub(crate) fn page(facts: &Facts<'_>, framework: &Framework, control: &Control) 
     let mut blocks = vec![Block::Pairs(vec![
         ("Framework".into(), plain(&framework.title)),
         ("Outcome at the end".into(), vec![mark(result)]),
-        ("Covered by".into(), plain(covered(&control.coverage, latest.len()))),
+        ("Covered by".into(), plain(covered(&control.coverage, latest.len(), facts.summary.manual.of(&name).count()))),
         ("Statement of Applicability".into(), applicability(facts, &name)),
         ("Report".into(), vec![link("report.html", layout::REPORT_HTML)]),
     ])];
@@ -73,6 +73,7 @@ pub(crate) fn page(facts: &Facts<'_>, framework: &Framework, control: &Control) 
         blocks.push(table(&[("as of", 24), ("check", 30), ("outcome", 16), ("members", 30)], rows.collect()));
         more(&mut blocks, all.len());
     }
+    added(facts, &name, &mut blocks);
     findings(facts, &name, &mut blocks);
     evidence(facts, &latest, &mut blocks);
     blocks.push(heading(2, "What is not covered"));
@@ -112,8 +113,9 @@ pub(super) fn counts(one: &EvaluationNote) -> String {
     if words.is_empty() { "no members".to_owned() } else { words.join(", ") }
 }
 
-fn covered(coverage: &str, checks: usize) -> String {
+fn covered(coverage: &str, checks: usize, added: usize) -> String {
     match (coverage, checks) {
+        (_, 0) if added > 0 => "evidence that people added: see below".to_owned(),
         ("check", 0) => "a check exists, and was not evaluated in this pack".to_owned(),
         ("review", _) => "a recorded review or audit, which this pack does not hold".to_owned(),
         (_, 0) => "evidence that a person attaches; none is in this pack".to_owned(),
@@ -138,6 +140,33 @@ fn more(blocks: &mut Vec<Block>, all: usize) {
             text("."),
         ]));
     }
+}
+
+/// What people added for the control. That it is there says nothing of what it shows.
+fn added(facts: &Facts<'_>, name: &str, blocks: &mut Vec<Block>) {
+    let rows: Vec<Vec<Line>> = facts
+        .summary
+        .manual
+        .of(name)
+        .map(|(id, path, evidence)| {
+            let word = |field: &str| crate::summary::text(evidence, field);
+            let file = if path.is_empty() { text(format!("{id} (withheld)")) } else { link(id, path) };
+            vec![
+                vec![file, text(format!(" {}", word("title")))],
+                plain(format!("{} at {}", said(evidence, "added", "by"), said(evidence, "added", "at"))),
+                plain(format!("{} to {}", word("from"), word("to"))),
+                plain(standing(evidence, facts.plan.to)),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    blocks.push(heading(2, "Evidence that people added"));
+    blocks.push(paragraph(
+        "A person says what each file shows; the file is as it was when it was sealed. Reading it is up to you.",
+    ));
+    blocks.push(table(&[("file", 36), ("added by", 24), ("speaks of", 22), ("at the end", 18)], rows));
 }
 
 fn findings(facts: &Facts<'_>, name: &str, blocks: &mut Vec<Block>) {

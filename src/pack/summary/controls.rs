@@ -17,8 +17,16 @@ pub(crate) fn roll_up(evaluations: &[&EvaluationNote], coverage: &str) -> &'stat
 /// One row a control, in the catalogue's order; the last evaluation of each check counts.
 pub(crate) fn controls_csv(framework: &Framework, summary: &Summary) -> Result<Vec<u8>, csv::Error> {
     let latest = summary.latest();
-    let mut sheet =
-        Sheet::new(&["control", "title", "coverage", "outcome", "checks", "evaluated_at", "evaluations_in_period"])?;
+    let mut sheet = Sheet::new(&[
+        "control",
+        "title",
+        "coverage",
+        "outcome",
+        "checks",
+        "evaluated_at",
+        "evaluations_in_period",
+        "added_evidence",
+    ])?;
     for control in &framework.controls {
         let name = format!("{}/{}", framework.id, control.id);
         let evaluations: Vec<&EvaluationNote> =
@@ -36,6 +44,7 @@ pub(crate) fn controls_csv(framework: &Framework, summary: &Summary) -> Result<V
             &checks.join("; "),
             &evaluated_at,
             &count.to_string(),
+            &summary.manual.of(&name).map(|(id, ..)| id).collect::<Vec<_>>().join(" "),
         ])?;
     }
     sheet.finish()

@@ -8,6 +8,7 @@ mod days;
 mod exceptions;
 mod findings;
 mod index;
+mod manual;
 mod requests;
 mod scope;
 mod xlsx;
@@ -19,6 +20,7 @@ pub(crate) use days::{Days, days};
 pub(crate) use exceptions::{Exceptions, NONE as NO_EXCEPTION, exceptions_csv, members as excepted_members, said};
 pub(crate) use findings::{Findings, text, texts};
 pub(crate) use index::{EvidenceRow, index_csv, index_json, index_xlsx, literal};
+pub(crate) use manual::{Manual, standing};
 pub(crate) use requests::requests_csv;
 pub(crate) use scope::scope_json;
 
@@ -124,6 +126,7 @@ pub(crate) struct Summary {
     pub(crate) evaluations: Vec<EvaluationNote>,
     pub(crate) findings: Findings,
     pub(crate) exceptions: Exceptions,
+    pub(crate) manual: Manual,
     pub(crate) other: u64,
     /// Whether somebody else's signature stands beside the log's own on its checkpoint.
     pub(crate) cosigned: bool,
