@@ -1,7 +1,7 @@
 //! Failing members that an approved exception covers.
 
 use crate::inputs::{ExceptionInput, Inputs};
-use crate::people::register::fits;
+use crate::people::fits;
 use model::time::seconds_up;
 use model::{ExceptionRef, Member, Verdict};
 use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ mod similar;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use register::register;
+pub(crate) use register::{fits, register};
 
 use crate::inputs::{ApprovedLink, Inputs};
 use jiff::Timestamp;
