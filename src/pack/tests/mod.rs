@@ -88,9 +88,9 @@ fn the_front_pages_say_what_the_documents_say() {
     let read = |name: &str| fs::read_to_string(path.join(name)).unwrap();
     assert_eq!(
         read("controls/iso27001-2022.csv"),
-        "control,title,coverage,outcome,checks,evaluated_at,evaluations_in_period\n\
-         A.5.18,Access,check,fail,leaver_still_active fail,2026-02-01T01:00:00Z,1\n\
-         A.7.1,Boundaries,manual,manual evidence,,,0\n"
+        "control,title,coverage,outcome,checks,evaluated_at,evaluations_in_period,added_evidence\n\
+         A.5.18,Access,check,fail,leaver_still_active fail,2026-02-01T01:00:00Z,1,\n\
+         A.7.1,Boundaries,manual,manual evidence,,,0,\n"
     );
     let coverage = read("04_COVERAGE.csv");
     assert!(coverage.contains("hr,2026-02-02T00:00:00Z,yes,missed,the daemon was off,,,\n"), "{coverage}");
