@@ -5,7 +5,7 @@
 //! that for every item, on evidence taken after the owner said that the action is done.
 
 use crate::finding::{Change, Dismissal, Finding, FindingEvent, FindingText, Item, ORGANISATION, Shown, State};
-use model::{Evaluation, InputState, Member, Outcome, Timestamp, Verdict};
+use model::{Evaluation, InputState, Member, Outcome, Timestamp, Verdict, VerdictCounts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many evaluations it takes.
@@ -92,7 +92,9 @@ impl Seen<'_> {
     }
 }
 
-/// The events that an evaluation causes. `known` are the findings of this check and scope, in the order they were raised.
+/// The events that an evaluation causes. `known` are the findings of this check and scope, in the order they were raised. Of the
+/// members of the evaluation only those that fail, that are excepted, or of whom it cannot be said are looked at; the others may be
+/// missing from it.
 pub fn follow(known: &[Finding], seen: &Seen<'_>, rules: Rules) -> Vec<FindingEvent> {
     let evaluation = seen.evaluation;
     let mut failing: BTreeMap<&str, &Member> = BTreeMap::new();
@@ -348,7 +350,8 @@ fn settle(mut event: FindingEvent, seen: &Seen<'_>) -> FindingEvent {
 fn condition(finding: &Finding, evaluation: &Evaluation) -> String {
     let open = finding.open_items().count();
     let excepted = finding.open_items().filter(|item| item.exception.is_some()).count();
-    let population = evaluation.members.iter().filter(|member| member.verdict != Verdict::NotApplicable).count();
+    let VerdictCounts { pass, fail, unknown, excepted: tolerated, .. } = evaluation.verdicts;
+    let population = pass + fail + unknown + tolerated;
     let sources: BTreeSet<&str> = finding.open_items().filter_map(|item| item.source.as_deref()).collect();
     let sources = sources.into_iter().collect::<Vec<_>>().join(", ");
     if open == 0 {

@@ -6,7 +6,7 @@ use crate::settings::nearest;
 use ledger::Body;
 use model::Verdict;
 use serde::de::DeserializeOwned;
-use store::{Document, Draft, LogEntry, Reader, RecordRow};
+use store::{Content, Document, Draft, LogEntry, Reader, RecordRow};
 use workflow::{
     Act, Acting, EvidenceRef, Exception, ExceptionAct, ExceptionEvent, Finding, FindingEvent, FindingText, Refusal,
     Request,
@@ -32,7 +32,7 @@ impl Line {
         let store = self.store()?;
         let (last_event, finding) = finding(&self.reader()?, id)?;
         let event = workflow::act(&finding, step, Acting { by, at: now(), looked_at, last_event }).map_err(refused)?;
-        sealed(store, finding_draft(&event)?, event)
+        sealed(store, finding_draft(&event, model::canonical_json(&event)?), event)
     }
 
     /// Raises a finding that no check raised.
@@ -42,7 +42,7 @@ impl Line {
         let number = super::findings(&self.reader()?)?.iter().filter(|finding| finding.check.is_none()).count() + 1;
         let event = workflow::raise(number, &raise.text, &raise.condition, raise.controls.clone(), by, now());
         let event = event.map_err(refused)?;
-        sealed(store, finding_draft(&event)?, event)
+        sealed(store, finding_draft(&event, model::canonical_json(&event)?), event)
     }
 
     /// Asks for an exception. The check must exist.
@@ -105,26 +105,20 @@ pub(super) fn refused(refusal: Refusal) -> Failure {
     Failure::usage(format!("refused ({}): {}", refusal.guard.as_str(), refusal.problem), refusal.help)
 }
 
-/// A finding event as it is sealed.
-pub(super) fn finding_draft(event: &FindingEvent) -> Result<Draft, Failure> {
-    Ok(Draft {
+/// A finding event as it is sealed; `document` is its canonical form.
+pub(super) fn finding_draft(event: &FindingEvent, document: impl Content + Send + 'static) -> Draft {
+    Draft {
         body: Body::FindingEvent { finding: event.finding.id.clone(), event: event.event.as_str().to_owned() },
         series: format!("finding/{}", event.finding.id),
-        document: Some(Document {
-            bytes: model::canonical_json(event)?,
-            media_type: FindingEvent::MEDIA_TYPE.to_owned(),
-        }),
-    })
+        document: Some(Document::new(document, FindingEvent::MEDIA_TYPE)),
+    }
 }
 
 fn exception_draft(event: &ExceptionEvent) -> Result<Draft, Failure> {
     Ok(Draft {
         body: Body::Exception { exception: event.exception.id.clone(), event: event.event.as_str().to_owned() },
         series: format!("exception/{}", event.exception.id),
-        document: Some(Document {
-            bytes: model::canonical_json(event)?,
-            media_type: ExceptionEvent::MEDIA_TYPE.to_owned(),
-        }),
+        document: Some(Document::new(model::canonical_json(event)?, ExceptionEvent::MEDIA_TYPE)),
     })
 }
 

@@ -47,7 +47,7 @@ impl Line {
         let file = Draft {
             body: Body::Evidence { evidence: id.clone(), event: "file".to_owned() },
             series: format!("evidence/{id}"),
-            document: Some(Document { bytes, media_type: addition.media_type.clone() }),
+            document: Some(Document::new(bytes, addition.media_type.clone())),
         };
         // one transaction: no file without a word about it, and no word without its file
         let appended = store.append(now(), vec![file, draft(&event)?])?;
@@ -68,10 +68,7 @@ fn draft(event: &EvidenceEvent) -> Result<Draft, Failure> {
     Ok(Draft {
         body: Body::Evidence { evidence: event.evidence.id.clone(), event: event.event.clone() },
         series: format!("evidence/{}", event.evidence.id),
-        document: Some(Document {
-            bytes: model::canonical_json(event)?,
-            media_type: EvidenceEvent::MEDIA_TYPE.to_owned(),
-        }),
+        document: Some(Document::new(model::canonical_json(event)?, EvidenceEvent::MEDIA_TYPE)),
     })
 }
 

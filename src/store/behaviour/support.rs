@@ -98,7 +98,7 @@ pub(super) fn decide(store: &mut Store) {
     let file = Draft {
         body: Body::Evidence { evidence: "evidence-1".into(), event: "file".into() },
         series: "evidence/evidence-1".into(),
-        document: Some(Document { bytes: b"%PDF minutes".to_vec(), media_type: "application/pdf".into() }),
+        document: Some(Document::new(b"%PDF minutes".to_vec(), "application/pdf")),
     };
     let record = Draft {
         body: Body::Evidence { evidence: "evidence-1".into(), event: "added".into() },

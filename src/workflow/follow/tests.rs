@@ -8,8 +8,8 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn evaluation(second: i64, snapshot: &str, state: InputState, verdicts: &[(&str, Verdict)]) -> Evaluation {
-    let fails = verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Fail);
-    let outcome = match (fails, state) {
+    let count = |verdict| verdicts.iter().filter(|(_, found)| *found == verdict).count() as u64;
+    let outcome = match (count(Verdict::Fail) > 0, state) {
         (true, _) => Outcome::Fail,
         (false, InputState::Good) => Outcome::Pass,
         (false, _) => Outcome::Inconclusive,
@@ -23,7 +23,13 @@ fn evaluation(second: i64, snapshot: &str, state: InputState, verdicts: &[(&str,
         engine: "sqlite".into(),
         outcome,
         why: vec![],
-        verdicts: VerdictCounts::default(),
+        verdicts: VerdictCounts {
+            pass: count(Verdict::Pass),
+            fail: count(Verdict::Fail),
+            unknown: count(Verdict::Unknown),
+            not_applicable: count(Verdict::NotApplicable),
+            excepted: count(Verdict::Excepted),
+        },
         members: verdicts
             .iter()
             .map(|(subject, verdict)| Member {
@@ -80,6 +86,19 @@ fn follow(known: &[Finding], evaluation: &Evaluation, log_index: u64, _: &Findin
 
 const FAIL: Verdict = Verdict::Fail;
 const PASS: Verdict = Verdict::Pass;
+
+#[test]
+fn members_of_whom_nothing_follows_need_not_be_there() {
+    let first = [("u-1", Verdict::Fail), ("u-2", Verdict::Fail), ("u-3", Verdict::Fail), ("u-4", Verdict::Pass)];
+    let raised = follow(&[], &evaluation(0, "s1", InputState::Good, &first), 1, &text()).unwrap().finding;
+    let later = [("u-1", Verdict::Pass), ("u-2", Verdict::Unknown), ("u-3", Verdict::NotApplicable)];
+    let whole = evaluation(60, "s2", InputState::Good, &later);
+    let mut short = whole.clone();
+    short.members.retain(|member| matches!(member.verdict, Verdict::Fail | Verdict::Unknown));
+    let event = follow(std::slice::from_ref(&raised), &whole, 2, &text()).unwrap();
+    assert_eq!(event.resolved, ["u-1", "u-3"]);
+    assert_eq!(follow(&[raised], &short, 2, &text()), Some(event));
+}
 
 #[test]
 fn two_failing_subjects_make_one_draft_finding() {
