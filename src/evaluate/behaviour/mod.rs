@@ -2,11 +2,13 @@
 
 mod catalogue;
 mod confined;
+mod determinism;
 mod engine;
 mod escapes;
 mod format;
 mod harm;
 mod mappings;
+mod oracle;
 mod resources;
 mod rows;
 mod shell;
