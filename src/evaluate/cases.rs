@@ -34,7 +34,6 @@ use rusqlite::{Connection, params_from_iter};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use toml::Spanned;
 
 /// What the cases of a check must cover between them.
@@ -53,7 +52,7 @@ pub struct Case {
     pub(crate) outcome: Outcome,
     rows: Vec<CaseRow>,
     specs: Vec<TableSpec>,
-    expected: Vec<Expected>,
+    pub(crate) expected: Vec<Expected>,
 }
 
 #[derive(Debug, Clone)]
@@ -64,8 +63,8 @@ struct CaseRow {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Expected {
-    subject: String,
+pub(crate) struct Expected {
+    pub subject: String,
     verdict: Verdict,
     #[serde(default)]
     reason: Option<String>,
@@ -380,36 +379,33 @@ fn insert(connection: &Connection, row: &CaseRow) -> Result<(), String> {
         .map_err(|error| format!("row of `{}`: {}", row.table, crate::scratch::sentence(&error)))
 }
 
-/// What differs between the expected rows and the evaluation, in lines a person compares.
+/// What differs between the expected rows and the evaluation: a block for each row that does, the two one under the other.
 fn differences(case: &Case, evaluation: &Evaluation) -> Option<String> {
-    let mut lines = String::new();
+    let mut blocks = Vec::new();
+    let mut differs = |what: &str, expected: &str, found: &str| {
+        if expected != found {
+            blocks.push(format!("{what}\n    expected  {expected}\n    found     {found}"));
+        }
+    };
+    let found = evaluation.outcome.as_str();
+    let because = if evaluation.why.is_empty() { String::new() } else { format!(": {}", evaluation.why.join("; ")) };
     if evaluation.outcome != case.outcome {
-        let (expected, found) = (case.outcome.as_str(), evaluation.outcome.as_str());
-        let _ = writeln!(lines, "outcome: expected {expected}, found {found} {:?}", evaluation.why);
+        differs("outcome", case.outcome.as_str(), &format!("{found}{because}"));
     }
     for expected in &case.expected {
-        let verdict = expected.verdict.as_str();
-        match evaluation.members.iter().find(|member| member.subject == expected.subject) {
-            None => _ = writeln!(lines, "- {}: expected {verdict}, found no row", expected.subject),
-            Some(found) if found.verdict != expected.verdict => {
-                let found_verdict = found.verdict.as_str();
-                let _ = writeln!(
-                    lines,
-                    "- {}: expected {verdict}, found {found_verdict} ({})",
-                    expected.subject, found.reason
-                );
-            }
-            Some(found) => {
-                if let Some(reason) = expected.reason.as_ref().filter(|reason| **reason != found.reason) {
-                    let _ =
-                        writeln!(lines, "- {}: expected reason {reason:?}, found {:?}", found.subject, found.reason);
-                }
-            }
+        let row = |verdict: Verdict, reason: &str| format!("{}: {reason}", verdict.as_str());
+        let found = evaluation.members.iter().find(|member| member.subject == expected.subject);
+        let found_row = found.map_or_else(|| "no row".to_owned(), |found| row(found.verdict, &found.reason));
+        match (&expected.reason, found) {
+            (Some(reason), _) => differs(&expected.subject, &row(expected.verdict, reason), &found_row),
+            // a case that names no reason takes any
+            (None, Some(found)) if found.verdict == expected.verdict => {}
+            (None, _) => differs(&expected.subject, expected.verdict.as_str(), &found_row),
         }
     }
     let expected: BTreeSet<&str> = case.expected.iter().map(|expected| expected.subject.as_str()).collect();
     for found in evaluation.members.iter().filter(|member| !expected.contains(member.subject.as_str())) {
-        let _ = writeln!(lines, "+ {}: {} ({}), not expected", found.subject, found.verdict.as_str(), found.reason);
+        differs(&found.subject, "no row", &format!("{}: {}", found.verdict.as_str(), found.reason));
     }
-    (!lines.is_empty()).then(|| lines.trim_end().to_owned())
+    (!blocks.is_empty()).then(|| blocks.join("\n"))
 }

@@ -7,19 +7,19 @@
 use crate::catalogue::Catalogues;
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::reference::Reference;
-use crate::scratch::ENGINE_TABLES;
 use crate::set::CollectorTables;
+use crate::shipped;
+use crate::sql;
 use jiff::SignedDuration;
 use model::Digest;
 use model::time::parse_duration;
-use rusqlite::Statement;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use toml::Spanned;
 
 const OPENING: &str = "/*---\n";
-const CLOSING: &str = "\n---*/";
+pub(crate) const CLOSING: &str = "\n---*/";
 /// Columns every check returns; further ones are detail.
 pub(crate) const COLUMNS: [&str; 4] = ["subject", "verdict", "reason", "source"];
 
@@ -147,6 +147,11 @@ pub struct ParameterError {
 }
 
 impl Check {
+    /// Whether it is one of those shipped with the program.
+    pub fn is_shipped(&self) -> bool {
+        shipped::CHECKS.iter().any(|(file, text, _)| *file == self.file && *text == self.text)
+    }
+
     /// The values to bind: the defaults, overridden by `given`.
     pub fn bind(&self, given: Option<&BTreeMap<String, Value>>) -> Result<BTreeMap<String, Value>, ParameterError> {
         let mut bound: BTreeMap<String, Value> =
@@ -190,7 +195,7 @@ fn bound_value(kind: ParameterKind, value: &Value) -> Result<Value, String> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header {
+pub(crate) struct Header {
     title: Spanned<String>,
     severity: Severity,
     controls: Vec<Spanned<String>>,
@@ -201,15 +206,15 @@ struct Header {
     #[serde(default)]
     empty: Option<Spanned<String>>,
     #[serde(default)]
-    inputs: BTreeMap<Spanned<String>, InputHeader>,
+    pub inputs: BTreeMap<Spanned<String>, InputHeader>,
     #[serde(default)]
-    parameters: BTreeMap<Spanned<String>, ParameterHeader>,
+    pub parameters: BTreeMap<Spanned<String>, ParameterHeader>,
     finding: FindingText,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct InputHeader {
+pub(crate) struct InputHeader {
     monotone: bool,
     #[serde(default)]
     collectors: Vec<Spanned<String>>,
@@ -226,7 +231,7 @@ impl From<InputHeader> for CheckInput {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ParameterHeader {
+pub(crate) struct ParameterHeader {
     #[serde(rename = "type")]
     kind: ParameterKind,
     default: Spanned<toml::Value>,
@@ -277,7 +282,7 @@ pub(crate) fn parse(place: Place<'_>, name: &str, known: &Known<'_>) -> Result<C
     header_problems(place, base, &header, known, &mut problems);
     let max_age = header.max_age.as_ref().and_then(|text| parse_duration(text.get_ref()).ok());
     let parameters = parameters(place, base, &header, &mut problems);
-    let touched = sql_problems(place, base, &header, known, &mut problems);
+    let touched = sql::problems(place, base, &header, known, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -360,117 +365,4 @@ fn parameters(
         }
     }
     parameters
-}
-
-/// Prepares the SQL against empty tables and compares what it touches with what the front matter declares.
-fn sql_problems(
-    place: Place<'_>,
-    base: usize,
-    header: &Header,
-    known: &Known<'_>,
-    problems: &mut Vec<Diagnostic>,
-) -> BTreeSet<String> {
-    let reference = match &known.reference {
-        Ok(reference) => reference,
-        Err(problem) => {
-            problems.push(place.at(0, format!("cannot be checked: {problem}"), ""));
-            return BTreeSet::new();
-        }
-    };
-    let tables = reference.tables();
-    let (statement, touched) = reference.prepare(place.text);
-    let after_front = place.text.find(CLOSING).map_or(0, |at| at + CLOSING.len());
-
-    match &statement {
-        Ok(statement) => statement_problems(place, base, after_front, header, statement, problems),
-        Err(error) => {
-            let sentence = crate::scratch::sentence(error);
-            let problem = touched.refused.first().cloned().unwrap_or(sentence);
-            let named = problem.strip_prefix("no such table: ");
-            let offset = match error {
-                rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).ok(),
-                // SQLite does not say where; the name's first mention is the best place
-                _ => named.and_then(|table| place.text[after_front..].find(table)).map(|at| at + after_front),
-            };
-            let offset = offset.unwrap_or(after_front + 1);
-            let help = match error {
-                rusqlite::Error::MultipleStatement => "a check is one SELECT".to_owned(),
-                _ => named.map(|table| did_you_mean(table, tables.iter().map(String::as_str))).unwrap_or_default(),
-            };
-            problems.push(place.at(offset, problem, help));
-        }
-    }
-
-    let mut needed: BTreeSet<&str> =
-        touched.tables.iter().map(String::as_str).filter(|table| !ENGINE_TABLES.contains(table)).collect();
-    if ["identity_link", "possible_match"].iter().any(|map| touched.tables.contains(*map)) {
-        // the map is made from these, so it is no better than they are
-        needed.extend(["account", "person"]);
-    }
-    for table in header.inputs.keys() {
-        let problem = if !tables.contains(table.get_ref()) {
-            format!("input `{}` is not a table of the vocabulary or of a collector", table.get_ref())
-        } else if ENGINE_TABLES.contains(&table.get_ref().as_str()) {
-            format!("input `{}` is filled by the engine and needs no declaration", table.get_ref())
-        } else if statement.is_ok() && !needed.contains(table.get_ref().as_str()) {
-            format!("input `{}` is declared but not read", table.get_ref())
-        } else {
-            continue;
-        };
-        let help = if tables.contains(table.get_ref()) {
-            "take it away".to_owned()
-        } else {
-            did_you_mean(table.get_ref(), tables.iter().map(String::as_str))
-        };
-        problems.push(place.at(base + table.span().start, problem, help));
-    }
-    if statement.is_ok() {
-        let declared = |table: &str| header.inputs.keys().any(|input| input.get_ref() == table);
-        for table in needed.into_iter().filter(|table| !declared(table)) {
-            let help = format!("add `{table} = {{ monotone = false }}` under [inputs]");
-            problems.push(place.at(after_front + 1, format!("table `{table}` is read but not declared"), help));
-        }
-    }
-    touched.tables
-}
-
-fn statement_problems(
-    place: Place<'_>,
-    base: usize,
-    after_front: usize,
-    header: &Header,
-    statement: &Statement<'_>,
-    problems: &mut Vec<Diagnostic>,
-) {
-    let columns: Vec<&str> = statement.column_names().collect();
-    for required in COLUMNS {
-        if !columns.contains(&required) {
-            let help = "a check returns subject, verdict, reason and source";
-            problems.push(place.at(after_front + 1, format!("the query returns no column `{required}`"), help));
-        }
-    }
-    let mut seen = BTreeSet::new();
-    for column in columns.iter().filter(|column| !seen.insert(**column)) {
-        let problem = format!("the query returns the column `{column}` twice");
-        problems.push(place.at(after_front + 1, problem, "name it with AS"));
-    }
-    let mut used = BTreeSet::new();
-    for index in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(index).unwrap_or("?");
-        let known = name.strip_prefix(':').filter(|known| {
-            *known == "as_of" || header.parameters.keys().any(|parameter| parameter.get_ref() == known)
-        });
-        if let Some(known) = known {
-            used.insert(known.to_owned());
-        } else {
-            let offset = place.text[after_front..].find(name).unwrap_or_default() + after_front;
-            let names = header.parameters.keys().map(|parameter| parameter.get_ref().as_str());
-            let help = did_you_mean(name.trim_start_matches(':'), names.chain(["as_of"]));
-            problems.push(place.at(offset, format!("parameter `{name}` is not declared"), help));
-        }
-    }
-    for parameter in header.parameters.keys().filter(|parameter| !used.contains(parameter.get_ref())) {
-        let problem = format!("parameter `{}` is declared but not used", parameter.get_ref());
-        problems.push(place.at(base + parameter.span().start, problem, "use it in the SQL or remove it"));
-    }
 }

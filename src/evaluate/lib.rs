@@ -21,9 +21,11 @@ mod people;
 mod reference;
 mod rows;
 mod run;
+mod scaffold;
 mod scratch;
 mod set;
 mod shipped;
+mod sql;
 #[cfg(test)]
 mod testing;
 mod verdict;
@@ -45,6 +47,7 @@ pub use mapping::{VocabularyColumn, VocabularyTable, compile_expression, compile
 pub use people::{Orphan, identity_link_spec};
 pub use rows::{Rows, RowsError, Take};
 pub use run::Grid;
+pub use scaffold::{Scaffold, scaffold};
 pub use scratch::{ENGINE_TABLES, VOCABULARY};
 pub use set::{CheckSet, CollectorTables};
 pub use worker::{Sandbox, Worker, confinement, evaluate, query, worker_main};

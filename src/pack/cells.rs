@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 /// `text` as a cell. What a spreadsheet would run gets a leading apostrophe.
-pub(crate) fn text_cell(text: &str) -> Cow<'_, str> {
+pub fn text_cell(text: &str) -> Cow<'_, str> {
     let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if runs { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }

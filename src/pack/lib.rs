@@ -49,6 +49,7 @@ mod write;
 mod tests;
 
 #[cfg(feature = "write")]
+pub use cells::text_cell;
 pub use error::PackError;
 pub use error::VerifyError;
 pub use manifest::{FileRecord, ItemRecord, PackManifest, RedactionRecord};

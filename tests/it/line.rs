@@ -32,7 +32,7 @@ const STAFF: &str =
     "E1,Ada Example,ada@example.org,employee,2020-01-01,\nE2,Bob Example,bob@example.org,employee,2020-01-01,";
 
 /// An organisation of two people with accounts on one host.
-fn audit() -> Audit {
+pub(crate) fn audit() -> Audit {
     let audit = Audit::with(SOURCES);
     audit.write("hr.csv", &format!("{HEADER}{STAFF}\n"));
     host(&audit, &["ada", "bob", "carol", "dan"]);
@@ -56,7 +56,7 @@ fn host(audit: &Audit, accounts: &[&str]) {
     fs::write(etc.join("hostname"), "build-1\n").unwrap();
 }
 
-fn bob_leaves(audit: &Audit) {
+pub(crate) fn bob_leaves(audit: &Audit) {
     audit.write("hr.csv", &format!("{HEADER}{STAFF}2024-03-31\n"));
 }
 

@@ -80,7 +80,8 @@ impl Drop for Program {
     }
 }
 
-fn folder() -> PathBuf {
+/// Where the files of the third-party programs are.
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").canonicalize().unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! What is refused when checks and cases are loaded, and where the message points.
 
 use crate::catalogue::Catalogues;
+use crate::scaffold::scaffold;
 use crate::set::CheckSet;
 use crate::testing::{collectors, parse};
 use serde_json::json;
@@ -68,7 +69,7 @@ fn each_problem_is_found_at_its_place() {
             "source = { monotone = true }",
             "9:1 input `source` is filled by the engine and needs no declaration",
         ),
-        ("account = { monotone = true }", "", "17:1 table `account` is read but not declared"),
+        ("account = { monotone = true }", "", "18:6 table `account` is read but not declared"),
         (
             "monotone = true }",
             "monotone = true, collectors = [\"aws_iamm\"] }",
@@ -84,9 +85,16 @@ fn each_problem_is_found_at_its_place() {
         (
             "FROM account",
             "FROM account, pragma_database_list",
-            "17:1 table `pragma_database_list` is not part of the vocabulary",
+            "18:15 table `pragma_database_list` is not part of the vocabulary",
         ),
-        ("- :limit;", "- :limit; DELETE FROM account;", "17:1 only SELECT is allowed"),
+        ("- :limit;", "- :limit; DELETE FROM account;", "18:72 only SELECT is allowed"),
+        // SQLite says nothing of where a table or a refused function is, and the first mention is no comment and no text
+        (
+            "'because' AS reason",
+            "'random' /* random */ || random() AS reason",
+            "17:76 function `random` is not one of those a check may call",
+        ),
+        ("unixepoch(created_at)", "unixepock(created_at)", "18:20 no such function: unixepock"),
     ];
     let mut failed = Vec::new();
     for (from, to, problem) in expected {
@@ -108,6 +116,13 @@ fn several_problems_are_reported_at_once() {
 fn suggestion_names_the_nearest_word() {
     let problems = parse(&GOOD.replace("FROM account", "FROM acount")).unwrap_err();
     assert_eq!(problems[0].help, "did you mean `account`?");
+    for (from, to, meant) in [
+        ("created_at)", "creatd_at)", "created_at"),
+        ("FROM account WHERE unixepoch(created_at)", "FROM account AS a WHERE unixepoch(a.createdat)", "created_at"),
+        ("unixepoch(created_at)", "unixepock(created_at)", "unixepoch"),
+    ] {
+        assert_eq!(parse(&GOOD.replace(from, to)).unwrap_err()[0].help, format!("did you mean `{meant}`?"), "{to}");
+    }
     let problems = parse(&GOOD.replace(":limit", ":limt")).unwrap_err();
     assert!(problems.iter().any(|problem| problem.help == "did you mean `limit`?"), "{problems:?}");
 }
@@ -219,4 +234,25 @@ expect = [{ subject = "aws:f", verdict = "fail" }, { subject = "aws:u", verdict 
     let problems =
         CheckSet::load(&[dir.path().to_owned()], &Catalogues::builtin().unwrap(), &collectors()).unwrap_err();
     assert_eq!(problems[0].problem, "check `mfa_missing` exists already in checks/authentication/mfa_missing.sql");
+}
+
+#[test]
+fn scaffolded_check_loads_and_its_cases_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = scaffold("password_too_old").unwrap();
+    for (name, text) in [&files.sql, &files.cases] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut collectors = collectors();
+    collectors.push(crate::CollectorTables { id: "scim".to_owned(), tables: Vec::new() });
+    let set = CheckSet::load(&[folder.path().to_owned()], &Catalogues::builtin().unwrap(), &collectors).unwrap();
+    let check = set.get("password_too_old").unwrap();
+    let results = crate::run_cases(check, set.cases("password_too_old"));
+    assert!(results.len() >= 4);
+    for result in results {
+        assert_eq!(result.difference, None, "{}", result.name);
+    }
+    for name in ["", "Password", "7days", "../up", "a-b", "a b", "a.sql", "_a"] {
+        assert!(crate::scaffold(name).is_err(), "{name}");
+    }
 }

@@ -86,6 +86,12 @@ fn cases_that_expect_otherwise_are_told_what_differs() {
     let mut cases = set.cases(&check.name).to_vec();
     let case = cases.iter_mut().find(|case| case.outcome == Outcome::Fail).unwrap();
     case.outcome = Outcome::Pass;
+    let subject = case.expected[0].subject.clone();
+    case.expected[0].subject = "aws:nobody".to_owned();
     let difference = run_cases(check, std::slice::from_ref(case))[0].difference.clone().unwrap();
-    assert_eq!(difference, "outcome: expected pass, found fail []");
+    let lines: Vec<&str> = difference.lines().collect();
+    assert_eq!(lines[..4], ["outcome", "    expected  pass", "    found     fail", "aws:nobody"], "{difference}");
+    assert_eq!(lines[4..6], ["    expected  fail", "    found     no row"], "{difference}");
+    assert_eq!(lines[6..8], [subject.as_str(), "    expected  no row"], "{difference}");
+    assert!(lines[8].starts_with("    found     fail: "), "{difference}");
 }

@@ -35,9 +35,9 @@ pub(crate) struct Global {
     /// Change a key of the configuration for this call
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE", value_parser = Override::parse)]
     pub(crate) set: Vec<Override>,
-    /// How to print data on stdout
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: Format,
+    /// How to print data on stdout; from csv on: `check` and `findings list`
+    #[arg(long = "format", global = true, value_name = "FORMAT", default_value = "table")]
+    printed: Output,
     /// No progress and no summary on stderr, only errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -46,13 +46,64 @@ pub(crate) struct Global {
     pub(crate) log_format: LogFormat,
 }
 
-/// How data is printed.
+impl Global {
+    /// Whether data is printed for people or for programs.
+    pub(crate) const fn format(&self) -> Format {
+        match self.printed {
+            Output::Json => Format::Json,
+            _ => Format::Table,
+        }
+    }
+
+    /// The format of another program, where one was asked for.
+    pub(crate) const fn report(&self) -> Option<ReportFormat> {
+        match self.printed {
+            Output::Table | Output::Json => None,
+            Output::Csv => Some(ReportFormat::Csv),
+            Output::Sarif => Some(ReportFormat::Sarif),
+            Output::Junit => Some(ReportFormat::Junit),
+            Output::Ocsf => Some(ReportFormat::Ocsf),
+            Output::Oscal => Some(ReportFormat::Oscal),
+        }
+    }
+}
+
+/// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+enum Output {
     /// Aligned columns for people
     Table,
     /// The documented JSON for programs
     Json,
+    /// For spreadsheets: a row a member
+    Csv,
+    /// SARIF 2.1.0, for code scanners
+    Sarif,
+    /// JUnit XML, for build servers: a test a check
+    Junit,
+    /// OCSF compliance findings, one a line
+    Ocsf,
+    /// OSCAL assessment results
+    Oscal,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Aligned columns for people.
+    Table,
+    /// The documented JSON for programs.
+    Json,
+}
+
+/// The formats in which other programs read results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    Csv,
+    Sarif,
+    Junit,
+    Ocsf,
+    Oscal,
 }
 
 /// How the daemon logs.
@@ -111,7 +162,10 @@ pub(crate) enum Command {
         sources: Vec<String>,
     },
     /// Evaluate checks over sealed snapshots
-    #[command(args_conflicts_with_subcommands = true, after_help = "Example: evidenced check leaver_still_active")]
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  evidenced check leaver_still_active\n  evidenced check --stored --format sarif > checks.sarif"
+    )]
     Check {
         #[command(subcommand)]
         command: Option<CheckCommand>,
@@ -120,6 +174,9 @@ pub(crate) enum Command {
         /// Evaluate as of this instant: RFC 3339, or a date (its end in the organisation's zone)
         #[arg(long, value_name = "TIME")]
         as_of: Option<String>,
+        /// Evaluate nothing: print the last sealed evaluation of each check
+        #[arg(long, conflicts_with = "as_of")]
+        stored: bool,
     },
     /// Read-only SQL over the tables the checks see
     #[command(after_help = "Example: evidenced query \"SELECT login, mfa FROM account WHERE is_admin\"")]
@@ -251,8 +308,17 @@ pub(crate) enum ListCommand {
 pub(crate) enum CheckCommand {
     /// Run the checks' cases
     Test {
-        /// A folder of checks of your own, or names of built-in checks
+        /// A folder of checks of your own, or names of checks
         what: Vec<String>,
+    },
+    /// Write a new check and its cases, which pass, to start from
+    #[command(after_help = "Example: evidenced check new password_too_old --in ./checks")]
+    New {
+        /// What goes wrong, in lower case: the name of the check and of its two files
+        name: String,
+        /// The folder to write them into; without it the first of `[checks] paths`
+        #[arg(long = "in", value_name = "FOLDER")]
+        folder: Option<PathBuf>,
     },
 }
 

@@ -19,12 +19,12 @@ pub(super) async fn collect(settings: Settings, names: &[String], global: &Globa
         let outcome = line.collect(source, Trigger::User, progress.clone()).await;
         progress.finish();
         let snapshot = outcome?;
-        if global.format == Format::Table {
+        if global.format() == Format::Table {
             print::text_line(&summary(&snapshot))?;
         }
         sealed.push(snapshot);
     }
-    if global.format == Format::Json {
+    if global.format() == Format::Json {
         let snapshots: Vec<Value> = sealed.iter().map(report).collect();
         print::json(&json!({"schema": "evidenced/collect/v1", "snapshots": snapshots}))?;
     }

@@ -1,12 +1,14 @@
 //! `evidenced check`, `evidenced check test`, and the hidden worker.
 
 use super::args::{Format, Global};
-use super::print;
+use super::{print, report};
 use crate::failure::{Exit, Failure};
 use crate::line::{self, Checked};
 use crate::settings::Settings;
 use model::{Evaluation, Member, Outcome, Timestamp, Verdict, VerdictCounts};
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,7 +22,12 @@ pub(super) fn check(
     let as_of = as_of.map(|text| instant(text, &settings)).transpose()?;
     super::writing(settings, |line| {
         let checked = line.check(&checks, names, as_of)?;
-        match global.format {
+        if let Some(format) = global.report() {
+            let indexes = checked.evaluations.iter().map(|(index, _)| *index);
+            report::evaluations(format, &line.settings(), &checks, &line.reader()?, indexes)?;
+            return Ok(exit(&checked));
+        }
+        match global.format() {
             Format::Json => print::json(&report(&checked))?,
             Format::Table => {
                 print::text_line(&summary(&checked))?;
@@ -32,6 +39,89 @@ pub(super) fn check(
         }
         Ok(exit(&checked))
     })
+}
+
+/// Prints the last sealed evaluation of each check, and evaluates nothing. A check that was never evaluated is told on stderr, and
+/// is as inconclusive as one that is.
+pub(super) fn stored(settings: &Settings, names: &[String], global: &Global) -> Result<Exit, Failure> {
+    let checks = line::load_checks(Some(settings))?;
+    let reader = line::reader(settings)?;
+    let (checked, never) = line::last_sealed(&reader, &checks, names)?;
+    if !never.is_empty() && !global.quiet {
+        print::line_to_stderr(&format!("never evaluated: {}", never.join(", ")));
+    }
+    match (global.report(), global.format()) {
+        (Some(format), _) => {
+            let indexes = checked.evaluations.iter().map(|(index, _)| *index);
+            report::evaluations(format, settings, &checks, &reader, indexes)?;
+        }
+        (None, Format::Json) => print::json(&self::report(&checked))?,
+        (None, Format::Table) => print::text_line(&summary(&checked))?,
+    }
+    match exit(&checked) {
+        Exit::Done if !never.is_empty() => Ok(Exit::Inconclusive),
+        exit => Ok(exit),
+    }
+}
+
+/// Writes the two files of a new check and says what is next. Nothing that exists is touched.
+pub(super) fn new(name: &str, folder: Option<PathBuf>, global: &Global) -> Result<Exit, Failure> {
+    let settings = super::load(global);
+    let configured = settings.as_ref().ok().and_then(|settings| settings.checks.paths.first().cloned());
+    let folder = match (folder, configured, settings.as_ref().err()) {
+        (Some(folder), _, _) | (None, Some(folder), _) => folder,
+        (None, None, None) => {
+            return Err(Failure::usage(
+                "the configuration names no folder of checks",
+                "add `paths = [\"./checks\"]` under `[checks]`, or name a folder: `evidenced check new NAME --in ./checks`",
+            ));
+        }
+        (None, None, Some(failure)) => {
+            let help = "name a folder: `evidenced check new NAME --in ./checks`";
+            return Err(Failure::usage(failure.message.clone(), help));
+        }
+    };
+    let scaffold = evaluate::scaffold(name).map_err(|wrong| Failure::usage(wrong.problem, wrong.help))?;
+    if line::load_checks(None)?.get(name).is_some() {
+        return Err(Failure::usage(format!("check `{name}` is built in already"), "give yours another name"));
+    }
+    let [sql, cases] = [scaffold.sql, scaffold.cases].map(|(file, text)| (folder.join(file), text));
+    let there = [&sql.0, &cases.0].into_iter().find(|file| file.symlink_metadata().is_ok());
+    if let Some(file) = there {
+        let help = "give the check another name, or move the file away";
+        return Err(Failure::usage(format!("{} exists already", file.display()), help));
+    }
+    let cannot = |file: &Path, error: std::io::Error| Failure::store(format!("{}: {error}", file.display()));
+    std::fs::create_dir_all(&folder).map_err(|error| cannot(&folder, error))?;
+    for (file, text) in [&sql, &cases] {
+        let mut made = File::create_new(file).map_err(|error| cannot(file, error))?;
+        made.write_all(text.as_bytes()).map_err(|error| cannot(file, error))?;
+    }
+    let loaded = settings.is_ok_and(|settings| settings.checks.paths.iter().any(|path| same(path, &folder)));
+    let written = [sql.0.display().to_string(), cases.0.display().to_string()];
+    match global.format() {
+        Format::Json => print::json(&json!({"schema": "evidenced/check-new/v1", "check": name, "written": written}))?,
+        Format::Table => {
+            print::text_line(&format!("wrote {}\nwrote {}", written[0], written[1]))?;
+            if !global.quiet {
+                let folder = folder.display();
+                let mut next = format!("next: write the query and its cases, then `evidenced check test {folder}`");
+                if !loaded {
+                    next += &format!("; and add `paths = [\"{folder}\"]` under `[checks]`, which makes it run");
+                }
+                print::line_to_stderr(&next);
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether two paths name one folder.
+fn same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => one == other,
+    }
 }
 
 /// 1 when a check fails, else 3 when one is inconclusive, else 0.
@@ -136,30 +226,32 @@ pub(crate) fn summary(checked: &Checked) -> String {
     text
 }
 
-/// Runs the cases of built-in checks and of the folders named.
+/// Runs the cases of built-in checks, of the configuration's and of the folders named.
 pub(super) fn test(what: &[String], global: &Global) -> Result<Exit, Failure> {
     let (folders, names): (Vec<&String>, Vec<&String>) = what.iter().partition(|text| Path::new(text).is_dir());
     let folders: Vec<PathBuf> = folders.into_iter().map(PathBuf::from).collect();
     // they may read the tables that a configuration declares, where there is one
-    let sources = super::load(global).map(|settings| settings.sources).unwrap_or_default();
-    let checks = line::load_checks_and_cases(&folders, &sources)?;
+    let (sources, configured) =
+        super::load(global).map(|settings| (settings.sources, settings.checks.paths)).unwrap_or_default();
+    let mut all = folders.clone();
+    all.extend(configured.into_iter().filter(|path| !folders.iter().any(|folder| same(folder, path))));
+    let checks = line::load_checks_and_cases(&all, &sources)?;
     let mut failed = Vec::new();
     let mut cases = 0;
     for check in checks.checks() {
-        let wanted = if what.is_empty() {
-            true
-        } else {
-            names.contains(&&check.name) || folders.iter().any(|folder| Path::new(&check.file).starts_with(folder))
-        };
+        let inside = || folders.iter().any(|folder| Path::new(&check.file).starts_with(folder));
+        let wanted = what.is_empty() || names.contains(&&check.name) || (!check.is_shipped() && inside());
         if !wanted {
             continue;
         }
         for case in evaluate::run_cases(check, checks.cases(&check.name)) {
             cases += 1;
             if let Some(difference) = &case.difference {
-                failed.push(json!({"check": check.name, "case": case.name, "difference": difference}));
-                if global.format == Format::Table {
-                    print::text_line(&format!("FAIL {} / {}\n{difference}", check.name, case.name))?;
+                let place = format!("{}:{}", Path::new(&check.file).with_extension("cases.toml").display(), case.line);
+                failed.push(json!({"check": check.name, "case": case.name, "place": place, "difference": difference}));
+                if global.format() == Format::Table {
+                    let difference = difference.replace('\n', "\n  ");
+                    print::text_line(&format!("FAIL {} / {} ({place})\n  {difference}", check.name, case.name))?;
                 }
             }
         }
@@ -170,7 +262,7 @@ pub(super) fn test(what: &[String], global: &Global) -> Result<Exit, Failure> {
             "name a check, or a folder that holds checks with their cases",
         ));
     }
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/check-test/v1", "cases": cases, "failed": failed}))?,
         Format::Table => print::text_line(&format!("{} passed, {} failed", cases - failed.len(), failed.len()))?,
     }

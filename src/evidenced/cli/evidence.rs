@@ -41,7 +41,7 @@ pub(super) fn evidence(settings: Settings, command: Option<EvidenceCommand>, glo
 }
 
 fn told(index: u64, event: &EvidenceEvent, global: &Global) -> Result<Exit, Failure> {
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/evidence-decision/v1", "log_index": index, "event": event.event,
             "evidence": event.evidence,
@@ -78,7 +78,7 @@ fn standing(evidence: &Evidence, now: Timestamp) -> String {
 fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
     let now = line::now();
     let all = manual::manual(&line::reader(settings)?)?;
-    match global.format {
+    match global.format() {
         Format::Json => {
             let all: Vec<Value> = all.iter().map(|one| json_of(one, now)).collect();
             print::json(&json!({"schema": "evidenced/evidence-list/v1", "evidence": all}))?;
@@ -105,7 +105,7 @@ fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
 fn show(settings: &Settings, id: &str, global: &Global) -> Result<Exit, Failure> {
     let now = line::now();
     let one = manual::one(&line::reader(settings)?, id)?;
-    if global.format == Format::Json {
+    if global.format() == Format::Json {
         print::json(&json!({"schema": "evidenced/evidence-show/v1", "evidence": json_of(&one, now)}))?;
         return Ok(Exit::Done);
     }

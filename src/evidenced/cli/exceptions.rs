@@ -51,7 +51,7 @@ pub(super) fn exceptions(
 }
 
 fn told(index: u64, event: &ExceptionEvent, global: &Global) -> Result<Exit, Failure> {
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/exception-decision/v1", "log_index": index, "event": event.event,
             "exception": event.exception,
@@ -82,7 +82,7 @@ fn json_of((index, exception): &(u64, Exception), now: Timestamp) -> Value {
 fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
     let now = line::now();
     let exceptions = line::exceptions(&line::reader(settings)?)?;
-    match global.format {
+    match global.format() {
         Format::Json => {
             let exceptions: Vec<Value> = exceptions.iter().map(|one| json_of(one, now)).collect();
             print::json(&json!({"schema": "evidenced/exceptions/v1", "exceptions": exceptions}))?;
@@ -114,7 +114,7 @@ fn show(settings: &Settings, id: &str, global: &Global) -> Result<Exit, Failure>
     let Some(one) = exceptions.iter().find(|(_, exception)| exception.id == id) else {
         return Err(absent("exception", id));
     };
-    if global.format == Format::Json {
+    if global.format() == Format::Json {
         print::json(&json!({"schema": "evidenced/exception-show/v1", "exception": json_of(one, now)}))?;
         return Ok(Exit::Done);
     }

@@ -53,7 +53,7 @@ pub(super) fn findings(settings: Settings, command: Option<FindingsCommand>, glo
 
 /// What a decision led to.
 fn told(index: u64, event: &FindingEvent, global: &Global) -> Result<Exit, Failure> {
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/finding-decision/v1", "log_index": index, "event": event.event,
             "finding": event.finding,
@@ -74,7 +74,7 @@ fn show(settings: &Settings, id: &str, global: &Global) -> Result<Exit, Failure>
     let Some(finding) = findings.iter().find(|finding| finding.id == id) else {
         return Err(absent("finding", id));
     };
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/finding-show/v1", "finding": finding}))?,
         Format::Table => print::text_line(&finding_text(finding))?,
     }
@@ -82,8 +82,13 @@ fn show(settings: &Settings, id: &str, global: &Global) -> Result<Exit, Failure>
 }
 
 fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
-    let findings = line::findings(&line::reader(settings)?)?;
-    match global.format {
+    let reader = line::reader(settings)?;
+    if let Some(format) = global.report() {
+        super::report::findings(format, settings, &reader, &line::sealed_findings(&reader)?)?;
+        return Ok(Exit::Done);
+    }
+    let findings = line::findings(&reader)?;
+    match global.format() {
         Format::Json => {
             let findings: Vec<Value> = findings.iter().map(|finding| json!(finding)).collect();
             print::json(&json!({"schema": "evidenced/findings/v1", "findings": findings}))?;

@@ -39,7 +39,7 @@ pub(super) fn init(dir: &Path, name: &str, origin: &str, timezone: &str, global:
         }
     })?;
     let verifier = key.verifier().to_string();
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/init/v1", "config": file, "store": line.settings().store.dir, "key": key_file, "log_key": verifier,
         }))?,

@@ -16,7 +16,7 @@ pub(super) fn sources(settings: &Settings, command: Option<&ListCommand>, global
         print::json(&json!({"schema": "evidenced/source/v1", "source": row}))?;
         return Ok(Exit::Done);
     }
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/sources/v1", "sources": rows}))?,
         Format::Table => print::table(
             ["SOURCE", "COLLECTOR", "EVIDENCE", "LAST COMPLETE", "MEMBERS", "NEXT RUN"],
@@ -43,7 +43,7 @@ pub(super) fn checks(settings: &Settings, command: Option<&ListCommand>, global:
         let Some(check) = checks.checks().iter().find(|check| &check.name == id) else {
             return Err(absent("check", id));
         };
-        match global.format {
+        match global.format() {
             Format::Json => print::json(&json!({
                 "schema": "evidenced/check-definition/v1", "check": check.name, "title": check.title,
                 "severity": check.severity.as_str(), "controls": check.controls, "population": check.population,
@@ -55,7 +55,7 @@ pub(super) fn checks(settings: &Settings, command: Option<&ListCommand>, global:
     }
     let reader = line::reader(settings)?;
     let rows = overview::checks(&checks, &reader)?;
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/checks/v1", "checks": rows}))?,
         Format::Table => print::table(
             ["CHECK", "LAST OUTCOME", "AS OF", "CONTROLS", "TITLE"],
@@ -85,7 +85,7 @@ pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, globa
         print::json(&json!({"schema": "evidenced/control/v1", "control": row}))?;
         return Ok(Exit::Done);
     }
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/controls/v1", "controls": rows}))?,
         Format::Table => print::table(
             ["CONTROL", "OUTCOME", "TITLE", "CHECKS", "ADDED EVIDENCE"],

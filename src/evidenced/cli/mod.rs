@@ -15,6 +15,7 @@ mod pack;
 mod print;
 mod progress;
 mod query;
+mod report;
 mod retention;
 mod run;
 mod scrub;
@@ -66,6 +67,17 @@ pub(crate) fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let global = &cli.global;
+    let reports = matches!(
+        &cli.command,
+        Command::Check { command: None, .. }
+            | Command::Findings { command: None | Some(decisions::FindingsCommand::Look(args::ListCommand::List)) }
+    );
+    if global.report().is_some() && !reports {
+        return Err(Failure::usage(
+            "this command prints `table` or `json`",
+            "the other formats are of `evidenced check` and `evidenced findings list`",
+        ));
+    }
     match cli.command {
         Command::Demo { dir, no_serve, listen } => demo::run(&dir, (!no_serve).then_some(listen), global).await,
         Command::Init { dir, name, origin, timezone } => init::init(&dir, &name, &origin, &timezone, global),
@@ -73,7 +85,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Doctor { source } => store::doctor(&load(global)?, source.as_deref(), global).await,
         Command::Collect { sources } => collect::collect(load_to_collect(global)?, &sources, global).await,
         Command::Check { command: Some(args::CheckCommand::Test { what }), .. } => evaluate::test(&what, global),
-        Command::Check { command: None, checks, as_of } => {
+        Command::Check { command: Some(args::CheckCommand::New { name, folder }), .. } => {
+            evaluate::new(&name, folder, global)
+        }
+        Command::Check { command: None, checks, stored: true, .. } => evaluate::stored(&load(global)?, &checks, global),
+        Command::Check { command: None, checks, as_of, .. } => {
             evaluate::check(load(global)?, &checks, as_of.as_deref(), global)
         }
         Command::Query { sql, as_of } => query::query(&load(global)?, &sql, as_of.as_deref(), global),

@@ -43,7 +43,7 @@ pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) ->
                 for warning in &packed.warnings {
                     print::line_to_stderr(&format!("warning: {}", print::safe(warning)));
                 }
-                match global.format {
+                match global.format() {
                     Format::Json => print::json(&json!({
                         "schema": "evidenced/pack/v1", "pack": output, "files": packed.files,
                         "manifest_sha256": packed.manifest_sha256, "log_index": packed.log_index,
@@ -64,7 +64,7 @@ pub(super) fn pack(settings: Settings, command: PackCommand, global: &Global) ->
         PackCommand::Reveal { snapshot, column: name, row } => {
             let (table, column) = column(&name)?;
             let opened = line::reveal(&settings, &snapshot, &table, &column, row)?;
-            match global.format {
+            match global.format() {
                 Format::Json => print::json(&json!({
                     "schema": "evidenced/revealed/v1", "snapshot": snapshot, "table": table, "column": column, "row": row,
                     "salt": opened.salt, "value": opened.value, "commitment": opened.commitment,
@@ -101,7 +101,7 @@ fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
             _ => None,
         })
         .collect();
-    match global.format {
+    match global.format() {
         Format::Json => {
             let packs: Vec<Value> = exports
                 .iter()
@@ -136,7 +136,7 @@ pub(super) fn verify(
     let unusable = |error: pack::VerifyError| Failure { exit: Exit::Usage, message: error.to_string(), help: None };
     let options = VerifyOptions::read(checkpoint, key, policy).map_err(unusable)?;
     let report = pack::verify(path, &options).map_err(unusable)?;
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&report)?,
         Format::Table => print::text_line(&report.to_string())?,
     }

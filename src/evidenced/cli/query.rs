@@ -25,7 +25,7 @@ pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global:
             .map(|name| did_you_mean(name, tables(settings).iter().map(String::as_str)));
         Failure { help: help.or(failure.help), ..failure }
     })?;
-    match global.format {
+    match global.format() {
         Format::Json => {
             print::json(&json!({
                 "schema": "evidenced/query/v1", "as_of": as_of, "columns": answer.columns, "rows": answer.rows,

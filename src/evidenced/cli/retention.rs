@@ -12,7 +12,7 @@ pub(super) fn retention(settings: Settings, command: RetentionCommand, global: &
     match command {
         RetentionCommand::Plan => {
             let due = line::plan(&settings, &line::reader(&settings)?, line::now())?;
-            match global.format {
+            match global.format() {
                 Format::Json => {
                     let due: Vec<Value> = due.iter().map(as_json).collect();
                     print::json(&json!({"schema": "evidenced/retention-plan/v1", "due": due}))?;
@@ -43,7 +43,7 @@ fn hold(settings: Settings, command: HoldCommand, global: &Global) -> Result<Exi
         }),
         HoldCommand::List => {
             let holds = line::reader(&settings)?.holds()?;
-            match global.format {
+            match global.format() {
                 Format::Json => {
                     let holds: Vec<Value> = holds
                         .iter()
@@ -77,7 +77,7 @@ fn hold(settings: Settings, command: HoldCommand, global: &Global) -> Result<Exi
 }
 
 fn noted(id: &str, index: u64, word: &str, global: &Global) -> Result<Exit, Failure> {
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/hold/v1", "hold": id, "log_index": index}))?,
         Format::Table => print::text_line(&format!("{} {word}, sealed as entry {index}", print::safe(id)))?,
     }
@@ -85,7 +85,7 @@ fn noted(id: &str, index: u64, word: &str, global: &Global) -> Result<Exit, Fail
 }
 
 fn told(erased: &line::Erased, global: &Global) -> Result<Exit, Failure> {
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/erasure/v1", "sealed": erased.sealed,
             "erased": erased.things.iter().map(as_json).collect::<Vec<_>>(),

@@ -48,7 +48,7 @@ pub(super) fn scrub(settings: Settings, rate: Option<&str>, global: &Global) -> 
             Err(failure) => return Err(failure),
         }
     }
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/scrub/v1", "things": scrubbed.things, "bytes": scrubbed.bytes, "seconds": seconds,
             "damage": standing.iter().map(as_json).collect::<Vec<Value>>(), "recorded": recorded, "note": unrecorded,

@@ -30,7 +30,7 @@ pub(super) fn snapshots(
 fn list(settings: &Settings, source: Option<&str>, global: &Global) -> Result<Exit, Failure> {
     let filter = SnapshotFilter { source: source.map(str::to_owned), ..SnapshotFilter::default() };
     let rows = line::reader(settings)?.snapshots(&filter)?;
-    match global.format {
+    match global.format() {
         Format::Json => {
             let rows: Vec<Value> = rows
                 .iter()
@@ -66,7 +66,7 @@ fn show(settings: &Settings, id: &str, global: &Global) -> Result<Exit, Failure>
         return Err(Failure::usage(format!("there is no snapshot `{id}`"), "`evidenced snapshots list` shows them"));
     };
     let proof = reader.proof_file(sealed.index())?;
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/snapshot-show/v1", "log_index": sealed.index(), "sealed_at": sealed.entry().at,
             "manifest_sha256": sealed.document_sha256(), "manifest": sealed.value(), "proof": proof,

@@ -32,7 +32,7 @@ pub(super) async fn fsck(settings: &Settings, derive: bool, global: &Global) -> 
             report.problems.extend(differences.into_iter().map(|problem| Problem { path: path.clone(), problem }));
         }
     }
-    match global.format {
+    match global.format() {
         Format::Json => {
             let problems: Vec<Value> = report
                 .problems
@@ -61,7 +61,7 @@ pub(super) async fn fsck(settings: &Settings, derive: bool, global: &Global) -> 
 
 pub(super) async fn doctor(settings: &Settings, source: Option<&str>, global: &Global) -> Result<Exit, Failure> {
     let findings = doctor::doctor(settings, source).await;
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/doctor/v1", "findings": findings}))?,
         Format::Table => {
             for finding in &findings {

@@ -3,6 +3,7 @@
 use super::blob::Blob;
 use super::decide::finding_draft;
 use super::inputs::over_inputs;
+use super::overview::latest_evaluation;
 use super::{Line, now, paths, shape};
 use crate::failure::{Exit, Failure};
 use crate::settings::{Settings, Source, did_you_mean, nearest};
@@ -260,16 +261,37 @@ fn sealed_alike(
     Ok(alike.then_some((row.log_index, sealed)))
 }
 
+/// The last sealed evaluation of each of the checks `names` (all when empty), and the names of those that have none.
+pub(crate) fn last_sealed<'a>(
+    reader: &store::Reader,
+    checks: &'a CheckSet,
+    names: &[String],
+) -> Result<(Checked, Vec<&'a str>), Failure> {
+    let (mut evaluations, mut never) = (Vec::new(), Vec::new());
+    for check in select(checks, names)? {
+        match latest_evaluation(reader, &check.name)? {
+            Some(sealed) => evaluations.push((sealed.index(), without_the_rest(sealed.into_value()))),
+            None => never.push(check.name.as_str()),
+        }
+    }
+    let as_of = evaluations.iter().map(|(_, evaluation)| evaluation.as_of).max().unwrap_or_else(now);
+    Ok((Checked { as_of, evaluations, followed: Vec::new() }, never))
+}
+
 /// The findings as the log leaves them, in the order they were raised.
 pub(crate) fn findings(reader: &store::Reader) -> Result<Vec<Finding>, Failure> {
+    Ok(sealed_findings(reader)?.into_iter().map(|(_, finding)| finding).collect())
+}
+
+/// The same, each with the entry of its last event.
+pub(crate) fn sealed_findings(reader: &store::Reader) -> Result<Vec<(u64, Finding)>, Failure> {
     let mut findings = Vec::new();
     for row in reader.findings()? {
-        findings.push(
-            serde_json::from_value::<Finding>(row.body)
-                .map_err(|error| Failure::store(format!("finding {} cannot be read: {error}", row.id)))?,
-        );
+        let finding = serde_json::from_value::<Finding>(row.body)
+            .map_err(|error| Failure::store(format!("finding {} cannot be read: {error}", row.id)))?;
+        findings.push((row.log_index, finding));
     }
-    findings.sort_by(|a, b| (a.raised_at, &a.id).cmp(&(b.raised_at, &b.id)));
+    findings.sort_by(|(_, a), (_, b)| (a.raised_at, &a.id).cmp(&(b.raised_at, &b.id)));
     Ok(findings)
 }
 
@@ -369,6 +391,7 @@ pub(crate) fn evaluation_failure(error: &EvaluateError) -> Failure {
     Failure { exit, message: error.to_string(), help: error.help().map(str::to_owned) }
 }
 
+/// The checks of these names, or all of them where there is none.
 fn select<'a>(checks: &'a CheckSet, names: &[String]) -> Result<Vec<&'a Check>, Failure> {
     if names.is_empty() {
         return Ok(checks.checks().iter().collect());

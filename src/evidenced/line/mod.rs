@@ -22,7 +22,9 @@ mod scrub;
 mod shape;
 mod witness;
 
-pub(crate) use check::{Checked, evaluation_failure, findings, load_checks, load_checks_and_cases, worker};
+pub(crate) use check::{
+    Checked, evaluation_failure, findings, last_sealed, load_checks, load_checks_and_cases, sealed_findings, worker,
+};
 pub(crate) use collect::{Capture, Trigger, capture};
 pub(crate) use decide::{Raise, evidence, exceptions};
 pub(crate) use derive::rederive;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(super) fn checkpoint(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
     let reader = line::reader(settings)?;
     let checkpoint = reader.checkpoint()?;
-    match global.format {
+    match global.format() {
         // to the byte, so that it can be pinned with `>`
         Format::Table => print::text(&checkpoint.text())?,
         Format::Json => {

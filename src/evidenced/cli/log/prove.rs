@@ -37,7 +37,7 @@ pub(super) fn prove(
             (json!({"old_size": from}), consistency_file(&reader, from)?)
         }
     };
-    match (output, global.format) {
+    match (output, global.format()) {
         (Some(path), format) => {
             if path.exists() {
                 return Err(Failure::usage(

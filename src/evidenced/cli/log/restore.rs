@@ -26,7 +26,7 @@ pub(super) fn restore(
     let Body::Restore { size, held, .. } = &sealed.entry.body else {
         return Err(Failure::store("no restore entry was made"));
     };
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/log-restore/v1", "log_index": sealed.index, "size": size, "held": held,
         }))?,

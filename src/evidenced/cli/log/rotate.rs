@@ -53,7 +53,7 @@ fn said(
         SecretRef::File(path) => format!("{{ file = {} }}", quoted(path)),
         SecretRef::Env(name) => format!("{{ env = \"{name}\" }}"),
     };
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({
             "schema": "evidenced/log-rotate/v1", "log_index": entry.index, "log_key": key.verifier().to_string(),
             "key_file": file,

@@ -19,7 +19,7 @@ pub(super) async fn tail(settings: &Settings, n: u64, follow: bool, global: &Glo
     let mut size = reader.checkpoint()?.size();
     let entries = reader.entries(size.saturating_sub(n)..size)?;
     if !follow {
-        match global.format {
+        match global.format() {
             Format::Json => {
                 let entries: Vec<Value> = entries.iter().map(json_of).collect();
                 print::json(&json!({"schema": "evidenced/log-tail/v1", "size": size, "entries": entries}))?;
@@ -48,7 +48,7 @@ pub(super) async fn tail(settings: &Settings, n: u64, follow: bool, global: &Glo
 /// One line an entry: JSON lines for programs.
 fn print_each(entries: &[LogEntry], global: &Global) -> Result<(), Failure> {
     for entry in entries {
-        match global.format {
+        match global.format() {
             Format::Json => print::text_line(&json_of(entry).to_string())?,
             Format::Table => {
                 let line = cells(entry).into_iter().flatten().collect::<Vec<_>>().join("  ");

@@ -24,7 +24,7 @@ pub(super) async fn timestamp(settings: Settings, authority: Option<&str>, globa
     }
     let line = Line::borrow(settings)?;
     let asked = line.anchor(authority).await?;
-    match global.format {
+    match global.format() {
         Format::Json => {
             let rows: Vec<Value> = asked.iter().map(row).collect();
             print::json(&json!({"schema": "evidenced/log-timestamp/v1", "asked": rows}))?;

@@ -37,7 +37,7 @@ pub(super) async fn witness(settings: Settings, global: &Global) -> Result<Exit,
             problem.unwrap_or_default(),
         ]);
     }
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/log-witness/v1", "witnesses": documents}))?,
         Format::Table => print::table(["WITNESS", "ENTRIES", "COSIGNED", "PROBLEM"], rows)?,
     }
