@@ -1,9 +1,11 @@
-//! AWS Backup: which backup, copy and restore jobs ran in one account and region, and what could be restored today.
+//! AWS Backup: which backup, copy and restore jobs ran in one account and region, and what could be restored today, by
+//! AWS Backup or from snapshots that RDS and EBS keep themselves.
 //!
 //! It decides nothing: whether a failed job was made good, or a plan keeps long enough, is for checks.
 
 mod jobs;
 mod plans;
+mod snapshots;
 mod vaults;
 
 use crate::provider::aws::{Aws, AwsSettings, Parts, Service, query_operation, reason_of};
@@ -23,8 +25,7 @@ pub(crate) struct AwsBackup;
 
 static SPEC: LazyLock<CollectorSpec> = LazyLock::new(|| crate::parse_spec(include_str!("collector.toml")));
 
-const BASIS: &str =
-    "every listing ended where AWS gave no further token; the jobs listed state by state are the jobs listed at once";
+const BASIS: &str = "every listing ended where AWS gave no further token; the jobs and snapshots listed part by part are those listed at once";
 
 /// AWS lists jobs of the last 30 days and no older ones: asking for more would look like more and be the same.
 const LONGEST_LOOKBACK_HOURS: i64 = 30 * 24;
@@ -32,6 +33,7 @@ const LONGEST_LOOKBACK_HOURS: i64 = 30 * 24;
 #[derive(Debug, Deserialize)]
 struct Settings {
     lookback: String,
+    snapshots: bool,
 }
 
 impl Settings {
@@ -60,18 +62,27 @@ impl Collector for AwsBackup {
     }
 
     fn policy(&self, settings: &Value) -> Result<Policy, CollectError> {
-        typed::<Settings>(&SPEC, settings)?.since(Timestamp::UNIX_EPOCH)?;
-        typed::<AwsSettings>(&SPEC, settings)?.policy(Service::Backup, &SPEC)
+        let own = typed::<Settings>(&SPEC, settings)?;
+        own.since(Timestamp::UNIX_EPOCH)?;
+        let aws = typed::<AwsSettings>(&SPEC, settings)?;
+        let mut policy = aws.policy(Service::Backup, &SPEC)?;
+        if own.snapshots {
+            for service in snapshots::SERVICES {
+                policy.origins.push(aws.endpoint(service)?);
+            }
+        }
+        Ok(policy)
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
-        let since = typed::<Settings>(&SPEC, &ctx.settings)?.since(ctx.started_at)?;
+        let settings = typed::<Settings>(&SPEC, &ctx.settings)?;
+        let since = settings.since(ctx.started_at)?;
         let aws = Aws::connect(ctx, typed::<AwsSettings>(&SPEC, &ctx.settings)?, operation_of).await?;
         let caller = aws.caller().await?;
         let client = aws_sdk_backup::Client::new(&aws.config);
         let window = jobs::Window { since, until: ctx.started_at };
 
-        let mut run = Run::new(aws.settings);
+        let mut run = Run::new(aws.settings.clone());
         for kind in [Kind::Backup, Kind::Copy, Kind::Restore] {
             let listed = jobs::read(&client, kind, &window, &mut run).await;
             run.unless(listed, &[kind.table()])?;
@@ -82,6 +93,9 @@ impl Collector for AwsBackup {
         run.unless(listed, &["aws_backup_protected_resource"])?;
         let listed = vaults::read(&client, &mut run).await;
         run.unless(listed, &["aws_backup_vault", "aws_backup_recovery_point"])?;
+        if settings.snapshots {
+            snapshots::read(ctx, &aws, &mut run).await?;
+        }
 
         // refused everywhere is not an account without backups
         if !run.answered
@@ -202,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_look_back_beyond_what_aws_lists_is_refused() {
-        let since = |lookback: &str| Settings { lookback: lookback.to_owned() }.since(Timestamp::UNIX_EPOCH);
+        let since =
+            |lookback: &str| Settings { lookback: lookback.to_owned(), snapshots: false }.since(Timestamp::UNIX_EPOCH);
         assert!(since("30d").is_ok());
         for lookback in ["31d", "0d", "a month", "30"] {
             assert_eq!(since(lookback).unwrap_err().kind(), "misconfigured", "{lookback}");

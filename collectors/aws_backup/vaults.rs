@@ -102,6 +102,7 @@ fn point_row(vault: &str, point: &RecoveryPointByBackupVault) -> Result<Value, C
         "last_restored_at": instant(point.last_restore_time()),
         "source_vault_arn": text(point.source_backup_vault_arn()),
         "parent_recovery_point_arn": text(point.parent_recovery_point_arn()),
+        "plan_id": text(point.created_by().and_then(|creator| creator.backup_plan_id())),
     }))
 }
 

@@ -4,7 +4,7 @@
 use super::grants::Granted;
 use super::read::Devices;
 use super::report::ReportRow;
-use super::{AUTHORIZATION_COLUMNS, Facts, REPORT_COLUMNS, accessed, member};
+use super::{AUTHORIZATION_COLUMNS, Facts, REPORT_COLUMNS, accessed, member, other};
 use crate::provider::aws::some;
 use aws_sdk_iam::types::{User, UserDetail};
 use model::{Count, Reason, ReasonCode};
@@ -77,6 +77,7 @@ pub(super) fn compare(facts: &Facts, reasons: &mut Vec<Reason>) -> Vec<Count> {
         }
     }
     reasons.extend(member::reasons(facts));
+    reasons.extend(other::reasons(&facts.ssh_keys));
     reasons.extend(accessed::reasons(&facts.accessed));
     counts
 }

@@ -1,7 +1,8 @@
 -- AWS IAM -> the vocabulary. Every column of the source tables stays queryable under its own name.
 
 -- Users. A user exists until it is deleted and can be given a password again, so `disabled` is said only when
--- the credential report proves that there is neither a password nor an active key nor an active certificate.
+-- it is proven that there is neither a password nor an active key, certificate or service-specific credential, nor an
+-- active SSH key, which are asked for only of whom the rest is proven.
 -- `human` is said only of who has a console password; the account register says the rest.
 INSERT INTO account (account_key, source, system, native_id, login, email, display_name, kind, status, is_admin, mfa,
                      mfa_phishing_resistant, created_at, last_active_at, password_enabled, password_changed_at)
@@ -17,8 +18,9 @@ SELECT u._source || ':' || u.user_name,
        (SELECT tag.value FROM json_each(u.tags) AS tag WHERE lower(tag.key) = 'name' ORDER BY tag.key LIMIT 1),
        CASE WHEN u.password_enabled THEN 'human' ELSE 'unknown' END,
        CASE WHEN u.password_enabled OR u.access_key_1_active OR u.access_key_2_active
-                 OR u.cert_1_active OR u.cert_2_active THEN 'enabled'
-            WHEN NOT (u.password_enabled OR u.access_key_1_active OR u.access_key_2_active) THEN 'disabled'
+                 OR u.cert_1_active OR u.cert_2_active OR u.service_credentials_active OR u.ssh_keys_active THEN 'enabled'
+            WHEN NOT (u.password_enabled OR u.access_key_1_active OR u.access_key_2_active
+                      OR u.service_credentials_active OR u.ssh_keys_active) THEN 'disabled'
        END,
        u.is_administrator,
        CASE u.mfa_active WHEN 1 THEN 'enrolled' WHEN 0 THEN 'none' END,
@@ -78,6 +80,19 @@ SELECT key._source || ':' || key.user_name, key._source, 'access_key', 'slot ' |
   LEFT JOIN (SELECT DISTINCT _snapshot, user_name FROM aws_iam_access_key_detail) AS detail
     ON detail._snapshot = key._snapshot AND detail.user_name = key.user_name
  WHERE detail.user_name IS NULL;
+
+-- Credentials of single services. One that has ended is inactive.
+INSERT INTO credential (account_key, source, kind, native_id, status, created_at, expires_at)
+SELECT one._source || ':' || one.user_name, one._source, 'token', one.credential_id,
+       CASE WHEN one.status = 'Active' THEN 'active' WHEN one.status IN ('Inactive', 'Expired') THEN 'inactive' END,
+       one.created_at, one.expires_at
+  FROM aws_iam_service_credential AS one;
+
+-- SSH keys of users who have nothing else.
+INSERT INTO credential (account_key, source, kind, native_id, status, created_at)
+SELECT one._source || ':' || one.user_name, one._source, 'ssh_key', one.key_id,
+       CASE one.status WHEN 'Active' THEN 'active' WHEN 'Inactive' THEN 'inactive' END, one.uploaded_at
+  FROM aws_iam_ssh_public_key AS one;
 
 -- MFA devices in somebody's hands.
 INSERT INTO credential (account_key, source, kind, native_id, status, created_at)

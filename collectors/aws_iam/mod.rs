@@ -1,12 +1,13 @@
 //! AWS IAM: the users of one account, how each may sign in, and what each is granted.
 //!
 //! A handful of bulk calls whatever the number of users; calls per user only where `detail = "per_user"` asks for what
-//! no bulk call tells. It decides nothing about anybody: who must have MFA, or may be an administrator, is for checks.
+//! no bulk call tells, and of whom nothing else says that they can act. It decides nothing about anybody: who must have MFA, or may be an administrator, is for checks.
 
 mod accessed;
 mod agreement;
 mod grants;
 mod member;
+mod other;
 mod policy;
 mod read;
 mod report;
@@ -39,6 +40,7 @@ enum Detail {
 struct Settings {
     detail: Detail,
     last_accessed: bool,
+    other_credentials: bool,
 }
 
 #[async_trait::async_trait]
@@ -58,7 +60,7 @@ impl Collector for AwsIam {
     }
 
     async fn collect(&self, ctx: &Context) -> Result<Observation, CollectError> {
-        let Settings { detail, last_accessed } = typed::<Settings>(&SPEC, &ctx.settings)?;
+        let Settings { detail, last_accessed, other_credentials } = typed::<Settings>(&SPEC, &ctx.settings)?;
         let settings = typed::<AwsSettings>(&SPEC, &ctx.settings)?;
         let aws = Aws::connect(ctx, settings, |_, _, _, body| query_operation(body).unwrap_or_default()).await?;
         let caller = aws.caller().await?;
@@ -72,6 +74,11 @@ impl Collector for AwsIam {
         let roles = missing.unless(read::roles(&iam).await, &ROLES)?;
         let devices = missing.unless(read::virtual_mfa_devices(&iam).await, &DEVICES)?;
         let password_policy = missing.unless(read::password_policy(&iam).await, &PASSWORD_POLICY)?;
+        let service_credentials = if other_credentials {
+            missing.unless(other::service_credentials(&iam).await, &SERVICE_CREDENTIALS)?
+        } else {
+            None
+        };
         let members = match detail {
             Detail::Bulk => BTreeMap::new(),
             Detail::PerUser => member::read(&iam, &users).await?,
@@ -87,14 +94,17 @@ impl Collector for AwsIam {
             devices,
             password_policy,
             members,
+            service_credentials,
+            ssh_keys: other::SshKeys::new(),
             accessed: accessed::Accessed::new(),
         };
+        facts.ssh_keys = other::ssh_keys(&iam, &facts).await?;
         if last_accessed {
             facts.accessed = accessed::read(ctx, &iam, &facts).await?;
         }
         let mut reasons = missing.reasons;
         let counts = agreement::compare(&facts, &mut reasons);
-        let tables = rows::tables(&SPEC, &mut facts, &mut reasons)?;
+        let tables = rows::tables(&SPEC, &facts, &mut reasons)?;
         let observed_at = observed_at(ctx, &facts, aws.settings.endpoint_url.is_some(), &mut reasons);
         let mut observation = Observation {
             tables,
@@ -143,6 +153,10 @@ struct Facts {
     devices: Option<read::Devices>,
     password_policy: Option<read::PasswordPolicy>,
     members: BTreeMap<String, member::Member>,
+    /// None, too, where the settings do not ask for it.
+    service_credentials: Option<other::ServiceCredentials>,
+    /// Of whom nothing else says that they can act.
+    ssh_keys: other::SshKeys,
     /// Empty where the settings do not ask for it.
     accessed: accessed::Accessed,
 }
@@ -199,6 +213,12 @@ const AUTHORIZATION: [Feeds; 2] = [
 const ROLES: [Feeds; 1] = [Feeds { tables: &["aws_iam_role"], columns: &[] }];
 
 const DEVICES: [Feeds; 1] = [Feeds { tables: &["aws_iam_mfa_device"], columns: &[] }];
+
+const SERVICE_CREDENTIALS: [Feeds; 3] = [
+    Feeds { tables: &["aws_iam_user"], columns: &["service_credentials_active", "ssh_keys_active"] },
+    Feeds { tables: &["aws_iam_service_credential"], columns: &[] },
+    Feeds { tables: &["aws_iam_ssh_public_key"], columns: &[] },
+];
 
 const PASSWORD_POLICY: [Feeds; 1] = [Feeds { tables: &["aws_iam_password_policy"], columns: &[] }];
 

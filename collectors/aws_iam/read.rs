@@ -7,7 +7,7 @@ use model::CollectError;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Members in a page: the most IAM gives.
-const PAGE_SIZE: i32 = 1000;
+pub(super) const PAGE_SIZE: i32 = 1000;
 
 /// The figures of the account summary.
 pub(super) type Summary = BTreeMap<String, i32>;

@@ -6,10 +6,16 @@
 mod failure;
 mod guard;
 mod parts;
+mod query;
+mod settings;
+mod xml;
 
 pub(crate) use failure::{Failure, reason_of};
 pub(crate) use guard::Guard;
 pub(crate) use parts::{Parts, some};
+pub(crate) use query::{Listing, Query};
+pub(crate) use settings::{AwsSettings, Service};
+pub(crate) use xml::Element;
 
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -26,106 +32,8 @@ use egress::{Context, Pages, Policy};
 use model::time::seconds_text;
 use model::{Caller, CollectError, Digest, Timestamp};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use serde_json::Value;
 use std::future::Future;
-use url::Url;
-
-/// Which account, and where it is reached.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct AwsSettings {
-    pub account_id: String,
-    pub region: String,
-    pub profile: Option<String>,
-    pub role_arn: Option<String>,
-    pub external_id: Option<String>,
-    pub endpoint_url: Option<String>,
-}
-
-/// What a collector reads, beside STS, which every one needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Service {
-    Iam,
-    Backup,
-    Organizations,
-}
-
-impl AwsSettings {
-    /// Refuses what cannot work before anything is sent.
-    pub(crate) fn validate(&self) -> Result<(), CollectError> {
-        let wrong = |message: String, help: &str| Err(CollectError::Misconfigured { message, help: help.to_owned() });
-        if self.account_id.len() != 12 || !self.account_id.bytes().all(|byte| byte.is_ascii_digit()) {
-            return wrong(
-                format!("`account_id` is not an AWS account number: `{}`", self.account_id),
-                "write its twelve digits as text: `account_id = \"123456789012\"`",
-            );
-        }
-        // the region becomes part of a host name
-        let part_of_a_host = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if self.region.is_empty() || !self.region.bytes().all(part_of_a_host) {
-            return wrong(
-                format!("`region` is not an AWS region: `{}`", self.region),
-                "write it as AWS does: `region = \"eu-central-1\"`",
-            );
-        }
-        if let Some(endpoint) = &self.endpoint_url
-            && !Url::parse(endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        {
-            return wrong(
-                format!("`endpoint_url` is not an http or https URL: `{endpoint}`"),
-                "leave it out to talk to AWS itself",
-            );
-        }
-        Ok(())
-    }
-
-    /// What a run may talk to: the service and STS.
-    pub(crate) fn origins(&self, service: Service) -> Result<Vec<Url>, CollectError> {
-        self.validate()?;
-        let region = &self.region;
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let texts = match (&self.endpoint_url, service) {
-            (Some(endpoint), _) => vec![endpoint.clone()],
-            (None, Service::Iam) => {
-                // IAM is global within a partition and lives in one region of it
-                let place = match region {
-                    region if region.starts_with("cn-") => "iam.cn-north-1",
-                    region if region.starts_with("us-gov-") => "iam.us-gov",
-                    _ => "iam",
-                };
-                vec![format!("https://{place}.{domain}"), format!("https://sts.{region}.{domain}")]
-            }
-            (None, Service::Organizations) => {
-                // global within a partition too
-                let place = match region {
-                    region if region.starts_with("cn-") => "cn-northwest-1",
-                    region if region.starts_with("us-gov-") => "us-gov-west-1",
-                    _ => "us-east-1",
-                };
-                vec![format!("https://organizations.{place}.{domain}"), format!("https://sts.{region}.{domain}")]
-            }
-            (None, Service::Backup) => {
-                vec![format!("https://backup.{region}.{domain}"), format!("https://sts.{region}.{domain}")]
-            }
-        };
-        let url = |text: &String| {
-            Url::parse(text).map_err(|error| CollectError::Misconfigured {
-                message: format!("`{text}` is not a URL: {error}"),
-                help: "correct `endpoint_url` or `region`".to_owned(),
-            })
-        };
-        texts.iter().map(url).collect()
-    }
-
-    /// The bounds of a run with these settings.
-    pub(crate) fn policy(&self, service: Service, spec: &model::CollectorSpec) -> Result<Policy, CollectError> {
-        Ok(Policy {
-            origins: self.origins(service)?,
-            operations: spec.operations.iter().map(|operation| operation.name.clone()).collect(),
-            ..Policy::default()
-        })
-    }
-}
 
 /// A connection to one account.
 pub(crate) struct Aws {
@@ -335,61 +243,8 @@ pub(crate) fn text(text: Option<&str>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{AwsSettings, Page, Service, list, query_operation};
+    use super::{Page, list, query_operation};
     use model::{CollectError, Digest, ReasonCode};
-
-    fn settings(region: &str, endpoint_url: Option<&str>) -> AwsSettings {
-        AwsSettings {
-            account_id: "123456789012".to_owned(),
-            region: region.to_owned(),
-            profile: None,
-            role_arn: None,
-            external_id: None,
-            endpoint_url: endpoint_url.map(str::to_owned),
-        }
-    }
-
-    fn hosts(settings: &AwsSettings, service: Service) -> Vec<String> {
-        settings.origins(service).unwrap().iter().map(|url| url.host_str().unwrap_or_default().to_owned()).collect()
-    }
-
-    #[test]
-    fn a_run_talks_to_its_service_and_sts_in_its_partition_only() {
-        assert_eq!(
-            hosts(&settings("eu-central-1", None), Service::Iam),
-            ["iam.amazonaws.com", "sts.eu-central-1.amazonaws.com"]
-        );
-        assert_eq!(
-            hosts(&settings("cn-northwest-1", None), Service::Iam),
-            ["iam.cn-north-1.amazonaws.com.cn", "sts.cn-northwest-1.amazonaws.com.cn"]
-        );
-        assert_eq!(
-            hosts(&settings("us-gov-west-1", None), Service::Iam),
-            ["iam.us-gov.amazonaws.com", "sts.us-gov-west-1.amazonaws.com"]
-        );
-        assert_eq!(
-            hosts(&settings("eu-west-1", None), Service::Organizations),
-            ["organizations.us-east-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"]
-        );
-        assert_eq!(
-            hosts(&settings("cn-north-1", None), Service::Organizations),
-            ["organizations.cn-northwest-1.amazonaws.com.cn", "sts.cn-north-1.amazonaws.com.cn"]
-        );
-        assert_eq!(
-            hosts(&settings("eu-west-1", None), Service::Backup),
-            ["backup.eu-west-1.amazonaws.com", "sts.eu-west-1.amazonaws.com"]
-        );
-        assert_eq!(hosts(&settings("eu-west-1", Some("http://127.0.0.1:5000")), Service::Backup), ["127.0.0.1"]);
-    }
-
-    #[test]
-    fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
-        let refused = |settings: &AwsSettings| matches!(settings.validate(), Err(CollectError::Misconfigured { .. }));
-        assert!(!refused(&settings("eu-central-1", None)));
-        assert!(refused(&AwsSettings { account_id: "1234".to_owned(), ..settings("eu-central-1", None) }));
-        assert!(refused(&settings("evil.example/", None)));
-        assert!(refused(&settings("eu-central-1", Some("ftp://127.0.0.1"))));
-    }
 
     #[test]
     fn calls_of_the_query_protocol_are_named_by_action_and_version() {

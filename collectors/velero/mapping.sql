@@ -27,8 +27,8 @@ SELECT restore._source, restore._source, restore.name, backup.namespaces, 'resto
   FROM velero_restore AS restore
   LEFT JOIN velero_backup AS backup ON backup._snapshot = restore._snapshot AND backup.name = restore.backup;
 
-INSERT INTO backup_point (source, system, resource, point_id, created_at, expires_at)
-SELECT _source, _source, namespaces, name, finished_at, expires_at
+INSERT INTO backup_point (source, system, resource, point_id, created_at, expires_at, plan)
+SELECT _source, _source, namespaces, name, finished_at, expires_at, schedule
   FROM velero_backup
  WHERE phase = 'Completed';
 

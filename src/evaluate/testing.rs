@@ -55,6 +55,7 @@ pub(crate) fn collectors() -> Vec<CollectorTables> {
         "aws_backup",
         "aws_iam",
         "aws_organization",
+        "borg",
         "entra_id",
         "github_org",
         "github_repos",
@@ -63,7 +64,10 @@ pub(crate) fn collectors() -> Vec<CollectorTables> {
         "http_json",
         "linux_accounts",
         "okta",
+        "pgbackrest",
+        "restic",
         "scim",
+        "velero",
     ]
     .map(|id| CollectorTables { id: id.to_owned(), tables: Vec::new() })
     .into()

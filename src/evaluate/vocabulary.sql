@@ -118,19 +118,24 @@ CREATE TABLE backup_point (
     expires_at TEXT,
     encrypted INTEGER CHECK (encrypted IN (0, 1)),
     locked INTEGER CHECK (locked IN (0, 1)),
-    copies TEXT                         -- JSON array
+    copies TEXT,                        -- JSON array
+    plan TEXT,                          -- the plan it was made by, as in backup_plan; NULL: by hand, or not said
+    last_restored_at TEXT,              -- when it was last restored from
+    vault TEXT                          -- what keeps it, where points are kept in vaults that can be locked
 ) STRICT;
 
--- What is planned to be backed up: one row per plan and resource.
+-- What is planned to be backed up: one row per plan, part of it, and resource.
 CREATE TABLE backup_plan (
     source TEXT NOT NULL,
     system TEXT,
     plan TEXT NOT NULL,
-    resource TEXT,
+    resource TEXT,                      -- a name, or a pattern with `*`; NULL: chosen in another way, or none
     frequency TEXT,
     retention_days INTEGER,
     cross_region INTEGER CHECK (cross_region IN (0, 1)),
-    vault_locked INTEGER CHECK (vault_locked IN (0, 1))
+    vault_locked INTEGER CHECK (vault_locked IN (0, 1)),
+    rule TEXT,                          -- the part of the plan that the row is about; NULL: it has no parts
+    vault TEXT                          -- where its backups go, as in backup_point
 ) STRICT;
 
 -- Repositories of source code.
@@ -259,6 +264,7 @@ CREATE INDEX account_by_key ON account (account_key);
 CREATE INDEX entitlement_by_account ON entitlement (account_key);
 CREATE INDEX credential_by_account ON credential (account_key);
 CREATE INDEX backup_job_by_resource ON backup_job (source, resource);
+CREATE INDEX backup_point_by_resource ON backup_point (source, resource);
 CREATE INDEX branch_rule_by_repository ON branch_rule (repository_key);
 CREATE INDEX change_by_repository ON change (repository_key);
 CREATE INDEX identity_link_by_account ON identity_link (account_key);

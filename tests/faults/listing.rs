@@ -1,4 +1,4 @@
-//! The lists in an answer, so that a fault can take a member out, and a page can be cut: IAM's XML, JSON arrays with a
+//! The lists in an answer, so that a fault can take a member out, and a page can be cut: AWS's XML, JSON arrays with a
 //! `link` header as GitHub and Okta give them, and JSON objects as AWS Backup, SCIM, Microsoft Graph, Google, BambooHR and
 //! Personio do; and the outermost connection of a GraphQL answer.
 //! Everything around the lists is kept as it came.
@@ -21,7 +21,7 @@ pub(crate) struct Listing {
 #[derive(Debug, Clone)]
 enum Shape {
     /// The text and where in it each list's content stands.
-    Xml { text: String, places: Vec<(usize, usize)> },
+    Xml { text: String, places: Vec<(usize, usize)>, style: &'static Style },
     /// An object with one list, the list's name, and how it says that there is more.
     Object { around: serde_json::Map<String, Value>, name: String, more: More },
     /// The same, with the next page in the `link` header.
@@ -31,6 +31,28 @@ enum Shape {
     /// A bare array; the next page stands in the `link` header.
     Array,
 }
+
+/// How a service writes its lists in XML.
+#[derive(Debug, PartialEq, Eq)]
+struct Style {
+    /// What only its answers have.
+    mark: &'static str,
+    /// The element of each member.
+    member: &'static str,
+    /// How many levels below the root its lists stand.
+    depth: i32,
+    /// The element that names the next page.
+    next: &'static str,
+    /// Whether an answer also says in words that more follow.
+    says_more: bool,
+}
+
+const STYLES: &[Style] = &[
+    Style { mark: "<IsTruncated>", member: "member", depth: 2, next: "Marker", says_more: true },
+    Style { mark: "<DBSnapshots", member: "DBSnapshot", depth: 2, next: "Marker", says_more: false },
+    Style { mark: "<DBClusterSnapshots", member: "DBClusterSnapshot", depth: 2, next: "Marker", says_more: false },
+    Style { mark: "<snapshotSet", member: "item", depth: 1, next: "nextToken", says_more: false },
+];
 
 /// How an object says that there is a page after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,37 +169,48 @@ impl Listing {
     }
 
     fn of_xml(text: String) -> Option<Self> {
-        let truncated = element(&text, "IsTruncated")?;
-        let next = element(&text, "Marker").filter(|_| text[truncated.0..truncated.1].trim() == "true");
-        let next = next.map(|(start, end)| text[start..end].to_owned());
-        let places = list_places(&text);
+        let style = STYLES.iter().find(|style| text.contains(style.mark))?;
+        let more = match element(&text, "IsTruncated") {
+            Some((start, end)) => text[start..end].trim() == "true",
+            None => !style.says_more,
+        };
+        let next = element(&text, style.next).filter(|_| more).map(|(start, end)| text[start..end].to_owned());
+        let places = list_places(&text, style);
         let lists = places.iter().map(|(start, end)| members_of(&text[*start..*end])).collect();
-        Some(Self { lists, had_next: next.is_some(), next, shape: Shape::Xml { text, places } })
+        Some(Self { lists, had_next: next.is_some(), next, shape: Shape::Xml { text, places, style } })
     }
 
     /// The answer with the lists and the next page as they now are.
     pub(crate) fn put_into(self, response: Response) -> Response {
         match self.shape {
-            Shape::Xml { text, places } => {
+            Shape::Xml { text, places, style } => {
                 let mut whole = String::new();
                 let mut from = 0;
                 for ((start, end), members) in places.iter().zip(&self.lists) {
                     whole.push_str(&text[from..*start]);
                     for member in members {
-                        whole.push_str(&format!("<member>{member}</member>"));
+                        whole.push_str(&format!("<{0}>{member}</{0}>", style.member));
                     }
                     from = *end;
                 }
                 whole.push_str(&text[from..]);
-                if let Some((start, end)) = element(&whole, "Marker") {
-                    let (open, close) = (start - "<Marker>".len(), end + "</Marker>".len());
-                    whole.replace_range(open..close, "");
+                let tagged = |content: &str| format!("<{0}>{content}</{0}>", style.next);
+                if let Some((start, end)) = element(&whole, style.next) {
+                    let before = start - style.next.len() - "<>".len();
+                    whole.replace_range(before..end + style.next.len() + "</>".len(), "");
                 }
-                let (start, end) = element(&whole, "IsTruncated").expect("found when the answer was read");
-                let close = end + "</IsTruncated>".len();
-                let marker = self.next.iter().map(|next| format!("<Marker>{next}</Marker>")).collect::<String>();
-                whole.insert_str(close, &marker);
-                whole.replace_range(start..end, if self.next.is_some() { "true" } else { "false" });
+                let next = self.next.as_deref().map(tagged).unwrap_or_default();
+                if let Some((start, end)) = element(&whole, "IsTruncated") {
+                    whole.insert_str(end + "</IsTruncated>".len(), &next);
+                    whole.replace_range(start..end, if self.next.is_some() { "true" } else { "false" });
+                } else {
+                    // at the end of what holds the lists
+                    let mut end = whole.len();
+                    for _ in 0..style.depth {
+                        end = whole[..end].rfind("</Describe").expect("an answer is named after its call");
+                    }
+                    whole.insert_str(end, &next);
+                }
                 Response { body: whole.into_bytes(), ..response }
             }
             Shape::Object { mut around, name, more } => {
@@ -228,6 +261,11 @@ impl Listing {
                 linked(response, body, self.next)
             }
         }
+    }
+
+    /// Whether it says in words that more follow, so that an answer may fail to say where.
+    pub(crate) const fn says_more(&self) -> bool {
+        matches!(self.shape, Shape::Xml { style: Style { says_more: true, .. }, .. })
     }
 
     /// Whether the next page is named by its address.
@@ -301,19 +339,20 @@ fn tags(text: &str) -> impl Iterator<Item = (usize, usize, i32)> {
     })
 }
 
-/// Where the contents of the lists directly below the result stand: elements that hold `member`s, or nothing.
-fn list_places(text: &str) -> Vec<(usize, usize)> {
+/// Where the contents of the lists directly below the result stand: elements that hold members, or nothing.
+fn list_places(text: &str, style: &Style) -> Vec<(usize, usize)> {
+    let (full, bare) = (format!("<{}>", style.member), format!("<{}/>", style.member));
     let mut places = Vec::new();
     let mut depth = 0;
     let mut open = 0;
     for (start, end, deeper) in tags(text) {
-        if deeper == 1 && depth == 2 {
+        if deeper == 1 && depth == style.depth {
             open = end;
         }
         depth += deeper;
-        if deeper == -1 && depth == 2 {
+        if deeper == -1 && depth == style.depth {
             let content = text[open..start].trim();
-            if content.is_empty() || content.starts_with("<member>") || content.starts_with("<member/>") {
+            if content.is_empty() || content.starts_with(&full) || content.starts_with(&bare) {
                 places.push((open, start));
             }
         }

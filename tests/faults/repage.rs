@@ -1,5 +1,5 @@
 //! Cuts an upstream's whole list into pages, with the paging the real source documents: `Marker` and `IsTruncated` in
-//! IAM, `NextToken` in AWS Backup. The members are the upstream's own. What pages by itself, as GitHub does and moto for
+//! IAM, `NextToken` in AWS Backup, `Marker` alone in RDS and `nextToken` in EC2. The members are the upstream's own. What pages by itself, as GitHub does and moto for
 //! a few of IAM's lists, is asked for fewer.
 
 use super::{Listing, Request, Response, upstream};
@@ -11,7 +11,7 @@ pub(super) fn ask(address: SocketAddr, request: &Request, size: usize) -> Respon
     if request.parameter("per_page").is_some() {
         return upstream::ask(address, &smaller(request, "per_page", size));
     }
-    let token = request.parameter("Marker").or_else(|| request.parameter("nextToken"));
+    let token = ["Marker", "NextToken", "nextToken"].iter().find_map(|name| request.parameter(name));
     let from = token.as_deref().and_then(|token| token.strip_prefix(TOKEN)?.parse().ok()).unwrap_or(0);
     let response = upstream::ask(address, &request.whole());
     match Listing::of(request, &response) {

@@ -20,7 +20,8 @@ fn organisation(url: &str) -> String {
 fn accounts(url: &str, ids: &[&str]) -> String {
     format!(
         "[sources.aws]\ncollector = \"aws_iam\"\naccount_ids = {ids:?}\nrole_name = \"OrganizationAccountAccessRole\"\n\
-         external_id = \"known-to-both\"\nendpoint_url = \"{url}\"\nschedule = \"manual\"\nexpect_empty = true\n"
+         external_id = \"known-to-both\"\nendpoint_url = \"{url}\"\nschedule = \"manual\"\nexpect_empty = true\n\
+         other_credentials = false\n"
     )
 }
 

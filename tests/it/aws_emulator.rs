@@ -21,7 +21,8 @@ fn a_thousand_iam_users_are_collected_as_the_emulator_holds_them() {
     let proxy = Proxy::paging(moto.address(), PAGE);
     let url = proxy.url();
     let audit = Audit::with(&format!(
-        "[sources.aws]\ncollector = \"aws_iam\"\naccount_id = \"{ACCOUNT}\"\nendpoint_url = \"{url}\"\n"
+        "[sources.aws]\ncollector = \"aws_iam\"\naccount_id = \"{ACCOUNT}\"\nendpoint_url = \"{url}\"\n\
+         other_credentials = false\n"
     ));
 
     let collected = audit.json(0, &["collect"]);
@@ -60,5 +61,50 @@ fn a_thousand_iam_users_are_collected_as_the_emulator_holds_them() {
     assert_eq!(named["rows"], serde_json::json!([[10, 0]]), "the emulator names policies now: compare the names");
     let root = audit.json(0, &["query", "SELECT count(*), count(DISTINCT login) FROM account"]);
     assert_eq!(root["rows"][0], serde_json::json!([USERS + 1, USERS + 1]), "the users and root");
+    audit.assert_sound();
+}
+
+/// RDS and EBS snapshots over several pages, signed calls of a service without an SDK. The emulator has no backup jobs, so
+/// the run is not complete, and says so of nothing else.
+#[test]
+fn rds_and_ebs_snapshots_are_collected_as_the_emulator_holds_them() {
+    const REGION: &str = "eu-central-1";
+    const EACH: usize = 11;
+    let moto = Moto::start();
+    let held = moto.snapshot(REGION, EACH);
+    let proxy = Proxy::paging(moto.address(), 4);
+    let url = proxy.url();
+    let audit = Audit::with(&format!(
+        "[sources.backups]\ncollector = \"aws_backup\"\naccount_id = \"{ACCOUNT}\"\nregion = \"{REGION}\"\n\
+         endpoint_url = \"{url}\"\n"
+    ));
+
+    let collected = audit.json(3, &["collect"]);
+    let snapshot = &collected["snapshots"][0];
+    let completeness = &snapshot["completeness"];
+    let of_backup = |reason: &Value| {
+        let tables = reason["tables"].as_array().unwrap();
+        tables.iter().all(|table| table.as_str().is_some_and(|table| table.starts_with("aws_backup_")))
+    };
+    assert!(snapshot["reasons"].as_array().unwrap().iter().all(of_backup), "{snapshot:#}");
+    for (table, rows) in held.as_object().unwrap() {
+        let rows = rows.as_array().unwrap();
+        assert!(rows.len() >= EACH, "{table}: {}", rows.len());
+        assert_rows(&audit, table, rows);
+        let counts = completeness["counts"].as_array().unwrap();
+        let count = counts.iter().find(|count| count["table"] == *table).unwrap_or_else(|| panic!("{completeness:#}"));
+        assert_eq!((&count["counted"], &count["declared"]), (&rows.len().into(), &rows.len().into()), "{table}");
+    }
+    let asked = |action: &str| {
+        let of = |call: &&crate::faults::Call| call.request.parameter("Action").is_some_and(|name| name == action);
+        proxy.calls().iter().filter(of).count()
+    };
+    for action in ["DescribeDBSnapshots", "DescribeDBClusterSnapshots", "DescribeSnapshots"] {
+        assert!(asked(action) > 2 * EACH / 4, "{action}: too few pages");
+    }
+    let points = "SELECT count(*), count(created_at), sum(encrypted = 0) > 0, sum(encrypted = 1) > 0 FROM backup_point";
+    let points = audit.json(0, &["query", points]);
+    let all: usize = held.as_object().unwrap().values().map(|rows| rows.as_array().unwrap().len()).sum();
+    assert_eq!(points["rows"][0], serde_json::json!([all, all, 1, 1]));
     audit.assert_sound();
 }

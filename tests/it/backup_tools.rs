@@ -448,7 +448,7 @@ fn backups_of_a_postgresql_cluster_are_collected_and_no_fault_ends_as_a_whole_li
     assert_eq!(complete(&audit)["completeness"]["declared"], 2);
     let row = |label: &str, kind: &str, prior: Value| json!({ "stanza": "demo", "repository": 1, "label": label, "type": kind, "prior": prior, "error": 0 });
     assert_rows(&audit, "pgbackrest_backup", &[row(full, "full", Value::Null), row(incremental, "incr", json!(full))]);
-    let point = |label: &str| json!({ "resource": "demo", "point_id": format!("repo1:{label}"), "encrypted": 1 });
+    let point = |label: &str| json!({ "resource": "demo", "point_id": format!("repo1:demo/{label}"), "encrypted": 1 });
     assert_rows(&audit, "backup_point", &[point(full), point(incremental)]);
     assert_unspoken(&audit, "no secret of its own");
     audit.assert_sound();

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const CHECKED: usize = 3;
 
 /// How a list goes on. Where nothing else counts the list, an answer without it is an answer that ends.
-const CURSORS: &[&str] = &["Marker", "NextToken", "nextPageToken"];
+const CURSORS: &[&str] = &["Marker", "NextToken", "nextPageToken", "nextToken"];
 
 /// One drift in the answers of one operation.
 struct Cell {

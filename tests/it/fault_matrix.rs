@@ -51,7 +51,12 @@ pub(crate) const MATRIX: &[Row] = &[
         population: &["organizations:ListAccounts"],
         counted: &["organizations:ListAccounts", "organizations:ListAccountsForParent"],
     },
-    Row { collector: "aws_backup", case: "whole", population: &["backup:ListBackupJobs"], counted: &[] },
+    Row {
+        collector: "aws_backup",
+        case: "whole",
+        population: &["backup:ListBackupJobs", "rds:DescribeDBSnapshots", "ec2:DescribeSnapshots"],
+        counted: &[],
+    },
     Row {
         collector: "github_org",
         case: "whole",
@@ -134,7 +139,10 @@ fn no_fault_makes_many_small_pages_of_aws_iam_complete() {
     let moto = Moto::start();
     moto.populate(5);
     let proxy = Proxy::paging(moto.address(), 2);
-    let clean = Clean::record("aws_iam", &json!({ "account_id": ACCOUNT, "endpoint_url": proxy.url() }));
+    let clean = Clean::record(
+        "aws_iam",
+        &json!({ "account_id": ACCOUNT, "endpoint_url": proxy.url(), "other_credentials": false }),
+    );
     let row = Row { case: "the emulator in pages of two", ..*row("aws_iam") };
     let pages = |operation: &str| clean.recorded.iter().filter(|page| page.record.operation == operation).count();
     assert!(pages("iam:GetAccountAuthorizationDetails") > 10, "too few pages to repeat");

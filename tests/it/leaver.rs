@@ -61,6 +61,7 @@ collector = "aws_iam"
 account_id = "{ACCOUNT}"
 endpoint_url = "{}"
 detail = "per_user"
+other_credentials = false
 
 [sources.gh]
 collector = "github_org"

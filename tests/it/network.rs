@@ -18,7 +18,8 @@ fn network(proxy: SocketAddr, more: &str) -> String {
 
 fn aws(moto: &Moto) -> String {
     format!(
-        "[sources.aws]\ncollector = \"aws_iam\"\naccount_id = \"{ACCOUNT}\"\nendpoint_url = \"http://{}\"\n",
+        "[sources.aws]\ncollector = \"aws_iam\"\naccount_id = \"{ACCOUNT}\"\nendpoint_url = \"http://{}\"\n\
+         other_credentials = false\n",
         moto.address()
     )
 }

@@ -17,6 +17,8 @@ impl Moto {
         let command = |port: u16| {
             let mut command = Command::new(installed("aws/bin/moto_server"));
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            // images of other accounts bring snapshots with them, and it does not tell owners apart
+            command.env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false");
             command
         };
         Self(Program::start(command, &Request::new("GET", "/moto-api/data.json", "")))
@@ -41,6 +43,11 @@ impl Moto {
     /// Makes an organisation of so many accounts beside its own; what it then holds.
     pub(crate) fn organize(&self, accounts: usize) -> Value {
         serde_json::from_str(&self.script("organize_aws.py", &[&accounts.to_string()])).unwrap()
+    }
+
+    /// Makes databases and volumes with so many snapshots of each kind; what it then holds, table by table.
+    pub(crate) fn snapshot(&self, region: &str, each: usize) -> Value {
+        serde_json::from_str(&self.script("snapshots_aws.py", &[region, &each.to_string()])).unwrap()
     }
 
     pub(crate) fn remove_user(&self, user: &str) {

@@ -5,6 +5,7 @@
 //! successful answer is therefore read here first: well-formed to its last byte, nothing twice, and with what the API
 //! promises. It never repairs.
 
+use super::xml::{Event, walk};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
@@ -15,7 +16,6 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use xmlparser::{ElementEnd, Token, Tokenizer};
 
 /// Elements (or top-level members) without which an answer cannot be told from a shorter one.
 const PROMISED: &[(&str, &[&str])] = &[
@@ -33,6 +33,8 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("iam:GenerateServiceLastAccessedDetails", &["JobId"]),
     ("iam:GetServiceLastAccessedDetails", &["JobStatus", "ServicesLastAccessed", "IsTruncated"]),
     ("iam:ListAccessKeys", &["AccessKeyMetadata"]),
+    ("iam:ListServiceSpecificCredentials", &["ServiceSpecificCredentials"]),
+    ("iam:ListSSHPublicKeys", &["SSHPublicKeys", "IsTruncated"]),
     ("iam:GetAccessKeyLastUsed", &["AccessKeyLastUsed"]),
     ("backup:ListBackupJobs", &["BackupJobs"]),
     ("backup:ListCopyJobs", &["CopyJobs"]),
@@ -116,54 +118,11 @@ pub(crate) struct Unbelievable(String);
 fn xml_names(text: &str) -> Result<BTreeSet<&str>, String> {
     const MEMBERS: usize = 2;
     let mut names = BTreeSet::new();
-    let mut open: Vec<&str> = Vec::new();
-    let mut begun = false;
-    let mut starting = "";
-    let mut inside_tag = false;
-    for token in Tokenizer::from(text) {
-        match token.map_err(|error| format!("not well-formed XML: {error}"))? {
-            Token::DtdStart { .. } | Token::EmptyDtd { .. } | Token::EntityDeclaration { .. } => {
-                return Err("the answer declares a document type, which AWS never does".to_owned());
-            }
-            Token::ElementStart { local, .. } => {
-                if begun && open.is_empty() {
-                    return Err("a second document follows the first".to_owned());
-                }
-                begun = true;
-                inside_tag = true;
-                starting = local.as_str();
-                if open.len() == MEMBERS && !names.insert(starting) {
-                    return Err(format!("`{starting}` comes twice"));
-                }
-            }
-            Token::ElementEnd { end, .. } => {
-                inside_tag = false;
-                match end {
-                    ElementEnd::Open => open.push(starting),
-                    ElementEnd::Empty => {}
-                    ElementEnd::Close(_, name) => {
-                        let expected = open.pop();
-                        if expected != Some(name.as_str()) {
-                            let expected = expected.unwrap_or("nothing");
-                            return Err(format!("not well-formed XML: `{name}` closes `{expected}`"));
-                        }
-                    }
-                }
-            }
-            Token::Text { text } if open.is_empty() && !text.as_str().trim().is_empty() => {
-                return Err("text outside the document".to_owned());
-            }
-            _ => {}
-        }
-    }
-    if inside_tag {
-        return Err(format!("the answer ends inside the tag `{starting}`"));
-    }
-    match open.last() {
-        Some(name) => Err(format!("the answer ends inside `{name}`")),
-        None if begun => Ok(names),
-        None => Err("the answer is empty".to_owned()),
-    }
+    walk(text, |event| match event {
+        Event::Open { name, depth: MEMBERS } if !names.insert(name) => Err(format!("`{name}` comes twice")),
+        _ => Ok(()),
+    })?;
+    Ok(names)
 }
 
 /// Names of the members of the top-level object, if `text` is one whole JSON object in which no object has a name twice.

@@ -21,6 +21,7 @@ const AWS: &[(&str, &str)] = &[
     ("ListRoles", include_str!("sample/aws/ListRoles.xml")),
     ("GenerateCredentialReport", include_str!("sample/aws/GenerateCredentialReport.xml")),
     ("GetCredentialReport", include_str!("sample/aws/GetCredentialReport.xml")),
+    ("ListServiceSpecificCredentials", include_str!("sample/aws/ListServiceSpecificCredentials.xml")),
     ("ListVirtualMFADevices", include_str!("sample/aws/ListVirtualMFADevices.xml")),
     ("GetAccountSummary", include_str!("sample/aws/GetAccountSummary.xml")),
     ("GetAccountPasswordPolicy", include_str!("sample/aws/GetAccountPasswordPolicy.xml")),
