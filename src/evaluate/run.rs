@@ -2,6 +2,7 @@
 //!
 //! Used inside the worker process, and by the case runner and tests in their own. It judges nothing.
 
+use crate::diagnostic::Place;
 use crate::guard::{self, Rule};
 use crate::inputs::Inputs;
 use crate::rows::{Pour, RowsError};
@@ -108,7 +109,7 @@ fn run(connection: &mut Connection, question: &Question) -> Result<Grid, String>
     let touched = guard::install(connection, Rule::Read { tables, schema: question.schema }).map_err(in_words)?;
     let mut statement = connection.prepare(&question.sql).map_err(|error| {
         let refused = touched.lock().ok().and_then(|touched| touched.refused.first().cloned());
-        refused.unwrap_or_else(|| sentence(&error))
+        refused.unwrap_or_else(|| placed(&error, &question.sql))
     })?;
     if !statement.readonly() || statement.column_count() == 0 {
         return Err("only SELECT is allowed".to_owned());
@@ -145,6 +146,22 @@ fn run(connection: &mut Connection, question: &Question) -> Result<Grid, String>
         grid.rows.push(cells);
     }
     Ok(grid)
+}
+
+/// Why `sql` cannot be prepared, and where in it that is, if SQLite says so.
+fn placed(error: &rusqlite::Error, sql: &str) -> String {
+    let sentence = sentence(error);
+    let offset = match error {
+        rusqlite::Error::SqlInputError { offset, .. } => usize::try_from(*offset).ok(),
+        _ => None,
+    };
+    offset.map_or_else(
+        || sentence.clone(),
+        |offset| {
+            let at = Place { file: "", text: sql }.at(offset, "", "");
+            format!("{sentence} (line {}, column {})", at.line, at.column)
+        },
+    )
 }
 
 fn cell(value: ValueRef<'_>) -> Result<Value, &'static str> {

@@ -149,8 +149,8 @@ fn query_reads_rows_and_the_schema_and_nothing_else() {
     assert_eq!(grid.rows.len(), 1);
     let refused = query(&worker(), &evidence(), "DELETE FROM account", 10).unwrap_err();
     assert!(refused.to_string().contains("only SELECT"), "{refused}");
-    let wrong = query(&worker(), &evidence(), "SELECT nix FROM account", 10).unwrap_err();
-    assert_eq!(wrong.to_string(), "no such column: nix");
+    let wrong = query(&worker(), &evidence(), "SELECT login,\n  nix FROM account", 10).unwrap_err();
+    assert_eq!(wrong.to_string(), "no such column: nix (line 2, column 3)");
 }
 
 #[test]
