@@ -193,6 +193,9 @@ fn an_exception_takes_two_people_and_is_shown_wherever_the_failure_would_be() {
     assert_eq!(evaluation["why"][0], "1 failing under exception-1");
     let finding = company.finding("leaver_still_active-1");
     assert_eq!((&finding["state"], &finding["items"][0]["exception"]), (&"draft".into(), &"exception-1".into()));
+    let text = company.0.run(&["check", CHECK]).stdout;
+    assert!(text.contains("0 fail, 1 pass, 0 unknown, 1 excepted"), "{text}");
+    assert!(text.contains("leaver_still_active fails under exception-1 until 2030-02-01T00:00:00Z for"), "{text}");
     // somebody whom it does not name fails all the same
     assert_eq!(company.look([true, true, true], 1)["verdicts"]["fail"], 1);
 
@@ -295,11 +298,7 @@ fn added_evidence_is_sealed_speaks_for_its_control_and_comes_out_as_it_went_in()
 
     let controls = audit.json(0, &["controls", "list"]);
     let row = controls["controls"].as_array().unwrap().iter().find(|row| row["id"] == control).unwrap().clone();
-    assert_eq!(
-        (&row["outcome"], &row["evidence"][0]),
-        (&"manual evidence".into(), &"evidence-1".into()),
-        "never green"
-    );
+    assert_eq!((&row["outcome"], &row["evidence"][0]), (&"review".into(), &"evidence-1".into()), "never green");
     assert_eq!(audit.run(&["evidence", "get", "evidence-1", "-o", "out.pdf"]).code, 0);
     assert_eq!(std::fs::read_to_string(audit.path("out.pdf")).unwrap(), "%PDF-1.7 minutes of the review");
 
@@ -319,4 +318,40 @@ fn added_evidence_is_sealed_speaks_for_its_control_and_comes_out_as_it_went_in()
     assert_eq!(audit.run(&withdraw).code, 0);
     assert_eq!(audit.json(0, &["evidence", "list"])["evidence"][0]["standing"], "withdrawn");
     audit.assert_sound();
+}
+
+#[test]
+fn the_past_is_told_again_from_sealed_evidence() {
+    let company = Company::found();
+    company.look([true, true, false], 1);
+    let first = company.last_snapshot();
+    let collected = company.0.json(0, &["snapshots", "list"])["snapshots"].clone();
+    let seen_first = collected.as_array().unwrap().iter().map(|row| row["finished_at"].as_str().unwrap());
+    let seen_first = seen_first.max().unwrap().to_owned();
+    // evaluations are of whole seconds
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    company.look([false, true, true], 1);
+    let second = company.last_snapshot();
+
+    // in whatever order they are named
+    let difference = company.0.json(0, &["diff", &second, &first])["difference"].clone();
+    assert_eq!((&difference["before"]["snapshot"], &difference["source"]), (&first.clone().into(), &"crm".into()));
+    let table = &difference["tables"][0];
+    assert_eq!((table["changed"].as_array().unwrap().len(), &table["unchanged"]), (2, &1.into()));
+    assert_eq!(table["changed"][0]["columns"][0], serde_json::json!(["active", true, false]));
+    let text = company.0.run(&["diff", &first, &second]).stdout;
+    assert!(text.contains("~ login=ada: active true -> false") && text.contains("2 changed, 1 unchanged"), "{text}");
+    let roster = company.0.json(0, &["snapshots", "list", "--source", "hr"])["snapshots"][0]["id"].clone();
+    let other = company.0.run(&["diff", &first, roster.as_str().unwrap()]);
+    assert!(other.code == 2 && other.stderr.contains("two snapshots of one source"), "{other:#?}");
+
+    let before = company.0.json(0, &["log", "tail"]);
+    let told = company.0.json(0, &["backtest", CHECK, "--from", &seen_first, "--every", "1h"]);
+    let told = told["evaluations"].as_array().unwrap();
+    let began = told.iter().flat_map(|one| one["began"].as_array().unwrap());
+    let failing: Vec<&str> = began.map(|subject| subject.as_str().unwrap()).collect();
+    assert_eq!((told.len(), failing), (2, vec!["crm:ada", "crm:cy"]), "{told:#?}");
+    assert_eq!(told[1]["ended"], serde_json::json!(["crm:ada"]));
+    assert_eq!(told.last().unwrap()["verdicts"]["fail"], 1);
+    assert_eq!(company.0.json(0, &["log", "tail"]), before, "nothing is sealed by it");
 }

@@ -187,6 +187,29 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME")]
         as_of: Option<String>,
     },
+    /// What changed between two snapshots of one source, row by row
+    #[command(after_help = "Example: evidenced diff 20260101T000005Z-aws-3f2a1b0c 20260201T000004Z-aws-90cc41d7")]
+    Diff {
+        /// Id of a snapshot
+        one: String,
+        /// Id of another one of the same source
+        other: String,
+    },
+    /// What a check would have said over the stored past; nothing is sealed
+    #[command(after_help = "Example: evidenced backtest leaver_still_active --from 2026-01-01 --to 2026-03-31")]
+    Backtest {
+        /// The check, one under development in `[checks] paths` too
+        check: String,
+        /// First day (or instant)
+        #[arg(long, value_name = "TIME")]
+        from: String,
+        /// Last day (or instant); default: now
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Time between two evaluations
+        #[arg(long, value_name = "DURATION", default_value = "24h")]
+        every: String,
+    },
     /// Configured sources and how fresh their evidence is
     Sources(ListArgs),
     /// Loaded checks, their controls and last outcome

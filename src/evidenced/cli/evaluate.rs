@@ -144,6 +144,10 @@ fn report(checked: &Checked) -> Value {
                 |member: &Member| json!({"subject": member.subject, "reason": member.reason, "source": member.source});
             let failing: Vec<Value> = evaluation.failing().map(shown).collect();
             let unknown: Vec<Value> = unknown(evaluation).map(shown).collect();
+            let excepted = evaluation.members.iter().filter(|member| member.verdict == Verdict::Excepted);
+            let excepted: Vec<Value> = excepted
+                .map(|member| json!({"subject": member.subject, "reason": member.reason, "source": member.source, "exception": member.exception}))
+                .collect();
             let inputs: Vec<Value> = evaluation
                 .inputs
                 .iter()
@@ -155,7 +159,7 @@ fn report(checked: &Checked) -> Value {
             json!({
                 "check": evaluation.check, "outcome": evaluation.outcome, "why": evaluation.why,
                 "population": population(evaluation), "verdicts": evaluation.verdicts, "failing": failing,
-                "unknown": unknown, "inputs": inputs, "controls": evaluation.controls, "log_index": index,
+                "unknown": unknown, "excepted": excepted, "inputs": inputs, "controls": evaluation.controls, "log_index": index,
             })
         })
         .collect();
@@ -184,6 +188,23 @@ fn listed<'a>(heading: &str, members: impl Iterator<Item = &'a Member>) -> Strin
     }
 }
 
+/// Members by verdict; of excepted ones only where there are some.
+fn members_text(counts: &VerdictCounts) -> String {
+    let excepted = if counts.excepted > 0 { format!(", {} excepted", counts.excepted) } else { String::new() };
+    format!("{} fail, {} pass, {} unknown{excepted}", counts.fail, counts.pass, counts.unknown)
+}
+
+/// Who fails under each exception, and until when.
+fn tolerated(evaluation: &Evaluation) -> String {
+    let mut text = String::new();
+    for exception in &evaluation.exceptions {
+        let under = evaluation.members.iter().filter(|member| member.exception.as_ref() == Some(&exception.id));
+        let until = model::time::seconds_text(exception.until);
+        text += &listed(&format!("{} fails under {} until {until} for", evaluation.check, exception.id), under);
+    }
+    text
+}
+
 fn population(evaluation: &Evaluation) -> u64 {
     let VerdictCounts { pass, fail, unknown, not_applicable, excepted } = evaluation.verdicts;
     pass + fail + unknown + not_applicable + excepted
@@ -203,17 +224,14 @@ pub(crate) fn summary(checked: &Checked) -> String {
         .iter()
         .map(|evaluation| {
             let counts = &evaluation.verdicts;
-            [
-                evaluation.outcome.as_str().to_owned(),
-                evaluation.check.clone(),
-                format!("{} fail, {} pass, {} unknown", counts.fail, counts.pass, counts.unknown),
-            ]
+            [evaluation.outcome.as_str().to_owned(), evaluation.check.clone(), members_text(counts)]
         })
         .collect();
     let mut text = print::aligned(["OUTCOME", "CHECK", "MEMBERS"], rows);
     for evaluation in &evaluations {
         text += &listed(&format!("{} fails for", evaluation.check), evaluation.failing());
         text += &listed(&format!("{} cannot be said for", evaluation.check), unknown(evaluation));
+        text += &tolerated(evaluation);
         if evaluation.outcome == Outcome::Inconclusive {
             text += &format!("\n\n{} is inconclusive", evaluation.check);
         }

@@ -12,6 +12,7 @@ mod init;
 mod list;
 mod log;
 mod pack;
+mod past;
 mod print;
 mod progress;
 mod query;
@@ -93,6 +94,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             evaluate::check(load(global)?, &checks, as_of.as_deref(), global)
         }
         Command::Query { sql, as_of } => query::query(&load(global)?, &sql, as_of.as_deref(), global),
+        Command::Diff { one, other } => past::diff(&load(global)?, &one, &other, global),
+        Command::Backtest { check, from, to, every } => {
+            past::backtest(&load(global)?, &check, (&from, to.as_deref()), &every, global)
+        }
         Command::Sources(list) => list::sources(&load(global)?, list.command.as_ref(), global),
         Command::Checks(list) => list::checks(&load(global)?, list.command.as_ref(), global),
         Command::Controls(list) => list::controls(&load(global)?, list.command.as_ref(), global),

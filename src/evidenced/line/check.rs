@@ -392,7 +392,7 @@ pub(crate) fn evaluation_failure(error: &EvaluateError) -> Failure {
 }
 
 /// The checks of these names, or all of them where there is none.
-fn select<'a>(checks: &'a CheckSet, names: &[String]) -> Result<Vec<&'a Check>, Failure> {
+pub(super) fn select<'a>(checks: &'a CheckSet, names: &[String]) -> Result<Vec<&'a Check>, Failure> {
     if names.is_empty() {
         return Ok(checks.checks().iter().collect());
     }

@@ -4,6 +4,7 @@
 //! to the next. Nothing here prints.
 
 pub(crate) mod anchor;
+mod backtest;
 mod blob;
 mod check;
 mod collect;
@@ -11,6 +12,7 @@ mod custody;
 mod decide;
 mod derive;
 mod describe;
+mod diff;
 mod inputs;
 mod keep;
 mod lend;
@@ -22,12 +24,14 @@ mod scrub;
 mod shape;
 mod witness;
 
+pub(crate) use backtest::{Retold, backtest};
 pub(crate) use check::{
     Checked, evaluation_failure, findings, last_sealed, load_checks, load_checks_and_cases, sealed_findings, worker,
 };
 pub(crate) use collect::{Capture, Trigger, capture};
 pub(crate) use decide::{Raise, evidence, exceptions};
 pub(crate) use derive::rederive;
+pub(crate) use diff::difference;
 pub(crate) use inputs::over_inputs;
 pub(crate) use keep::{KeptLine, jobs};
 pub(crate) use lend::Lending;
