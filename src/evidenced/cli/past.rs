@@ -13,7 +13,7 @@ const MOST: usize = 50;
 
 pub(super) fn diff(settings: &Settings, one: &str, other: &str, global: &Global) -> Result<Exit, Failure> {
     let difference = line::difference(&line::reader(settings)?, one, other)?;
-    if global.format == Format::Json {
+    if global.format() == Format::Json {
         print::json(&json!({"schema": "evidenced/diff/v1", "difference": difference}))?;
         return Ok(Exit::Done);
     }
@@ -79,7 +79,7 @@ pub(super) fn backtest(
         .map_err(|error| Failure::usage(format!("--every: {error}"), "write it like 24h or 7d"))?;
     let checks = line::load_checks(Some(settings))?;
     let told = line::backtest(settings, &checks, check, (from, to), every)?;
-    match global.format {
+    match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/backtest/v1", "check": check, "evaluations": told}))?,
         Format::Table => print::table(
             ["AS OF", "OUTCOME", "FAIL", "PASS", "UNKNOWN", "EXCEPTED", "SINCE THE ONE BEFORE"],
