@@ -104,7 +104,7 @@ impl Collector for AwsIam {
         }
         let mut reasons = missing.reasons;
         let counts = agreement::compare(&facts, &mut reasons);
-        let tables = rows::tables(&SPEC, &facts, &mut reasons)?;
+        let tables = rows::tables(&SPEC, &mut facts, &mut reasons)?;
         let observed_at = observed_at(ctx, &facts, aws.settings.endpoint_url.is_some(), &mut reasons);
         let mut observation = Observation {
             tables,

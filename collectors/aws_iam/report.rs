@@ -10,6 +10,7 @@ use egress::Context;
 use model::time::seconds_text;
 use model::{CollectError, Timestamp};
 use serde_json::Value;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,10 +167,10 @@ fn parse(content: &[u8]) -> Result<(Rows, BTreeSet<(String, String)>), String> {
         let row = ReportRow { positions: Arc::clone(&positions), cells };
         let user = row.text("user").ok_or("a row names no user")?.to_owned();
         note_strange(&row, &mut strange);
-        if let Some(earlier) = rows.insert(user.clone(), row.clone())
-            && earlier != row
-        {
-            return Err(format!("user `{user}` has two rows that differ"));
+        match rows.entry(user) {
+            Entry::Vacant(place) => drop(place.insert(row)),
+            Entry::Occupied(earlier) if *earlier.get() == row => {}
+            Entry::Occupied(earlier) => return Err(format!("user `{}` has two rows that differ", earlier.key())),
         }
     }
     Ok((rows, strange))

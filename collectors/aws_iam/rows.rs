@@ -1,21 +1,21 @@
 //! From what was read to the tables of `collector.toml`. Whatever a source did not say is left out of its row.
 
-use super::grants::{Details, Grant, any, is_administrator, reason};
+use super::grants::{Details, Grant, Granted, any, is_administrator, reason};
 use super::policy::document;
 use super::report::{ROOT, ReportRow};
 use super::{Facts, accessed, other};
 use crate::provider::aws::{instant, text};
 use crate::provider::rows::{push, row, table};
-use aws_sdk_iam::types::{AccessKeyLastUsed, StatusType, User};
+use aws_sdk_iam::types::{AccessKeyLastUsed, StatusType, User, UserDetail};
 use model::time::seconds_text;
 use model::{CollectError, CollectorSpec, Reason, ReasonCode, Table};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Every table, also the empty ones.
+/// Every table, also the empty ones. What was read of a user goes as its rows come, so that not both are held of all.
 pub(super) fn tables(
     spec: &CollectorSpec,
-    facts: &Facts,
+    facts: &mut Facts,
     reasons: &mut Vec<Reason>,
 ) -> Result<Vec<Table>, CollectError> {
     let mut tables: BTreeMap<&str, Table> =
@@ -24,14 +24,27 @@ pub(super) fn tables(
         Some(table) => push(table, row(object)),
         None => Ok(()),
     };
-    let active = facts.service_credentials.as_ref().map(other::ServiceCredentials::active);
-    for user in &facts.users {
-        let mut object = user_row(facts, user);
-        other::complete(facts, active.as_ref(), user.user_name(), &mut object);
-        accessed::complete(&facts.accessed, accessed::Kind::User, user.user_name(), &mut object);
+    let service_credentials = facts.service_credentials.take();
+    let active = service_credentials.as_ref().map(other::ServiceCredentials::active);
+    let users = std::mem::take(&mut facts.users);
+    let repeated = repeated(&users);
+    for user in users {
+        let name = user.user_name();
+        let mut object = user_row(facts, &user);
+        other::complete(facts, active.as_ref(), name, &mut object);
+        accessed::complete(&facts.accessed, accessed::Kind::User, name, &mut object);
         add("aws_iam_user", object)?;
-        if let Some(reported) = facts.report_row(user) {
-            key_slots(user.user_name(), reported, &mut add)?;
+        if let Some(reported) = facts.report_row(&user) {
+            key_slots(name, reported, &mut add)?;
+        }
+        // one that was listed again is needed again
+        if !repeated.contains(name) {
+            if let Some(report) = &mut facts.report {
+                report.rows.remove(name);
+            }
+            if let Some(granted) = facts.details.as_mut().and_then(|details| details.users.remove(name)) {
+                granted_user(name, &granted, &mut add)?;
+            }
         }
     }
     if let Some(root) = facts.report.as_ref().and_then(|report| report.rows.get(ROOT)) {
@@ -42,8 +55,7 @@ pub(super) fn tables(
     }
     devices(facts, reasons, &mut add)?;
     members(facts, &mut add)?;
-    facts
-        .service_credentials
+    service_credentials
         .iter()
         .flat_map(other::ServiceCredentials::rows)
         .try_for_each(|object| add("aws_iam_service_credential", object))?;
@@ -51,6 +63,12 @@ pub(super) fn tables(
     accessed::rows(&facts.accessed).try_for_each(|object| add("aws_iam_service_access", object))?;
     account(facts, &mut add)?;
     Ok(spec.tables.iter().filter_map(|declared| tables.remove(declared.name.as_str())).collect())
+}
+
+/// Names that were listed more than once.
+fn repeated(users: &[User]) -> BTreeSet<String> {
+    let mut seen = HashSet::new();
+    users.iter().map(User::user_name).filter(|name| !seen.insert(*name)).map(str::to_owned).collect()
 }
 
 fn user_row(facts: &Facts, user: &User) -> Value {
@@ -137,10 +155,7 @@ fn key_slots(user_name: &str, reported: &ReportRow, add: &mut Add<'_>) -> Result
 
 fn grants(facts: &Facts, details: &Details, add: &mut Add<'_>) -> Result<(), CollectError> {
     for (name, user) in &details.users {
-        attach("user", name, &user.grants, add)?;
-        for group in user.detail.group_list() {
-            add("aws_iam_group_member", json!({ "group_name": group, "user_name": name }))?;
-        }
+        granted_user(name, user, add)?;
     }
     for (name, group) in &details.groups {
         attach("group", name, &group.grants, add)?;
@@ -193,6 +208,14 @@ fn grants(facts: &Facts, details: &Details, add: &mut Add<'_>) -> Result<(), Col
             "administrator_reason": power.clone().flatten(),
         });
         add("aws_iam_policy", object)?;
+    }
+    Ok(())
+}
+
+fn granted_user(name: &str, user: &Granted<UserDetail>, add: &mut Add<'_>) -> Result<(), CollectError> {
+    attach("user", name, &user.grants, add)?;
+    for group in user.detail.group_list() {
+        add("aws_iam_group_member", json!({ "group_name": group, "user_name": name }))?;
     }
     Ok(())
 }
@@ -323,4 +346,39 @@ fn root_row(facts: &Facts) -> Value {
         "password_last_used_at": time("password_last_used"),
         "access_key_last_used_at": key_used.iter().filter_map(Value::as_str).max(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_types::DateTime;
+
+    #[test]
+    fn what_was_read_of_a_user_that_is_listed_twice_is_in_both_rows() {
+        let user = User::builder().path("/").user_name("ada").user_id("AIDAEXAMPLE").arn("arn:aws:iam::1:user/ada");
+        let user = user.create_date(DateTime::from_secs(1_700_000_000)).build().unwrap();
+        let detail = UserDetail::builder().user_name("ada").user_id("AIDAEXAMPLE").group_list("staff").build();
+        let granted = Granted { detail, grants: Vec::new() };
+        let mut facts = Facts {
+            account_id: "123456789012".to_owned(),
+            users: vec![user.clone(), user],
+            summary: None,
+            report: None,
+            details: Some(Details { users: BTreeMap::from([("ada".to_owned(), granted)]), ..Details::default() }),
+            roles: None,
+            devices: None,
+            password_policy: None,
+            members: BTreeMap::new(),
+            service_credentials: None,
+            ssh_keys: other::SshKeys::new(),
+            accessed: accessed::Accessed::new(),
+        };
+        let mut tables = tables(&super::super::SPEC, &mut facts, &mut Vec::new()).unwrap();
+        for (name, groups) in [("aws_iam_user", Some(json!(["staff"]))), ("aws_iam_group_member", None)] {
+            let table = tables.iter_mut().find(|table| table.spec().name == name).unwrap();
+            assert!(table.settle().is_empty(), "{name}: both rows say the same");
+            assert_eq!(table.len(), 1, "{name}");
+            assert_eq!(table.rows().next().unwrap().get("groups").cloned(), groups, "{name}");
+        }
+    }
 }
