@@ -202,6 +202,10 @@ fn content_of(kind: &str, path: &str, content: &[u8]) -> (Bytes, Vec<String>) {
         ("file", "/etc/passwd" | "/etc/shadow" | "/etc/group") => words(second_field(content)),
         ("file", "/etc/sudoers") | ("folder", "/etc/sudoers.d") => (content.to_vec().into(), Vec::new()),
         ("file", path) if path.starts_with("/etc/sudoers.d/") => (content.to_vec().into(), Vec::new()),
+        ("file", "/etc/ssh/sshd_config") | ("folder", "/etc/ssh/sshd_config.d") => {
+            (content.to_vec().into(), Vec::new())
+        }
+        ("file", path) if path.starts_with("/etc/ssh/sshd_config.d/") => (content.to_vec().into(), Vec::new()),
         ("file", path) if path.ends_with("/.ssh/authorized_keys") || path.ends_with("/.ssh/authorized_keys2") => {
             let (clean, replaced) = words(authorized_keys(content));
             (Bytes::copy_from_slice(clean.trim_ascii_end()), replaced)

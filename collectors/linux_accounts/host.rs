@@ -17,6 +17,14 @@ pub(super) enum Host<'a> {
 }
 
 impl Host<'_> {
+    /// Whether it can be asked about a path at all: an older script on another host does not tell of every one.
+    pub(super) fn tells(&self, path: &str) -> bool {
+        match self {
+            Self::Here { .. } => true,
+            Self::There { answer, .. } => answer.sections.contains_key(path),
+        }
+    }
+
     pub(super) async fn read(&self, operation: &str, path: &str) -> Result<File, CollectError> {
         match self {
             Self::Here { ctx, settings } => files::read(ctx, operation, &settings.fixed(path)).await,

@@ -1,6 +1,7 @@
 -- Accounts: a person's when uid 1000 or above with a shell that lets somebody in, root for uid 0, otherwise a service's.
--- Disabled only when nobody can come in: no login shell, or expired. Without a usable password and without a key in the home
--- somebody may still come in: sshd may read keys elsewhere, or trust an authority, and its configuration is not read.
+-- Disabled only when nobody can come in: no login shell, expired, or neither a usable password nor a key in the home where
+-- sshd's configuration shows that no key elsewhere, authority or ticket lets anybody in. Where it does not show that,
+-- `keys_elsewhere` says why, and the status is not known.
 INSERT INTO account (account_key, source, system, native_id, login, display_name, kind, status, is_admin, last_active_at,
                      password_enabled, password_changed_at)
 SELECT _source || ':' || name,
@@ -15,7 +16,8 @@ SELECT _source || ':' || name,
        CASE WHEN NOT login_shell THEN 'disabled'
             WHEN expired THEN 'disabled'
             WHEN password_state IN ('set', 'empty') THEN 'enabled'
-            WHEN authorized_keys > 0 THEN 'enabled' END,
+            WHEN authorized_keys > 0 THEN 'enabled'
+            WHEN password_state IN ('locked', 'unusable') AND authorized_keys = 0 AND keys_only_at_home THEN 'disabled' END,
        is_admin,
        last_login_at,
        password_state IN ('set', 'empty'),

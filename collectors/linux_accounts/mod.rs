@@ -8,6 +8,7 @@ mod keys;
 mod observe;
 mod redact;
 mod ssh;
+mod sshd;
 mod sudoers;
 
 #[cfg(test)]
@@ -20,7 +21,7 @@ use host::Host;
 use keys::Key;
 use model::collector::CollectorSpec;
 use model::{CollectError, Observation, Reason, ReasonCode, Timestamp};
-use observe::{KeyFile, Seen};
+use observe::{Elsewhere, KeyFile, Seen};
 use serde::Deserialize;
 use serde_json::Value;
 use ssh::Ssh;
@@ -39,6 +40,9 @@ const SUDOERS_D: &str = "list /etc/sudoers.d";
 const SUDOERS_D_FILE: &str = "read /etc/sudoers.d";
 const AUTHORIZED_KEYS: &str = "read authorized_keys";
 const LASTLOG: &str = "read /var/log/lastlog";
+const SSHD: &str = "read /etc/ssh/sshd_config";
+const SSHD_D: &str = "list /etc/ssh/sshd_config.d";
+const SSHD_D_FILE: &str = "read /etc/ssh/sshd_config.d";
 const HOSTNAME: &str = "read /etc/hostname";
 const SELF: &str = "read /proc/self/status";
 const SSH: &str = "ssh";
@@ -101,6 +105,8 @@ impl Collector for LinuxAccounts {
             "/etc/group",
             "/etc/sudoers",
             "/etc/sudoers.d",
+            "/etc/ssh/sshd_config",
+            "/etc/ssh/sshd_config.d",
             "/etc/hostname",
             "/var/log/lastlog",
         ];
@@ -159,6 +165,7 @@ async fn see(host: &Host<'_>, started_at: Timestamp) -> Result<Seen, CollectErro
     }
     seen.sudo_rules = sudo_rules(host, &mut seen.reasons).await?;
     seen.keys = authorized_keys(host, &mut seen).await?;
+    seen.keys_elsewhere = keys_elsewhere(host, &mut seen.reasons).await?;
     match host.read(LASTLOG, "/var/log/lastlog").await? {
         File::Read(file) => match files::lastlog(&file.content, started_at) {
             Ok(logins) => seen.last_logins = logins,
@@ -229,6 +236,47 @@ async fn sudo_rules(host: &Host<'_>, reasons: &mut Vec<Reason>) -> Result<Option
 
 fn is_sudoers_d(path: &str) -> bool {
     path.trim_end_matches('/') == "/etc/sudoers.d"
+}
+
+/// Whether sshd's configuration shows that nobody comes in but by a key in a home.
+async fn keys_elsewhere(host: &Host<'_>, reasons: &mut Vec<Reason>) -> Result<Elsewhere, CollectError> {
+    const FOLDER: &str = "/etc/ssh/sshd_config.d";
+    let perhaps = |why: &str| Ok(Elsewhere::Perhaps(why.to_owned()));
+    let mut refused = |operation: &str| {
+        let reason = denied(operation, "run as root").table("linux_account");
+        reasons.push(reason.columns(&["keys_only_at_home"]));
+        Ok(Elsewhere::Perhaps(format!("{operation} was refused")))
+    };
+    if !host.tells("/etc/ssh/sshd_config") {
+        return perhaps("the script on the host is an older one and does not read /etc/ssh/sshd_config");
+    }
+    let (includes, opening) = match host.read(SSHD, "/etc/ssh/sshd_config").await? {
+        File::Read(file) => sshd::read("/etc/ssh/sshd_config", &file.content),
+        File::Absent => return perhaps("there is no /etc/ssh/sshd_config"),
+        File::Denied => return refused(SSHD),
+    };
+    match opening {
+        Some(line) => return perhaps(&line),
+        None if !includes => return Ok(Elsewhere::Nothing),
+        None => {}
+    }
+    let Some(names) = host.list(SSHD_D, FOLDER).await? else { return refused(SSHD_D) };
+    let is_included = |name: &&String| {
+        Path::new(name).extension().is_some_and(|end| end == "conf") && !name.starts_with('.') && !name.contains('/')
+    };
+    for name in names.iter().filter(is_included) {
+        let path = format!("{FOLDER}/{name}");
+        match host.read(SSHD_D_FILE, &path).await? {
+            File::Read(file) => {
+                if let (_, Some(line)) = sshd::read(&path, &file.content) {
+                    return perhaps(&line);
+                }
+            }
+            File::Absent => {}
+            File::Denied => return refused(SSHD_D_FILE),
+        }
+    }
+    Ok(Elsewhere::Nothing)
 }
 
 /// The key files of every home, each home once.

@@ -20,6 +20,20 @@ pub(super) struct KeyFile {
     pub(super) keys: Option<Vec<(usize, Key)>>,
 }
 
+/// Whether something that is in no home lets somebody in over SSH.
+pub(super) enum Elsewhere {
+    /// sshd's configuration shows that nothing does.
+    Nothing,
+    /// Why that cannot be shown.
+    Perhaps(String),
+}
+
+impl Default for Elsewhere {
+    fn default() -> Self {
+        Self::Perhaps("it was not looked at".to_owned())
+    }
+}
+
 /// Everything read.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -29,6 +43,7 @@ pub(super) struct Seen {
     /// None when who may use sudo could not be seen.
     pub(super) sudo_rules: Option<Vec<Rule>>,
     pub(super) keys: Vec<KeyFile>,
+    pub(super) keys_elsewhere: Elsewhere,
     pub(super) last_logins: BTreeMap<u32, Timestamp>,
     pub(super) started_at: Timestamp,
     pub(super) reasons: Vec<Reason>,
@@ -170,6 +185,11 @@ fn account(seen: &Seen, entry: &PasswdEntry, resolved: &Resolved, reasons: &[Rea
         "expired": expired,
         "groups": groups,
         "authorized_keys": authorized_keys,
+        "keys_only_at_home": matches!(seen.keys_elsewhere, Elsewhere::Nothing).then_some(true),
+        "keys_elsewhere": match &seen.keys_elsewhere {
+            Elsewhere::Nothing => None,
+            Elsewhere::Perhaps(why) => Some(why),
+        },
         "is_admin": is_admin(entry, groups.as_ref(), seen.sudo_rules.as_deref(), resolved, unsure),
         "last_login_at": seen.last_logins.get(&entry.uid).copied().map(model::time::seconds_text),
     }))

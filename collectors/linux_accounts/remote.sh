@@ -91,9 +91,12 @@ folder() {
     printf 'folder %s %s %s\n' "$came" $# "$place"
     for name in "$@"; do printf '+%s\n' "$name"; done
     echo end
-    # sudo reads no other names
+    # sudo and sshd read no other names
     for name in "$@"; do
-        case $name in *.* | *'~') ;; *) text "$place/$name" '' ;; esac
+        case $place in
+            /etc/ssh/*) case $name in .*) ;; *.conf) text "$place/$name" '' ;; esac ;;
+            *) case $name in *.* | *'~') ;; *) text "$place/$name" '' ;; esac ;;
+        esac
     done
 }
 
@@ -104,6 +107,8 @@ main() {
     text /etc/group "$hashes"
     text /etc/sudoers ''
     folder /etc/sudoers.d
+    text /etc/ssh/sshd_config ''
+    folder /etc/ssh/sshd_config.d
     octets /var/log/lastlog
     # every home once, without the slashes at its end; the mark keeps an empty one
     homes=$(cut -s -d: -f6 /etc/passwd | sed -e ': slash' -e 's:/$::' -e 't slash' -e 's/^/=/' | sort -u)

@@ -83,6 +83,11 @@ fn odd_host(root: &Path) {
         write(root, &format!("etc/sudoers.d/{skipped}"), "ken ALL=(ALL) ALL\n");
     }
     write(root, "etc/sudoers.d/empty", "");
+    write(root, "etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\n+end\n");
+    write(root, "etc/ssh/sshd_config.d/10 local.conf", "UsePAM yes\nend");
+    for skipped in [".hidden.conf", "20-old.conf.bak", "README"] {
+        write(root, &format!("etc/ssh/sshd_config.d/{skipped}"), "AuthorizedKeysFile /etc/keys/%u\n");
+    }
     let key = |comment: &str| format!("ssh-ed25519 {KEY} {comment}");
     write(
         root,
@@ -157,6 +162,12 @@ fn the_files_of_another_host_give_the_tables_they_would_give_here() {
             assert!(expected.as_array().unwrap().len() > 2, "{table}: {expected}");
             assert_eq!(rows(&audit, table, "there"), expected, "{shell}: {table}");
         }
+        // an account without password and key is disabled where sshd looks for keys in homes alone
+        let status = "SELECT _source, keys_only_at_home FROM linux_account WHERE name = 'rel'";
+        let told = audit.json(0, &["query", status]);
+        assert_eq!(told["rows"], serde_json::json!([["here", 1], ["there", 1]]), "{shell}");
+        let status = audit.json(0, &["query", "SELECT status FROM account WHERE login = 'rel'"]);
+        assert_eq!(status["rows"], serde_json::json!([["disabled"], ["disabled"]]), "{shell}");
         let travelled = String::from_utf8_lossy(&std::fs::read(&overheard).unwrap()).into_owned();
         assert!(travelled.contains("/etc/shadow") && travelled.ends_with("done\n"), "{travelled}");
         std::fs::remove_file(&overheard).unwrap();
