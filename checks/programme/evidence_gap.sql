@@ -45,6 +45,8 @@ judged AS (
            CASE
                WHEN s.required = 0 THEN 'not_required'
                WHEN m.slots > 0 THEN 'missed'
+               WHEN unixepoch(:as_of) - n.complete_at <= s.max_age_seconds
+                    AND NOT EXISTS (SELECT 1 FROM slot AS d WHERE d.source = s.source) THEN 'by_hand'
                WHEN unixepoch(:as_of) - n.complete_at <= s.max_age_seconds THEN 'fresh'
                WHEN unixepoch(:as_of) - n.suspect_at <= s.max_age_seconds THEN 'waits'
                WHEN n.complete_at IS NULL THEN 'never'
@@ -58,12 +60,14 @@ SELECT source AS subject,
        CASE finding
            WHEN 'not_required' THEN 'not_applicable'
            WHEN 'fresh' THEN 'pass'
+           WHEN 'by_hand' THEN 'unknown'
            WHEN 'waits' THEN 'unknown'
            ELSE 'fail'
        END AS verdict,
        CASE finding
            WHEN 'not_required' THEN 'the configuration does not require this source'
            WHEN 'fresh' THEN 'its newest complete snapshot is within the maximum age'
+           WHEN 'by_hand' THEN 'it was collected by hand, and no schedule of it ever ran: nothing shows that it is collected when nobody thinks of it; run `evidenced run`'
            WHEN 'waits' THEN 'its newest snapshot is suspect and waits for a person to confirm it'
            WHEN 'never' THEN 'it has no complete snapshot'
            WHEN 'missed' THEN slots || ' due collections were missed and not made up for, the first at ' || first_due

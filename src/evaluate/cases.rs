@@ -315,6 +315,7 @@ impl Reader<'_> {
             links: entry.links.clone(),
             accounts: entry.accounts.clone(),
             exceptions: Vec::new(),
+            history: Vec::new(),
         })
     }
 

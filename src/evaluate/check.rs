@@ -6,6 +6,7 @@
 
 use crate::catalogue::Catalogues;
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
+use crate::history;
 use crate::reference::Reference;
 use crate::set::CollectorTables;
 use crate::shipped;
@@ -126,6 +127,8 @@ pub struct Check {
     pub inputs: BTreeMap<String, CheckInput>,
     /// Whether it reads the identity map.
     pub reads_identity_map: bool,
+    /// Whether it reads what earlier snapshots showed.
+    pub reads_history: bool,
     /// Policy inputs.
     pub parameters: BTreeMap<String, Parameter>,
     /// Text of its findings.
@@ -301,6 +304,7 @@ pub(crate) fn parse(place: Place<'_>, name: &str, known: &Known<'_>) -> Result<C
         empty_is_not_applicable: header.empty.is_some(),
         inputs: header.inputs.into_iter().map(|(table, input)| (table.into_inner(), input.into())).collect(),
         reads_identity_map: touched.contains("identity_link") || touched.contains("possible_match"),
+        reads_history: history::tables().any(|(table, _)| touched.contains(table)),
         parameters,
         finding: header.finding,
     })

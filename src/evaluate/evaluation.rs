@@ -5,6 +5,7 @@
 use crate::check::{COLUMNS, Check, CheckInput, ParameterError};
 use crate::confine::Confinement;
 use crate::exceptions;
+use crate::history;
 use crate::inputs::{Inputs, SourceInput};
 use crate::people::Orphan;
 use crate::rows::RowsError;
@@ -103,6 +104,8 @@ pub(crate) fn evaluate_with(
         Err(LoadError::Unbuilt(problem)) => Err(problem),
         Err(LoadError::Rows { snapshot, error }) => return Err(EvaluateError::of_rows(snapshot, &error)),
     };
+    let history_sha256 = history::digest(&inputs.history)
+        .map_err(|error| EvaluateError::of_rows("the history of earlier snapshots".to_owned(), &error))?;
     let map_sha256 = loaded.as_ref().ok().map(|summary| Digest::of(summary.links.as_bytes()));
 
     for (check, parameters) in checks.iter().zip(bound) {
@@ -111,7 +114,9 @@ pub(crate) fn evaluate_with(
             Err(problem) => Err(problem.clone()),
         };
         let summary = loaded.as_ref().ok();
-        each(conclude(check, parameters, inputs, summary, map_sha256, answer))?;
+        let mut evaluation = conclude(check, parameters, inputs, summary, map_sha256, answer);
+        evaluation.history_sha256 = history_sha256.filter(|_| check.reads_history);
+        each(evaluation)?;
     }
     let (identity_map, orphans) = match loaded {
         Ok(summary) => (Some(summary.links.into_bytes()), summary.orphans),
@@ -171,6 +176,7 @@ pub(crate) fn conclude(
         inputs: refs,
         exceptions,
         identity_map_sha256: map_sha256.filter(|_| check.reads_identity_map),
+        history_sha256: None,
         controls: check.controls.clone(),
     }
 }

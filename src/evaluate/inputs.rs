@@ -2,6 +2,7 @@
 //!
 //! Plain data that travels to the worker process as JSON; only rows are read later. It reads no store and no clock.
 
+use crate::history::HistoryInput;
 use crate::rows::{Rows, RowsError, Take};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
@@ -31,6 +32,8 @@ pub struct Inputs {
     pub links: Vec<ApprovedLink>,
     /// The account register of the configuration.
     pub accounts: Vec<RegisteredAccount>,
+    /// What earlier complete snapshots of the sources showed.
+    pub history: Vec<HistoryInput>,
     /// Every exception that was approved, whenever it holds.
     pub exceptions: Vec<ExceptionInput>,
 }

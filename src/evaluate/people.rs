@@ -42,6 +42,17 @@ pub(crate) struct Account {
     pub external_id: Option<String>,
     pub display_name: Option<String>,
     pub kind: Option<String>,
+    /// The earliest instant at which it is known to have been there; none: nobody says.
+    pub known_since: Option<String>,
+}
+
+/// A time over which a roster gave a person an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holding {
+    pub person: String,
+    pub address: String,
+    /// The instant of the first complete snapshot that showed it.
+    pub since: String,
 }
 
 /// An account linked to nobody.
@@ -163,8 +174,21 @@ impl Account {
 }
 
 /// Links accounts to persons as of `inputs.as_of`.
-pub(crate) fn link(inputs: &Inputs, persons: &[Person], accounts: &[Account]) -> Result<IdentityMap, TableError> {
+///
+/// `holdings` says who had which address before: what was a former holder's account is not the next one's.
+pub(crate) fn link(
+    inputs: &Inputs,
+    persons: &[Person],
+    accounts: &[Account],
+    holdings: &[Holding],
+) -> Result<IdentityMap, TableError> {
     let directory = Directory::new(persons, inputs.fold_local_part);
+    let mut held: BTreeMap<String, Vec<&Holding>> = BTreeMap::new();
+    for holding in holdings {
+        if let Some(address) = normalise(&holding.address, inputs.fold_local_part) {
+            held.entry(address).or_default().push(holding);
+        }
+    }
     let mut approved: BTreeMap<&str, Vec<&ApprovedLink>> = BTreeMap::new();
     for link in inputs.links.iter().filter(|link| holds(link, inputs.as_of)) {
         approved.entry(&link.account_key).or_default().push(link);
@@ -178,9 +202,18 @@ pub(crate) fn link(inputs: &Inputs, persons: &[Person], accounts: &[Account]) ->
     for account in unique.values() {
         let decision = match approved.get(account.key.as_str()) {
             Some(approved) => by_approval(approved, &directory.known),
-            None => by_identity(account, &directory).unwrap_or_else(|| by_mail(account, inputs, &directory)),
+            None => by_identity(account, &directory).unwrap_or_else(|| by_mail(account, inputs, &directory, &held)),
         };
         possible.extend(set_aside(account, &decision, &directory));
+        if let Err(Refusal { former: Some(former), .. }) = &decision {
+            possible.push(PossibleMatch {
+                account_key: account.key.clone(),
+                source: account.source.clone(),
+                person_key: former.clone(),
+                basis: "former_holder",
+                set_aside_by: None,
+            });
+        }
         match decision {
             Ok(link) => {
                 let mut row = link;
@@ -213,13 +246,15 @@ struct Refusal {
     reason: String,
     /// Persons with an exact match all the same.
     candidates: Vec<String>,
+    /// Who had its address before.
+    former: Option<String>,
 }
 
 type Decision = Result<Row, Refusal>;
 
 fn refuse(reason: impl Into<String>, candidates: &[&str]) -> Decision {
     let candidates = candidates.iter().map(|person| (*person).to_owned()).collect();
-    Err(Refusal { reason: reason.into(), candidates })
+    Err(Refusal { reason: reason.into(), candidates, former: None })
 }
 
 fn holds(link: &ApprovedLink, as_of: Timestamp) -> bool {
@@ -264,7 +299,12 @@ fn by_identity(account: &Account, directory: &Directory<'_>) -> Option<Decision>
     Some(Ok(row(person, "external_id", "exact", None)))
 }
 
-fn by_mail(account: &Account, inputs: &Inputs, directory: &Directory<'_>) -> Decision {
+fn by_mail(
+    account: &Account,
+    inputs: &Inputs,
+    directory: &Directory<'_>,
+    held: &BTreeMap<String, Vec<&Holding>>,
+) -> Decision {
     if let Some(kind) = account.nobodys() {
         return refuse(format!("a {kind} account belongs to no single person"), &[]);
     }
@@ -280,10 +320,29 @@ fn by_mail(account: &Account, inputs: &Inputs, directory: &Directory<'_>) -> Dec
         return refuse(format!("its address is not in a domain of the organisation: `{domain}`"), &persons);
     }
     match persons.as_slice() {
-        [person] => Ok(row(person, method, "exact", None)),
+        [person] => match inherited(account, person, held.get(&address).map_or(&[], Vec::as_slice)) {
+            Some(former) => Err(Refusal {
+                reason: format!(
+                    "its address was {former}'s before it was {person}'s, and it is not known to be younger"
+                ),
+                candidates: vec![(*person).to_owned()],
+                former: Some(former.to_owned()),
+            }),
+            None => Ok(row(person, method, "exact", None)),
+        },
         [] => refuse("no person of any roster has its address", &[]),
         several => refuse(format!("{} persons have its address: it links none of them", several.len()), several),
     }
+}
+
+/// Who else had the address before `person` had it, if the account may be theirs.
+fn inherited<'a>(account: &Account, person: &str, holdings: &[&'a Holding]) -> Option<&'a str> {
+    let begins = |holding: &&&Holding| holding.person == person;
+    let own = holdings.iter().filter(begins).map(|holding| holding.since.as_str()).min();
+    let before = |holding: &&&Holding| holding.person != person && own.is_none_or(|own| holding.since.as_str() < own);
+    let former = holdings.iter().copied().filter(|holding| before(&holding)).max_by_key(|holding| &holding.since)?;
+    let younger = account.known_since.as_deref().is_some_and(|known| own.is_some_and(|own| known >= own));
+    (!younger).then_some(former.person.as_str())
 }
 
 /// The exact matches of `account` that `decision` does not follow, and what set each aside.

@@ -2,6 +2,7 @@
 //!
 //! No table is held: the bytes come in pieces that end anywhere, and what is left of them is a row in SQLite.
 
+use crate::history::HistoryInput;
 use crate::inputs::TableInput;
 use model::{Column, ColumnKind, Table, TableSpec};
 use rusqlite::types::Null;
@@ -73,13 +74,24 @@ impl<'a> Filling<'a> {
         source: &str,
         snapshot: &str,
     ) -> rusqlite::Result<Self> {
-        let mut names = vec!["_source".to_owned(), "_snapshot".to_owned()];
+        Self::beside(connection, spec, [("_source", source), ("_snapshot", snapshot)])
+    }
+
+    /// Of a table of the engine's own.
+    pub(crate) fn of_history(connection: &'a Connection, history: &'a HistoryInput) -> rusqlite::Result<Self> {
+        let own = [("source", history.source.as_str()), ("newest_snapshot", history.newest_snapshot.as_str())];
+        Self::beside(connection, &history.table.spec, own)
+    }
+
+    fn beside(connection: &'a Connection, spec: &'a TableSpec, own: [(&str, &str); OWN]) -> rusqlite::Result<Self> {
+        let mut names: Vec<String> = own.iter().map(|(name, _)| (*name).to_owned()).collect();
         names.extend(spec.columns.iter().map(|column| crate::scratch::quoted(&column.name)));
         let marks = vec!["?"; names.len()].join(", ");
         let table = crate::scratch::quoted(&spec.name);
         let mut insert = connection.prepare(&format!("INSERT INTO {table} ({}) VALUES ({marks})", names.join(", ")))?;
-        insert.raw_bind_parameter(1, source)?;
-        insert.raw_bind_parameter(OWN, snapshot)?;
+        for (place, (_, value)) in own.iter().enumerate() {
+            insert.raw_bind_parameter(place + 1, *value)?;
+        }
         let places: BTreeMap<&str, usize> =
             spec.columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
         let keys = spec.key.iter().filter_map(|key| places.get(key.as_str()).copied()).collect();

@@ -6,7 +6,7 @@
 
 use crate::guard::{self, Rule};
 use crate::inputs::{Inputs, SnapshotInput, SnapshotRow, SourceInput, TableInput};
-use crate::people::{self, Account, Orphan, Person};
+use crate::people::{self, Account, Holding, Orphan, Person};
 use crate::rows::{Filling, Pour, RowsError};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -22,8 +22,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const VOCABULARY: &str = include_str!("vocabulary.sql");
 
 /// Tables that the engine fills; no collector provides them and no check declares them.
-pub const ENGINE_TABLES: &[&str] =
-    &["identity_link", "possible_match", "registered_account", "slot", "snapshot", "source"];
+pub const ENGINE_TABLES: &[&str] = &[
+    "account_history",
+    "employment_history",
+    "identity_link",
+    "person_history",
+    "possible_match",
+    "registered_account",
+    "slot",
+    "snapshot",
+    "source",
+];
 
 /// Why the scratch database could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +80,13 @@ impl Scratch {
     pub(crate) fn build(inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Self, ScratchError> {
         let mut connection = Self::empty()?;
         let unmapped = map_sources(&mut connection, &inputs.sources, pour)?;
+        for one in &inputs.history {
+            let filling = Filling::of_history(&connection, one).map_err(|error| sentence(&error));
+            let filled = fill(filling.map(Some), &one.table, pour);
+            filled
+                .and_then(|filled| filled.map_err(RowsError::Unreadable))
+                .map_err(|error| ScratchError::Rows { snapshot: one.newest_snapshot.clone(), error })?;
+        }
         Self::finish(connection, inputs, unmapped)
     }
 
@@ -130,8 +146,10 @@ fn alike(sources: &[SourceInput]) -> impl Iterator<Item = Vec<&SourceInput>> {
 }
 
 /// Every table in the order in which [`Scratch::build`] asks for its rows.
-pub(crate) fn in_order(sources: &[SourceInput]) -> impl Iterator<Item = (&SnapshotInput, &TableInput)> {
-    alike(sources).flatten().flat_map(tables_in_order)
+pub(crate) fn in_order(inputs: &Inputs) -> impl Iterator<Item = (&str, &TableInput)> {
+    let present = alike(&inputs.sources).flatten().flat_map(tables_in_order);
+    let past = inputs.history.iter().map(|one| (one.newest_snapshot.as_str(), &one.table));
+    present.map(|(snapshot, table)| (snapshot.id.as_str(), table)).chain(past)
 }
 
 fn tables_in_order(source: &SourceInput) -> impl Iterator<Item = (&SnapshotInput, &TableInput)> {
@@ -291,26 +309,7 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
             })?
             .collect::<rusqlite::Result<Vec<_>>>()?
     };
-    let mut accounts = {
-        let mut select = connection.prepare(
-            "SELECT account_key, source, login, email, kind, employee_id, external_id, display_name FROM account ORDER BY 1",
-        )?;
-        select
-            .query_map([], |row| {
-                Ok(Account {
-                    key: row.get(0)?,
-                    source: row.get(1)?,
-                    login: row.get(2)?,
-                    email: row.get(3)?,
-                    kind: row.get(4)?,
-                    employee_id: row.get(5)?,
-                    external_id: row.get(6)?,
-                    display_name: row.get(7)?,
-                })
-            })?
-            .collect::<rusqlite::Result<Vec<_>>>()?
-    };
-
+    let mut accounts = accounts(connection)?;
     let mut set_kind = connection.prepare("UPDATE account SET kind = ?2 WHERE account_key = ?1")?;
     let mut insert = connection.prepare(
         "INSERT INTO registered_account (account_key, source, kind, owner, owner_key, purpose, justification, approved_by,
@@ -325,7 +324,11 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
             account.kind.clone_from(kind);
         }
     }
-    for entry in &registered {
+    let listed: BTreeSet<String> = connection
+        .prepare("SELECT account_key FROM account")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for entry in registered.iter().filter(|entry| listed.contains(&entry.account_key)) {
         set_kind.execute(params![entry.account_key, entry.kind])?;
         insert.execute(params![
             entry.account_key,
@@ -341,7 +344,7 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
         ])?;
     }
 
-    let map = people::link(inputs, &persons, &accounts)?;
+    let map = people::link(inputs, &persons, &accounts, &holdings(connection)?)?;
     let mut insert = connection.prepare(
         "INSERT INTO identity_link (account_key, source, person_key, method, confidence, approved_by, valid_from, valid_to)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -358,6 +361,46 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
     }
     let lines = map.links.lines().fold(String::new(), |lines, line| lines + line + "\n");
     Ok((lines, map.orphans))
+}
+
+/// Every account that is listed, and every one that was; of those that are no longer, as they were seen last.
+fn accounts(connection: &Connection) -> rusqlite::Result<Vec<Account>> {
+    let mut select = connection.prepare(
+        "SELECT a.account_key, a.source, a.login, a.email, a.kind, a.employee_id, a.external_id, a.display_name,
+                coalesce(a.created_at, (SELECT min(h.since_at) FROM account_history AS h WHERE h.account_key = a.account_key))
+           FROM account AS a
+         UNION ALL
+         SELECT h.account_key, h.source, h.login, h.email, h.kind, h.employee_id, h.external_id, NULL,
+                (SELECT min(f.since_at) FROM account_history AS f WHERE f.account_key = h.account_key)
+           FROM account_history AS h
+          WHERE h.listed = 1
+            AND h.since_at = (SELECT max(n.since_at) FROM account_history AS n WHERE n.account_key = h.account_key AND n.listed = 1)
+            AND NOT EXISTS (SELECT 1 FROM account AS a WHERE a.account_key = h.account_key)
+          ORDER BY 1",
+    )?;
+    select
+        .query_map([], |row| {
+            Ok(Account {
+                key: row.get(0)?,
+                source: row.get(1)?,
+                login: row.get(2)?,
+                email: row.get(3)?,
+                kind: row.get(4)?,
+                employee_id: row.get(5)?,
+                external_id: row.get(6)?,
+                display_name: row.get(7)?,
+                known_since: row.get(8)?,
+            })
+        })?
+        .collect()
+}
+
+/// Who had which address, as far as complete snapshots of rosters tell.
+fn holdings(connection: &Connection) -> rusqlite::Result<Vec<Holding>> {
+    let mut select = connection.prepare(
+        "SELECT person_key, work_email, min(since_at) FROM person_history WHERE work_email IS NOT NULL GROUP BY 1, 2",
+    )?;
+    select.query_map([], |row| Ok(Holding { person: row.get(0)?, address: row.get(1)?, since: row.get(2)? }))?.collect()
 }
 
 fn programme(connection: &Connection, inputs: &Inputs) -> Result<(), ScratchError> {

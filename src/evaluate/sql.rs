@@ -6,6 +6,7 @@
 use crate::check::{CLOSING, COLUMNS, Header, Known};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::guard::{FUNCTIONS, Touched};
+use crate::history;
 use crate::reference::Reference;
 use crate::scratch::{ENGINE_TABLES, sentence};
 use rusqlite::Statement;
@@ -40,6 +41,11 @@ pub(crate) fn problems(
     if ["identity_link", "possible_match"].iter().any(|map| touched.tables.contains(*map)) {
         // the map is made from these, so it is no better than they are
         needed.extend(["account", "person"]);
+    }
+    for (table, of) in history::tables() {
+        if touched.tables.contains(table) {
+            needed.insert(of);
+        }
     }
     for table in header.inputs.keys() {
         let problem = if !tables.contains(table.get_ref()) {

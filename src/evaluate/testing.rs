@@ -46,6 +46,7 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
         links: Vec::new(),
         accounts: Vec::new(),
         exceptions: Vec::new(),
+        history: Vec::new(),
     }
 }
 

@@ -189,7 +189,7 @@ CREATE TABLE change (
 
 -- Filled by the engine -------------------------------------------------------------------------------------------
 
--- Which account belongs to which person. Accounts linked to nobody have no row.
+-- Which account belongs to which person, those that are listed no longer too. Accounts linked to nobody have no row.
 CREATE TABLE identity_link (
     account_key TEXT NOT NULL,
     source TEXT NOT NULL,               -- the account's source
@@ -223,6 +223,57 @@ CREATE TABLE registered_account (
     approved_by TEXT,                   -- who approved that
     valid_to TEXT,                      -- first instant the justification no longer holds; NULL: no end
     tested_at TEXT                      -- when break-glass access was last tried
+) STRICT;
+
+-- What earlier complete snapshots showed, from one change to the next: a row for each time over which a state was seen. What
+-- happened lies between `before_at` and `since_at`. `listed` 0: the complete snapshots of that time did not list it.
+CREATE TABLE account_history (
+    account_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    newest_snapshot TEXT,               -- the newest complete snapshot of the source
+    listed INTEGER NOT NULL CHECK (listed IN (0, 1)),
+    status TEXT,
+    is_admin INTEGER,
+    kind TEXT,
+    login TEXT,
+    email TEXT,
+    employee_id TEXT,
+    external_id TEXT,
+    before_at TEXT,                     -- what the last complete snapshot before it describes; NULL: it was so from the first one on
+    since_at TEXT NOT NULL,             -- what the first snapshot that showed it describes
+    since_snapshot TEXT,
+    until_at TEXT NOT NULL,             -- what the last snapshot that showed it describes
+    until_snapshot TEXT
+) STRICT;
+
+CREATE TABLE employment_history (
+    person_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    newest_snapshot TEXT,
+    spell INTEGER NOT NULL,
+    listed INTEGER NOT NULL CHECK (listed IN (0, 1)),
+    start_date TEXT,
+    end_date TEXT,
+    before_at TEXT,
+    since_at TEXT NOT NULL,
+    since_snapshot TEXT,
+    until_at TEXT NOT NULL,
+    until_snapshot TEXT
+) STRICT;
+
+CREATE TABLE person_history (
+    person_key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    newest_snapshot TEXT,
+    listed INTEGER NOT NULL CHECK (listed IN (0, 1)),
+    work_email TEXT,
+    department TEXT,
+    manager_key TEXT,
+    before_at TEXT,
+    since_at TEXT NOT NULL,
+    since_snapshot TEXT,
+    until_at TEXT NOT NULL,
+    until_snapshot TEXT
 ) STRICT;
 
 -- Every configured source, and the snapshot of it that checks read.
@@ -271,4 +322,7 @@ CREATE INDEX identity_link_by_account ON identity_link (account_key);
 CREATE INDEX identity_link_by_person ON identity_link (person_key);
 CREATE INDEX possible_match_by_account ON possible_match (account_key);
 CREATE INDEX registered_account_by_account ON registered_account (account_key);
+CREATE INDEX account_history_by_account ON account_history (account_key, since_at);
+CREATE INDEX employment_history_by_person ON employment_history (person_key, spell);
+CREATE INDEX person_history_by_person ON person_history (person_key);
 CREATE INDEX snapshot_by_source ON snapshot (source, finished_at);

@@ -214,9 +214,7 @@ impl Load {
     fn of(inputs: &Inputs) -> Result<Self, String> {
         Ok(Self {
             message: serde_json::to_vec(&RequestOut::Load(inputs)).map_err(|error| error.to_string())?,
-            tables: in_order(&inputs.sources)
-                .map(|(snapshot, table)| (snapshot.id.clone(), Arc::clone(&table.rows)))
-                .collect(),
+            tables: in_order(inputs).map(|(snapshot, table)| (snapshot.to_owned(), Arc::clone(&table.rows))).collect(),
             broken: Mutex::default(),
         })
     }
@@ -244,7 +242,7 @@ enum ToSend {
 }
 
 /// The parent's side of one worker process at a time.
-struct ProcessRunner<'a> {
+pub(crate) struct ProcessRunner<'a> {
     worker: &'a Worker,
     cpu_seconds: u64,
     load: Option<Arc<Load>>,
@@ -286,7 +284,7 @@ fn ended(child: &mut Child) -> io::Result<ExitStatus> {
 }
 
 impl<'a> ProcessRunner<'a> {
-    fn new(worker: &'a Worker, checks: usize) -> Self {
+    pub(crate) fn new(worker: &'a Worker, checks: usize) -> Self {
         // a backstop for a parent that dies: the worker then ends by itself
         let steps = u64::try_from(checks).unwrap_or(u64::MAX).saturating_add(2);
         let cpu_seconds = worker.deadline.as_secs().saturating_add(1).saturating_mul(steps);

@@ -102,6 +102,13 @@ pub enum Body {
     },
     /// The map from accounts to people changed; the map is the document.
     IdentityMap,
+    /// A person said that an account is a person's, or that it is no longer; who is whose, who says so and why is the document.
+    IdentityLink {
+        /// The link's id.
+        link: String,
+        /// What was decided.
+        decision: LinkDecision,
+    },
     /// Something happened to a finding; the event with the finding after it is the document.
     FindingEvent {
         /// The finding's id.
@@ -237,6 +244,26 @@ pub struct HeldElsewhere {
     pub root: Option<Digest>,
 }
 
+/// What a person decided of an identity link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkDecision {
+    /// The account is the person's.
+    Approved,
+    /// It is no longer.
+    Revoked,
+}
+
+impl LinkDecision {
+    /// The word used in JSON and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// Why a due slot has no snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -258,11 +285,12 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 19] = [
+    const KNOWN: [&str; 20] = [
         "genesis",
         "snapshot",
         "evaluation",
         "identity_map",
+        "identity_link",
         "finding_event",
         "configuration",
         "slot",
@@ -287,6 +315,7 @@ impl Body {
             Self::Snapshot { .. } => "snapshot",
             Self::Evaluation { .. } => "evaluation",
             Self::IdentityMap => "identity_map",
+            Self::IdentityLink { .. } => "identity_link",
             Self::FindingEvent { .. } => "finding_event",
             Self::Configuration { .. } => "configuration",
             Self::Slot { .. } => "slot",

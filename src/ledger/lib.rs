@@ -30,7 +30,7 @@ pub use chain::{ChainError, KeyChain};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use consistency::{ConsistencyError, ConsistencyFile};
 pub use cosignature::{CosignatureError, WitnessKey};
-pub use entry::{Body, Entry, EntryError, EntryFields, HeldElsewhere, SlotOutcome};
+pub use entry::{Body, Entry, EntryError, EntryFields, HeldElsewhere, LinkDecision, SlotOutcome};
 pub use key::{KeyError, KeyKind, SigningKey, VerifierKey};
 pub use note::{Note, NoteError, NoteSignature};
 pub use opening::{Opening, OpeningError};

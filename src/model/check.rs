@@ -190,6 +190,9 @@ pub struct Evaluation {
     pub exceptions: Vec<ExceptionRef>,
     /// SHA-256 of the identity map used (canonical JSON lines of `identity_link`).
     pub identity_map_sha256: Option<Digest>,
+    /// SHA-256 of what earlier complete snapshots showed, where the check reads it: the rows of the tables of history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_sha256: Option<Digest>,
     /// Controls it tests: `iso27001:2022/A.5.18`.
     pub controls: Vec<String>,
 }

@@ -228,6 +228,7 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
         }
         Body::Genesis { .. }
         | Body::IdentityMap
+        | Body::IdentityLink { .. }
         | Body::Configuration { .. }
         | Body::Export { .. }
         | Body::Anchor { .. }

@@ -424,6 +424,13 @@ impl Reader {
         last.map(|(_, _, index)| self.entry(index)).transpose()
     }
 
+    /// Every entry of `series`, in order.
+    pub fn series(&self, series: &str) -> Result<Vec<LogEntry>, StoreError> {
+        let size = self.checkpoint()?.size();
+        let indexes = self.read("list a series", |connection| tables::series(connection, series))?;
+        indexes.into_iter().filter(|index| *index < size).map(|index| self.entry(index)).collect()
+    }
+
     /// The last anchor.
     pub fn last_anchor(&self) -> Result<Option<Anchor>, StoreError> {
         let last = self.last_of_series(anchors::SERIES)?;

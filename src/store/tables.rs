@@ -132,6 +132,13 @@ pub(crate) fn last_of_series(connection: &Connection, series: &str) -> Result<Op
         .optional()
 }
 
+pub(crate) fn series(connection: &Connection, series: &str) -> Result<Vec<u64>> {
+    connection
+        .prepare_cached("SELECT idx FROM entry WHERE series = ?1 ORDER BY seq")?
+        .query_map([series], |row| unsigned(row, 0))?
+        .collect()
+}
+
 pub(crate) fn insert_entry(connection: &Connection, index: u64, entry: &Entry) -> Result<()> {
     connection
         .prepare_cached(

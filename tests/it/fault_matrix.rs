@@ -594,6 +594,7 @@ impl Judges {
             links: Vec::new(),
             accounts: Vec::new(),
             exceptions: Vec::new(),
+            history: Vec::new(),
         };
         let checks: Vec<_> = self.checks.checks().iter().collect();
         let mut evaluations = Vec::new();

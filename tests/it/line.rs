@@ -101,6 +101,83 @@ fn a_leaver_becomes_a_finding_and_is_resolved_by_a_later_complete_snapshot_only(
     assert_eq!(derived.code, 0, "{derived:#?}");
 }
 
+/// What the one evaluation of a check says, without what changes with its instant.
+fn judged(audit: &Audit, code: i32, check: &str) -> Vec<(String, String)> {
+    let checked = audit.json(code, &["check", check]);
+    let failing = evaluation(&checked, check)["failing"].as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    failing.iter().map(|one| (text(&one["subject"]), text(&one["reason"]))).collect()
+}
+
+#[test]
+fn what_earlier_snapshots_showed_bounds_a_removal_and_is_worked_out_again_from_them() {
+    let audit = audit();
+    let window = "window = \"36500d\"";
+    audit.add(&format!("\n[checks.parameters]\nleaver_removed_in_time.{window}\nhr_recorded_leaver_late.{window}\n"));
+    audit.json(0, &["collect"]);
+    bob_leaves(&audit);
+    audit.json(0, &["collect"]);
+    host(&audit, &["ada", "carol", "dan"]);
+    audit.json(0, &["collect"]);
+
+    // gone now, and seen active long after the last day: no removal makes that undone
+    let late = judged(&audit, 1, "leaver_removed_in_time");
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert_eq!(late[0].0, "host:bob");
+    assert!(
+        late[0].1.starts_with("employment ended 2024-04-01T00:00:00Z and the account was still active"),
+        "{late:?}"
+    );
+    // the end was recorded only by the second roster
+    let recorded = judged(&audit, 1, "hr_recorded_leaver_late");
+    assert_eq!(recorded[0].0, "hr:E2 spell 1");
+
+    let sql =
+        "SELECT account_key, listed, status, since_snapshot, until_snapshot FROM account_history ORDER BY 1, since_at";
+    let runs = audit.json(0, &["query", sql])["rows"].clone();
+    let bobs = |rows: &Value| rows.as_array().unwrap().iter().filter(|row| row[0] == "host:bob").count();
+    assert_eq!(bobs(&runs), 2, "{runs:#}");
+    let kept = audit.path("evidence/history");
+    assert!(kept.join("host.json").exists() && kept.join("hr.json").exists());
+    fs::remove_dir_all(&kept).unwrap();
+    assert_eq!(audit.json(0, &["query", sql])["rows"], runs, "it follows from the sealed snapshots alone");
+    fs::write(kept.join("host.json"), "{}").unwrap();
+    assert_eq!(audit.json(0, &["query", sql])["rows"], runs, "what lies there and is not of them is not read");
+    audit.assert_sound();
+    let forged = fs::read_to_string(kept.join("host.json")).unwrap();
+    let (_, forged) = forged.split_once('\n').unwrap();
+    let forged = forged.replace("enabled", "disabled");
+    fs::write(kept.join("host.json"), format!("{}\n{forged}", model::Digest::of(forged.as_bytes()))).unwrap();
+    let derived = audit.run(&["fsck", "--derive"]);
+    assert!(derived.code == 1 && derived.stdout.contains("does not follow from the sealed snapshots"), "{derived:#?}");
+
+    // an erased snapshot leaves no trace there
+    let snapshots = audit.json(0, &["snapshots", "list", "--source", "host"]);
+    let oldest = snapshots["snapshots"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    let erased = audit.run(&["retention", "erase", &oldest, "--by", "Grace", "--reason", "asked for"]);
+    assert_eq!(erased.code, 0, "{erased:#?}");
+    assert!(!kept.exists());
+    let runs = audit.json(0, &["query", sql])["rows"].clone();
+    assert!(!runs.to_string().contains(&oldest), "{runs:#}");
+}
+
+#[test]
+fn the_statement_of_applicability_stands_beside_each_control_and_what_it_leaves_out_is_told() {
+    let audit = audit();
+    assert_eq!(audit.run(&["controls", "list"]).stderr, "", "who states nothing has nothing to complete");
+    audit.add(
+        "\n[[applicability]]\ncontrol = \"iso27001:2022/A.7.4\"\napplicable = false\njustification = \"no premises\"\n",
+    );
+    let listed = audit.json(0, &["controls", "list"]);
+    let of = |id: &str| listed["controls"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone();
+    let [stated, other] = [of("iso27001:2022/A.7.4"), of("iso27001:2022/A.5.18")];
+    assert_eq!((&stated["applicable"], &stated["justification"]), (&json!(false), &json!("no premises")));
+    assert_eq!((&other["applicable"], &other["outcome"]), (&Value::Null, &json!("inconclusive")));
+    let table = audit.run(&["controls", "list"]);
+    assert!(table.stdout.contains("no: no premises"), "{table:#?}");
+    assert!(table.stderr.contains("says nothing of 92 controls of Annex A"), "{table:#?}");
+}
+
 #[test]
 fn a_roster_whose_stored_rows_are_damaged_is_told_and_judges_nobody() {
     let audit = audit();

@@ -35,6 +35,7 @@ mod okta_emulator;
 mod packs;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod people;
 mod reports;
 mod retention;
 mod rosters;

@@ -65,7 +65,17 @@ mod tests {
             .unwrap();
         let columns: BTreeSet<(String, String)> =
             columns.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap();
-        let engine = ["identity_link", "possible_match", "registered_account", "slot", "snapshot", "source"];
+        let engine = [
+            "account_history",
+            "employment_history",
+            "identity_link",
+            "person_history",
+            "possible_match",
+            "registered_account",
+            "slot",
+            "snapshot",
+            "source",
+        ];
         let fillable = |table: &str| !engine.contains(&table);
         let keys: BTreeSet<&str> = columns
             .iter()

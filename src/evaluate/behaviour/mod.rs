@@ -7,6 +7,7 @@ mod engine;
 mod escapes;
 mod format;
 mod harm;
+mod history;
 mod mappings;
 mod oracle;
 mod resources;

@@ -26,12 +26,13 @@ fn account(key: &str, email: &str) -> Account {
         employee_id: None,
         external_id: None,
         display_name: None,
+        known_since: None,
         kind: Some("human".to_owned()),
     }
 }
 
 fn linked(inputs: &Inputs, persons: &[Person], accounts: &[Account]) -> BTreeMap<String, String> {
-    let map = link(inputs, persons, accounts).unwrap();
+    let map = link(inputs, persons, accounts, &[]).unwrap();
     assert_eq!(map.links.len() + map.orphans.len(), accounts.len(), "every account is linked or shown as an orphan");
     map.links
         .rows()
@@ -71,7 +72,7 @@ fn local_part_is_folded_only_when_the_organisation_says_so() {
 #[test]
 fn address_of_two_persons_links_nobody_and_shows_both() {
     let persons = [person("hr:1", &["ada@acme.example"]), person("hr:9", &["x@acme.example", "ada@acme.example"])];
-    let map = link(&inputs(), &persons, &[account("a", "ada@acme.example")]).unwrap();
+    let map = link(&inputs(), &persons, &[account("a", "ada@acme.example")], &[]).unwrap();
     assert!(map.links.is_empty());
     assert_eq!(map.orphans[0].candidates, ["hr:1", "hr:9"]);
 }
@@ -80,7 +81,8 @@ fn address_of_two_persons_links_nobody_and_shows_both() {
 fn foreign_domain_is_a_possible_match_not_a_link() {
     let mut inputs = inputs();
     inputs.domains = vec!["acme.example".to_owned()];
-    let map = link(&inputs, &[person("hr:1", &["ada@mail.example"])], &[account("a", "ada@mail.example")]).unwrap();
+    let map =
+        link(&inputs, &[person("hr:1", &["ada@mail.example"])], &[account("a", "ada@mail.example")], &[]).unwrap();
     assert!(map.links.is_empty());
     assert_eq!(map.orphans[0].candidates, ["hr:1"]);
     assert!(map.orphans[0].reason.contains("mail.example"), "{}", map.orphans[0].reason);
@@ -184,7 +186,7 @@ fn possible(inputs: &Inputs, persons: &[Person], accounts: &[Account]) -> Vec<St
         let aside = found.set_aside_by.map(|by| format!(" ({by})")).unwrap_or_default();
         format!("{} {} {}{aside}", found.account_key, found.person_key, found.basis)
     };
-    link(inputs, persons, accounts).unwrap().possible.into_iter().map(line).collect()
+    link(inputs, persons, accounts, &[]).unwrap().possible.into_iter().map(line).collect()
 }
 
 #[test]
@@ -272,4 +274,33 @@ fn what_looks_alike_is_suggested_and_never_linked() {
             "tag hr:1 plus_tag",
         ]
     );
+}
+
+#[test]
+fn an_address_that_is_given_to_somebody_new_brings_no_account_of_its_former_holder() {
+    let persons = [person("hr:9", &["ada@acme.example"])];
+    let holding = |person: &str, since: &str| Holding {
+        person: person.to_owned(),
+        address: "ada@acme.example".to_owned(),
+        since: since.to_owned(),
+    };
+    let holdings = [holding("hr:1", "2024-01-01T00:00:00Z"), holding("hr:9", "2026-02-01T00:00:00Z")];
+    let known =
+        |since: Option<&str>| Account { known_since: since.map(str::to_owned), ..account("a", "ada@acme.example") };
+    for (since, is_linked) in [
+        (Some("2024-05-01T00:00:00Z"), false),
+        (Some("2026-01-31T23:59:59Z"), false),
+        (None, false),
+        (Some("2026-02-01T00:00:00Z"), true),
+    ] {
+        let map = link(&inputs(), &persons, &[known(since)], &holdings).unwrap();
+        assert_eq!(map.links.len() == 1, is_linked, "{since:?}");
+        if !is_linked {
+            assert!(map.orphans[0].reason.contains("hr:1's before it was hr:9's"), "{}", map.orphans[0].reason);
+            let bases: Vec<&str> = map.possible.iter().map(|found| found.basis).collect();
+            assert_eq!(bases, ["former_holder", "address"]);
+        }
+    }
+    let own = [holding("hr:9", "2024-01-01T00:00:00Z")];
+    assert_eq!(link(&inputs(), &persons, &[known(None)], &own).unwrap().links.len(), 1, "nobody else had it");
 }

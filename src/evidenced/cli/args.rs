@@ -241,6 +241,20 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<ExceptionsCommand>,
     },
+    /// Who there is in the rosters, which accounts are whose and why
+    #[command(
+        after_help = "Example: evidenced people approve github:ada hr:1042 --by 'Grace Hopper' --reason 'seen on her screen'"
+    )]
+    People {
+        #[command(subcommand)]
+        command: Option<PeopleCommand>,
+    },
+    /// Everything one person has or had in every system, with the snapshots that show it
+    #[command(after_help = "Example: evidenced person show ada@example.org --on 2026-03-14")]
+    Person {
+        #[command(subcommand)]
+        command: PersonCommand,
+    },
     /// Evidence packs for an auditor
     Pack {
         #[command(subcommand)]
@@ -342,6 +356,68 @@ pub(crate) enum CheckCommand {
         /// The folder to write them into; without it the first of `[checks] paths`
         #[arg(long = "in", value_name = "FOLDER")]
         folder: Option<PathBuf>,
+    },
+}
+
+/// Verbs of `people`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeopleCommand {
+    /// Every person of every roster
+    List,
+    /// One person, whole
+    Show {
+        /// Address, key, employee id or name
+        who: String,
+        /// Only what was known of this day, or instant
+        #[arg(long, value_name = "TIME")]
+        on: Option<String>,
+    },
+    /// Which account is whose, and why
+    Links,
+    /// Who else an account might belong to: never applied until somebody approves it
+    Suggest,
+    /// Say that an account is a person's; it counts from now on, and the decision is sealed
+    Approve {
+        /// SOURCE:LOGIN
+        account: String,
+        /// SOURCE:EMPLOYEE_ID
+        person: String,
+        /// Who says so
+        #[arg(long)]
+        by: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// First day, or instant, it holds; always, if left out
+        #[arg(long, value_name = "TIME")]
+        valid_from: Option<String>,
+        /// Last day it holds, or the instant it ends; without end, if left out
+        #[arg(long, value_name = "TIME")]
+        valid_to: Option<String>,
+    },
+    /// Say that a link approved here holds no longer
+    Revoke {
+        /// The link's id
+        link: String,
+        /// Who says so
+        #[arg(long)]
+        by: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// Verbs of `person`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// One person, whole
+    Show {
+        /// Address, key, employee id or name
+        who: String,
+        /// Only what was known of this day, or instant
+        #[arg(long, value_name = "TIME")]
+        on: Option<String>,
     },
 }
 

@@ -78,7 +78,7 @@ pub(super) fn checks(settings: &Settings, command: Option<&ListCommand>, global:
 pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, global: &Global) -> Result<Exit, Failure> {
     let checks = line::load_checks(Some(settings))?;
     let reader = line::reader(settings)?;
-    let mut rows = overview::controls(&checks, &reader, line::now())?;
+    let mut rows = overview::controls(&checks, &reader, &settings.handover.applicability, line::now())?;
     if let Some(ListCommand::Show { id }) = command {
         rows.retain(|row| &row.id == id);
         let Some(row) = rows.first() else { return Err(absent("control", id)) };
@@ -88,12 +88,18 @@ pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, globa
     match global.format() {
         Format::Json => print::json(&json!({"schema": "evidenced/controls/v1", "controls": rows}))?,
         Format::Table => print::table(
-            ["CONTROL", "OUTCOME", "TITLE", "CHECKS", "ADDED EVIDENCE"],
+            ["CONTROL", "OUTCOME", "APPLIES", "TITLE", "CHECKS", "ADDED EVIDENCE"],
             rows.iter()
                 .map(|row| {
+                    let applies = match (row.applicable, &row.justification) {
+                        (Some(false), Some(why)) => format!("no: {}", print::safe(why)),
+                        (Some(true), _) => "yes".to_owned(),
+                        _ => String::new(),
+                    };
                     [
                         row.id.clone(),
                         row.outcome.clone(),
+                        applies,
                         row.title.clone(),
                         row.checks.join(" "),
                         row.evidence.join(" "),
@@ -101,6 +107,14 @@ pub(super) fn controls(settings: &Settings, command: Option<&ListCommand>, globa
                 })
                 .collect(),
         )?,
+    }
+    let unstated = overview::unstated(&rows);
+    if !unstated.is_empty() && !global.quiet {
+        print::line_to_stderr(&format!(
+            "the Statement of Applicability (`[[applicability]]`) says nothing of {} controls of Annex A: {}",
+            unstated.len(),
+            unstated.join(" ")
+        ));
     }
     Ok(Exit::Done)
 }

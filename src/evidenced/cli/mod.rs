@@ -13,6 +13,7 @@ mod list;
 mod log;
 mod pack;
 mod past;
+mod people;
 mod print;
 mod progress;
 mod query;
@@ -105,6 +106,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Findings { command } => findings::findings(load(global)?, command, global),
         Command::Evidence { command } => evidence::evidence(load(global)?, command, global),
         Command::Exceptions { command } => exceptions::exceptions(load(global)?, command, global),
+        Command::People { command } => people::people(load(global)?, command, global),
+        Command::Person { command } => people::person(&load(global)?, command, global),
         Command::Pack { command } => pack::pack(load(global)?, command, global),
         Command::Verify { path, checkpoint, key, policy } => {
             pack::verify(&path, checkpoint.as_deref(), key.as_deref(), policy.as_deref(), global)

@@ -21,6 +21,10 @@ pub(super) async fn fsck(settings: &Settings, derive: bool, global: &Global) -> 
             .problems
             .extend(unproven.into_iter().map(|(authority, problem)| Problem { path: path(&authority), problem }));
     }
+    if report.problems.is_empty() {
+        let found = line::history_problems(settings, &line::reader(settings)?, derive)?;
+        report.problems.extend(found.into_iter().map(|(path, problem)| Problem { path, problem }));
+    }
     let mut derived = 0;
     if derive && report.problems.is_empty() {
         let reader = line::reader(settings)?;

@@ -1,8 +1,8 @@
 //! What the checks are given: the latest sealed snapshot of each configured source as of an instant.
 
-use super::shape;
+use super::{history, links, shape};
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Settings, Source};
 use evaluate::{
     EvaluateError, Inputs, Rows, RowsError, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput, Take,
 };
@@ -101,10 +101,44 @@ fn inputs(
         sources,
         snapshots,
         slots,
-        links: settings.links.iter().map(Into::into).collect(),
+        links: links::approved(settings, reader, as_of)?,
         accounts: settings.accounts.iter().map(Into::into).collect(),
         exceptions: super::decide::approved(reader)?,
+        history: history::history(settings, reader, as_of)?,
     })
+}
+
+/// `source` with the snapshot `id` of its past; none when its bytes are gone or are not those that were sealed.
+pub(super) fn past(reader: &Reader, source: &Source, id: &str) -> Result<Option<SourceInput>, Failure> {
+    let Some(collector) = collectors::find(&source.collector) else { return Ok(None) };
+    let sealed = match reader.snapshot(id) {
+        Ok(Some(sealed)) => sealed,
+        Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(None),
+        Err(other) => return Err(other.into()),
+    };
+    let manifest = sealed.value();
+    let mut latest = Latest {
+        input: snapshot_input(reader, &sealed)?,
+        collector: manifest.collector.clone(),
+        settings: manifest.settings.clone(),
+    };
+    let shape = shape::of(collector, source, Some(&mut latest))?;
+    Ok(Some(SourceInput {
+        name: source.name.clone(),
+        collector: source.collector.clone(),
+        mapping_sql: shape.mapping,
+        provides: shape.provides,
+        specs: shape.tables,
+        required: true,
+        max_age: source.max_age,
+        expect_empty: source.expect_empty,
+        snapshot: Some(latest.input),
+    }))
+}
+
+/// Whether a person confirmed a suspect snapshot.
+pub(super) fn confirmed(reader: &Reader, id: &str) -> Result<bool, Failure> {
+    Ok(reader.confirmation(id)?.is_some())
 }
 
 /// The snapshots that rest on something damaged, with what is wrong.
@@ -231,7 +265,7 @@ fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<Snapshot
         slot: manifest.slot,
         reasons: manifest.completeness.sentences(),
         tables: tables.collect(),
-        confirmed: reader.confirmation(&manifest.id)?.is_some(),
+        confirmed: confirmed(reader, &manifest.id)?,
     })
 }
 

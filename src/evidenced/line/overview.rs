@@ -2,7 +2,7 @@
 
 use super::inputs::freshness;
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Applicability, Settings};
 use evaluate::{CheckSet, Coverage};
 use model::time::seconds_text;
 use model::{Evaluation, Outcome, Timestamp};
@@ -119,10 +119,19 @@ pub(crate) struct ControlRow {
     pub(crate) checks: Vec<String>,
     /// Evidence that people added for it; what expired or was withdrawn says so.
     pub(crate) evidence: Vec<String>,
+    /// What the Statement of Applicability says: whether it applies; none where it says nothing.
+    pub(crate) applicable: Option<bool>,
+    /// And why.
+    pub(crate) justification: Option<String>,
 }
 
-/// Every control of the shipped catalogues.
-pub(crate) fn controls(set: &CheckSet, reader: &Reader, now: Timestamp) -> Result<Vec<ControlRow>, Failure> {
+/// Every control of the shipped catalogues, with what `applicability` says of it.
+pub(crate) fn controls(
+    set: &CheckSet,
+    reader: &Reader,
+    applicability: &[Applicability],
+    now: Timestamp,
+) -> Result<Vec<ControlRow>, Failure> {
     let added = super::manual::manual(reader)?;
     let outcomes: BTreeMap<String, Option<Outcome>> =
         checks(set, reader)?.into_iter().map(|row| (row.name, row.outcome)).collect();
@@ -135,7 +144,10 @@ pub(crate) fn controls(set: &CheckSet, reader: &Reader, now: Timestamp) -> Resul
         let names: Vec<String> =
             set.checks().iter().filter(|check| check.controls.contains(&id)).map(|check| check.name.clone()).collect();
         let found: Vec<Option<Outcome>> = names.iter().filter_map(|name| outcomes.get(name).copied()).collect();
+        let stated = applicability.iter().find(|one| one.control == id);
         rows.push(ControlRow {
+            applicable: stated.map(|one| one.applicable),
+            justification: stated.map(|one| one.justification.clone()),
             outcome: roll_up(&found, control.coverage).to_owned(),
             title: control.title.clone(),
             checks: names,
@@ -151,6 +163,15 @@ pub(crate) fn controls(set: &CheckSet, reader: &Reader, now: Timestamp) -> Resul
         });
     }
     Ok(rows)
+}
+
+/// The controls of Annex A that a Statement of Applicability which says something of any leaves out: it has to say it of each.
+pub(crate) fn unstated(rows: &[ControlRow]) -> Vec<&str> {
+    let annex = || rows.iter().filter(|row| row.id.starts_with("iso27001:2022/A."));
+    if annex().all(|row| row.applicable.is_none()) {
+        return Vec::new();
+    }
+    annex().filter(|row| row.applicable.is_none()).map(|row| row.id.as_str()).collect()
 }
 
 /// Any fail fails; all pass passes; no check is never green; anything else is inconclusive.

@@ -182,6 +182,7 @@ impl Line {
             let document = Document::new(bytes, "application/vnd.evidenced.erasure+json");
             sealed.extend(self.store()?.erase(now(), &entries, document)?.map(|entry| entry.index));
         }
+        super::history::forget(&self.settings())?;
         Ok(Erased { sealed, things, held })
     }
 

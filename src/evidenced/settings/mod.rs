@@ -22,7 +22,7 @@ mod suggest;
 mod timestamp;
 mod witness;
 
-pub(crate) use handover::Handover;
+pub(crate) use handover::{Applicability, Handover};
 pub(crate) use layers::Override;
 pub(crate) use load::{load, load_without_secrets};
 pub(crate) use problem::Problem;

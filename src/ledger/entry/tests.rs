@@ -46,6 +46,7 @@ fn every_kind_survives_encoding() {
         fields().body,
         Body::Evaluation { check: "mfa_missing".into(), outcome: Outcome::Inconclusive },
         Body::IdentityMap,
+        Body::IdentityLink { link: "link-1".into(), decision: LinkDecision::Approved },
         Body::FindingEvent { finding: "mfa_missing:organisation".into(), event: "raised".into() },
         Body::Configuration { digest: Digest::of(b"c") },
         Body::Slot { source: "okta".into(), due_at: at, outcome: SlotOutcome::Missed },

@@ -291,6 +291,7 @@ fn evaluation(snapshot: &str, sha256: Digest) -> Evaluation {
         }],
         exceptions: vec![],
         identity_map_sha256: None,
+        history_sha256: None,
         controls: vec!["iso27001:2022/A.5.18".into()],
     }
 }

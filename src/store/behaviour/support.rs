@@ -207,6 +207,7 @@ pub(super) fn evaluation(check: &str, as_of: Timestamp) -> Draft {
         inputs: vec![],
         exceptions: vec![],
         identity_map_sha256: None,
+        history_sha256: None,
         controls: vec!["iso27001:2022/A.5.17".into()],
     };
     Draft {

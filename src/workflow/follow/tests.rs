@@ -52,6 +52,7 @@ fn evaluation(second: i64, snapshot: &str, state: InputState, verdicts: &[(&str,
         }],
         exceptions: vec![],
         identity_map_sha256: None,
+        history_sha256: None,
         controls: vec!["iso27001:2022/A.5.18".into()],
     }
 }

@@ -1,0 +1,306 @@
+//! What earlier snapshots showed: for how long an account, a spell of employment and a person stood as they did.
+//!
+//! A snapshot bounds events: what happened lies between the last one that shows the state before and the first that shows the
+//! state after. Only complete snapshots count, for absence proves something in no other. What is kept are the changes, so that a
+//! thousand snapshots that agree cost what one does, and what was known at an earlier instant can be told again.
+
+use crate::inputs::{Inputs, TableInput};
+use crate::rows::{Rows, RowsError, Take};
+use crate::run::{Grid, LoadError, MAX_ROWS, Question, Runner};
+use crate::worker::{ProcessRunner, Worker};
+use jiff::Timestamp;
+use model::time::seconds_text;
+use model::{Column, ColumnKind, Digest, Hasher, TableSpec};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One kind of which history is kept.
+struct Kept {
+    /// The engine's table.
+    table: &'static str,
+    description: &'static str,
+    /// The vocabulary's.
+    of: &'static str,
+    key: &'static [(&'static str, ColumnKind)],
+    state: &'static [(&'static str, ColumnKind)],
+}
+
+const KEPT: [Kept; 3] = [
+    Kept {
+        table: "account_history",
+        description: "how an account stood, and for how long it was seen so",
+        of: "account",
+        key: &[("account_key", ColumnKind::Text)],
+        state: &[
+            ("status", ColumnKind::Text),
+            ("is_admin", ColumnKind::Integer),
+            ("kind", ColumnKind::Text),
+            ("login", ColumnKind::Text),
+            ("email", ColumnKind::Text),
+            ("employee_id", ColumnKind::Text),
+            ("external_id", ColumnKind::Text),
+        ],
+    },
+    Kept {
+        table: "employment_history",
+        description: "how the roster gave a spell of employment, and for how long it was seen so",
+        of: "employment",
+        key: &[("person_key", ColumnKind::Text), ("spell", ColumnKind::Integer)],
+        state: &[("start_date", ColumnKind::Text), ("end_date", ColumnKind::Text)],
+    },
+    Kept {
+        table: "person_history",
+        description: "how the roster gave a person, and for how long it was seen so",
+        of: "person",
+        key: &[("person_key", ColumnKind::Text)],
+        state: &[("work_email", ColumnKind::Text), ("department", ColumnKind::Text), ("manager_key", ColumnKind::Text)],
+    },
+];
+
+/// The tables of history; each with the table of the vocabulary that it is made from.
+pub(crate) fn tables() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KEPT.iter().map(|kept| (kept.table, kept.of))
+}
+
+/// Whether history is kept of anything that a source with these vocabulary tables provides.
+pub fn keeps_history(provides: &[String]) -> bool {
+    KEPT.iter().any(|kept| provides.iter().any(|table| table == kept.of))
+}
+
+/// A complete snapshot of the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastSnapshot {
+    /// Its id.
+    pub id: String,
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: Digest,
+    /// The instant its rows describe.
+    pub seen_at: Timestamp,
+}
+
+/// What one snapshot shows: by table and key the state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed(BTreeMap<String, BTreeMap<String, Vec<Value>>>);
+
+/// The position of the snapshot that first showed a state, and the state; none: it was not listed.
+type Change = (usize, Option<Vec<Value>>);
+
+/// The changes of one source, in the order of its complete snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The source.
+    pub source: String,
+    /// SHA-256 of how its rows were read.
+    pub reading: Digest,
+    /// How many snapshots it covers.
+    pub covered: usize,
+    /// What names them all, each with its manifest.
+    pub chain: Digest,
+    /// Positions of snapshots whose rows could not be read: they prove nothing.
+    unreadable: BTreeSet<usize>,
+    /// By table and key.
+    changes: BTreeMap<String, BTreeMap<String, Vec<Change>>>,
+}
+
+impl History {
+    /// Of no snapshot yet.
+    pub fn new(source: &str, reading: Digest) -> Self {
+        Self {
+            source: source.to_owned(),
+            reading,
+            covered: 0,
+            chain: Digest::of(source.as_bytes()),
+            unreadable: BTreeSet::new(),
+            changes: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it covers the first of `snapshots` and nothing else.
+    pub fn is_of(&self, snapshots: &[PastSnapshot]) -> bool {
+        let chain = |chain, snapshot| link(&chain, snapshot);
+        snapshots
+            .get(..self.covered)
+            .is_some_and(|covered| covered.iter().fold(Digest::of(self.source.as_bytes()), chain) == self.chain)
+    }
+
+    /// Adds the next snapshot and what it shows; none when its rows cannot be read.
+    pub fn push(&mut self, snapshot: &PastSnapshot, observed: Option<&Observed>) {
+        let at = self.covered;
+        self.push_unchanged(snapshot);
+        let Some(Observed(tables)) = observed else {
+            self.unreadable.insert(at);
+            return;
+        };
+        for (table, states) in tables {
+            let changes = self.changes.entry(table.clone()).or_default();
+            for (key, changes) in &mut *changes {
+                if !states.contains_key(key) && changes.last().is_some_and(|(_, state)| state.is_some()) {
+                    changes.push((at, None));
+                }
+            }
+            for (key, state) in states {
+                let changes = changes.entry(key.clone()).or_default();
+                if changes.last().is_none_or(|(_, last)| last.as_ref() != Some(state)) {
+                    changes.push((at, Some(state.clone())));
+                }
+            }
+        }
+    }
+
+    /// Adds the next snapshot, whose tables are those of the one before.
+    pub fn push_unchanged(&mut self, snapshot: &PastSnapshot) {
+        self.chain = link(&self.chain, snapshot);
+        self.covered += 1;
+    }
+}
+
+fn link(chain: &Digest, snapshot: &PastSnapshot) -> Digest {
+    Digest::of(format!("{chain} {} {}", snapshot.id, snapshot.manifest_sha256).as_bytes())
+}
+
+/// The history as the first of `snapshots` leave it, as many as there are, in the engine's tables.
+pub fn history_tables(history: &Arc<History>, snapshots: &Arc<[PastSnapshot]>) -> Vec<HistoryInput> {
+    let Some(newest) = snapshots.last() else { return Vec::new() };
+    KEPT.iter()
+        .enumerate()
+        .filter(|(_, kept)| history.changes.contains_key(kept.table))
+        .map(|(kept, what)| HistoryInput {
+            source: history.source.clone(),
+            newest_snapshot: newest.id.clone(),
+            table: TableInput {
+                spec: spec(what),
+                rows: Arc::new(Runs { history: Arc::clone(history), snapshots: Arc::clone(snapshots), kept }),
+            },
+        })
+        .collect()
+}
+
+/// One table of the history of one source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HistoryInput {
+    /// The source.
+    pub source: String,
+    /// The newest complete snapshot of it.
+    pub newest_snapshot: String,
+    /// Its rows.
+    pub table: TableInput,
+}
+
+/// The columns that every table of history has beside key and state.
+const SPAN: [(&str, ColumnKind); 6] = [
+    ("listed", ColumnKind::Integer),
+    ("before_at", ColumnKind::Text),
+    ("since_at", ColumnKind::Text),
+    ("since_snapshot", ColumnKind::Text),
+    ("until_at", ColumnKind::Text),
+    ("until_snapshot", ColumnKind::Text),
+];
+
+fn spec(kept: &Kept) -> TableSpec {
+    let column = |(name, kind): &(&str, ColumnKind)| Column {
+        name: (*name).to_owned(),
+        kind: *kind,
+        description: String::new(),
+    };
+    TableSpec {
+        name: kept.table.to_owned(),
+        description: kept.description.to_owned(),
+        key: kept.key.iter().map(|(name, _)| (*name).to_owned()).chain(["since_at".to_owned()]).collect(),
+        columns: kept.key.iter().chain(kept.state).chain(&SPAN).map(column).collect(),
+    }
+}
+
+/// Rows made of changes while they are asked for.
+#[derive(Debug)]
+struct Runs {
+    history: Arc<History>,
+    snapshots: Arc<[PastSnapshot]>,
+    kept: usize,
+}
+
+impl Rows for Runs {
+    fn pour(&self, take: &mut Take<'_>) -> Result<(), RowsError> {
+        let kept = &KEPT[self.kept];
+        let end = self.snapshots.len();
+        let readable = |at: &usize| !self.history.unreadable.contains(at);
+        for (key, changes) in self.history.changes.get(kept.table).into_iter().flatten() {
+            let key: Vec<Value> =
+                serde_json::from_str(key).map_err(|error| RowsError::Unreadable(error.to_string()))?;
+            let known = changes.iter().take_while(|(at, _)| *at < end);
+            for (place, (at, state)) in known.enumerate() {
+                let next = changes.get(place + 1).map_or(end, |(next, _)| *next).min(end);
+                let until = (*at..next).rev().find(readable).unwrap_or(*at);
+                let before = (0..*at).rev().find(readable);
+                let mut row: Map<String, Value> =
+                    kept.key.iter().map(|(name, _)| (*name).to_owned()).zip(key.iter().cloned()).collect();
+                let names = kept.state.iter().map(|(name, _)| (*name).to_owned());
+                row.extend(names.zip(state.iter().flatten().cloned()));
+                let [since, until] = [&self.snapshots[*at], &self.snapshots[until]];
+                row.insert("listed".to_owned(), json!(i64::from(state.is_some())));
+                row.insert("before_at".to_owned(), json!(before.map(|at| seconds_text(self.snapshots[at].seen_at))));
+                row.insert("since_at".to_owned(), json!(seconds_text(since.seen_at)));
+                row.insert("since_snapshot".to_owned(), json!(since.id));
+                row.insert("until_at".to_owned(), json!(seconds_text(until.seen_at)));
+                row.insert("until_snapshot".to_owned(), json!(until.id));
+                row.retain(|_, value| !value.is_null());
+                take(format!("{}\n", Value::Object(row)).as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256 of every row of `history`, the sources in their order; none where there is no history.
+pub(crate) fn digest(history: &[HistoryInput]) -> Result<Option<Digest>, RowsError> {
+    let mut hasher = Hasher::new();
+    for one in history {
+        hasher.update(format!("{} {} {}\n", one.source, one.newest_snapshot, one.table.spec.name).as_bytes());
+        one.table.rows.pour(&mut |piece| {
+            hasher.update(piece);
+            Ok(())
+        })?;
+    }
+    Ok((!history.is_empty()).then(|| hasher.finish()))
+}
+
+/// Reads snapshots of the past one after another in one worker process.
+pub struct Observer<'a>(ProcessRunner<'a>);
+
+impl<'a> Observer<'a> {
+    /// Starts none yet.
+    pub fn new(worker: &'a Worker) -> Self {
+        Self(ProcessRunner::new(worker, usize::from(u16::MAX)))
+    }
+
+    /// What the one source of `inputs`, with the snapshot it has, shows; an error is a sentence.
+    pub fn observe(&mut self, inputs: &Inputs) -> Result<Observed, String> {
+        observe(&mut self.0, inputs)
+    }
+}
+
+/// The same with whatever holds the scratch database.
+pub(crate) fn observe(runner: &mut dyn Runner, inputs: &Inputs) -> Result<Observed, String> {
+    let summary = runner.load(inputs).map_err(|error| match error {
+        LoadError::Unbuilt(problem) => problem,
+        LoadError::Rows { error, .. } => error.to_string(),
+    })?;
+    if let Some(problem) = summary.unmapped.into_values().next() {
+        return Err(problem);
+    }
+    let provided = |kept: &&Kept| inputs.sources.iter().any(|source| source.provides.iter().any(|own| own == kept.of));
+    let mut observed = Observed::default();
+    for kept in KEPT.iter().filter(provided) {
+        let names: Vec<&str> = kept.key.iter().chain(kept.state).map(|(name, _)| *name).collect();
+        let sql = format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), kept.of, names.join(", "));
+        let question = Question { sql, parameters: BTreeMap::default(), most: MAX_ROWS, whole: true, schema: false };
+        let Grid { rows, .. } = runner.run(&question)?;
+        let states = rows.into_iter().map(|mut row| {
+            let state = row.split_off(kept.key.len());
+            (Value::Array(row).to_string(), state)
+        });
+        observed.0.insert(kept.table.to_owned(), states.collect());
+    }
+    Ok(observed)
+}
