@@ -305,9 +305,14 @@ fn added_evidence_is_sealed_speaks_for_its_control_and_comes_out_as_it_went_in()
     assert!(audit.run(&["pack", "create", "-o", "pack"]).code < 2);
     let page = std::fs::read_to_string(audit.path("pack/controls/iso27001-2022/9.3/index.html")).unwrap();
     assert!(page.contains("Management review") && page.contains(">evidence-1<"), "{page}");
-    let files = crate::support::files(&audit.path("pack/documents/evidence"));
-    let file = files.iter().find(|file| file.extension().is_some_and(|ending| ending == "pdf")).unwrap();
-    assert_eq!(std::fs::read_to_string(file).unwrap(), "%PDF-1.7 minutes of the review");
+    let index = std::fs::read_to_string(audit.path("pack/02_EVIDENCE_INDEX.csv")).unwrap();
+    let row = index
+        .lines()
+        .find(|line| line.starts_with("evidence-1,iso27001:2022/9.3,"))
+        .unwrap_or_else(|| panic!("{index}"));
+    let file = row.split(',').find(|cell| cell.starts_with("documents/evidence/")).unwrap();
+    let file = std::fs::read_to_string(audit.path("pack").join(file)).unwrap();
+    assert_eq!(file, "%PDF-1.7 minutes of the review");
     assert_eq!(audit.run(&["verify", "pack"]).code, 0);
 
     let withdraw = ["evidence", "withdraw", "evidence-1", "--reason", "the wrong year", "--by", "Grace"];

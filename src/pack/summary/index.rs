@@ -2,7 +2,7 @@
 
 use super::requests::asks_for;
 use super::xlsx::{Column, workbook};
-use super::{EvaluationNote, Summary, instant, pretty, reasons};
+use super::{EvaluationNote, Summary, instant, pretty, reasons, said, standing, text, texts};
 use crate::cells::Sheet;
 use crate::plan::Plan;
 use ledger::Entry;
@@ -176,7 +176,20 @@ impl Summary {
             {
                 row.title = format!("{}: {}", check.name, check.title);
             }
-            row.supersedes = last.insert(row.series.clone(), row.evidence_id.clone()).unwrap_or_default();
+            let added = row.series.strip_prefix("evidence/").and_then(|id| Some((id, self.manual.get(id)?)));
+            if let Some((id, (file, evidence))) = added.filter(|_| row.kind == "evidence") {
+                let what = if row.path == file { id.to_owned() } else { format!("{id}, what was said of it") };
+                row.title = format!("{id}: {}", text(evidence, "title"));
+                row.evidence_id = what;
+                row.controls = texts(evidence, "controls").join(" ");
+                row.collected_by = said(evidence, "added", "by");
+                row.collected_at = said(evidence, "added", "at");
+                row.period_from = text(evidence, "from");
+                row.period_to = text(evidence, "to");
+                row.status = standing(evidence, plan.to);
+            } else {
+                row.supersedes = last.insert(row.series.clone(), row.evidence_id.clone()).unwrap_or_default();
+            }
             if let Some(custody) = plan.custody.get(&row.log_index) {
                 row.owner = custody.owner.clone().unwrap_or_default();
                 row.reviewer = custody.reviewer.clone().unwrap_or_default();

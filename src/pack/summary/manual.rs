@@ -33,6 +33,12 @@ impl Manual {
         }
     }
 
+    /// One of them: where its file lies, and what was last said of it.
+    pub(crate) fn get(&self, id: &str) -> Option<(&str, &Value)> {
+        let added = self.0.get(id)?;
+        added.last.as_ref().map(|(_, evidence)| (added.path.as_str(), evidence))
+    }
+
     /// Those that speak for `control`: id, where its file lies, and what was last said of it.
     pub(crate) fn of<'a>(&'a self, control: &'a str) -> impl Iterator<Item = (&'a str, &'a str, &'a Value)> {
         self.0.iter().filter_map(move |(id, added)| {
