@@ -71,7 +71,8 @@ fn a_running_daemon_lends_its_store_to_commands_and_goes_on() {
     let mut daemon = Daemon::start(&audit);
     for command in [&["collect"][..], &["check"], &["pack", "create", "-o", "out.zip"], &["scrub"]] {
         let outcome = audit.run(command);
-        assert_eq!(outcome.code, 0, "{command:?}: {outcome:#?}");
+        // of a roster of one name, not every check can say something
+        assert!(outcome.code == 0 || outcome.code == 3 && command == ["check"], "{command:?}: {outcome:#?}");
     }
     daemon.says("store taken back");
     assert_eq!(audit.run(&["verify", "out.zip"]).code, 0);
