@@ -596,7 +596,16 @@ impl Judges {
             exceptions: Vec::new(),
             history: Vec::new(),
         };
-        let checks: Vec<_> = self.checks.checks().iter().collect();
+        // the others have nothing of it before them, or say themselves that nobody provides a table
+        let shapes = [clean.shape("source"), beside.shape("beside")];
+        let gives = |shape: &Shape, table: &String| {
+            shape.provides.contains(table) || shape.tables.iter().any(|own| own.name == *table)
+        };
+        let concerned = |check: &&evaluate::Check| {
+            check.inputs.keys().any(|table| gives(&shapes[0], table))
+                && check.inputs.keys().all(|table| shapes.iter().any(|shape| gives(shape, table)))
+        };
+        let checks: Vec<_> = self.checks.checks().iter().filter(concerned).collect();
         let mut evaluations = Vec::new();
         let mut each = |evaluation: Evaluation| {
             if evaluation.inputs.iter().any(|input| input.source == "source") {
