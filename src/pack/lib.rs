@@ -50,6 +50,7 @@ mod tests;
 
 #[cfg(feature = "write")]
 pub use cells::text_cell;
+#[cfg(feature = "write")]
 pub use error::PackError;
 pub use error::VerifyError;
 pub use manifest::{FileRecord, ItemRecord, PackManifest, RedactionRecord};

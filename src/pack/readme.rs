@@ -413,7 +413,8 @@ fn how_to_verify(facts: &Facts<'_>) -> Vec<Block> {
             "It prints one row per member of the population, as the evaluation at {} in evaluations/ holds them. The file sets \
              the parameter values of that evaluation and then is the check, unchanged. The query gives the rows; whether they \
              may count as a pass is decided by the state of the inputs, which the evaluation lists: with an input that was \
-             incomplete, stale, suspect, failed or missing no check passes.",
+             incomplete, stale, suspect, failed or missing no check passes. A member under an exception comes out as fail \
+             here, and as excepted in the evaluation, which names the exception.",
             as_of.map(instant).unwrap_or_default()
         )));
     }
