@@ -32,15 +32,17 @@ judged AS (
                WHEN status IS NULL THEN 'no_status'
                WHEN expires_at IS NULL THEN 'never'
                WHEN unixepoch(expires_at) - unixepoch(coalesce(created_at, :as_of)) > :longest THEN 'long'
+               WHEN created_at IS NULL THEN 'no_start'
                ELSE 'ends'
            END AS finding
     FROM held
 )
 SELECT account_key || '/' || coalesce(native_id, 'token without id') || CASE WHEN n > 1 THEN ' (' || n || ')' ELSE '' END AS subject,
-       CASE finding WHEN 'over' THEN 'not_applicable' WHEN 'ends' THEN 'pass' WHEN 'no_status' THEN 'unknown' ELSE 'fail' END AS verdict,
+       CASE finding WHEN 'over' THEN 'not_applicable' WHEN 'ends' THEN 'pass' WHEN 'no_status' THEN 'unknown' WHEN 'no_start' THEN 'unknown' ELSE 'fail' END AS verdict,
        CASE finding
            WHEN 'over' THEN 'the token is inactive or has expired'
            WHEN 'no_status' THEN 'the source does not say whether the token works'
+           WHEN 'no_start' THEN 'the source does not say since when the token works, so its life may be longer than allowed'
            WHEN 'never' THEN 'the token never expires'
            WHEN 'long' THEN 'the token expires only ' || expires_at || ', later than a token of ' || (:longest / 86400) || ' days would'
            ELSE 'the token expires ' || expires_at

@@ -2,7 +2,7 @@
 
 use super::roles::Roles;
 use super::{TOP, kind};
-use crate::provider::json::Object;
+use crate::provider::json::{Object, malformed};
 use crate::provider::run::Run;
 use model::CollectError;
 use serde_json::{Value, json};
@@ -95,6 +95,10 @@ pub(super) fn rows(run: &mut Run, services: &Services, roles: &Roles) -> Result<
     for service in &services.0 {
         let service = Object::of(SERVICES, service)?;
         let id = service.needed("id")?;
+        // asked for, so it is there, empty or not: without it nobody knows whose programs these are
+        if !service.has("appOwnerOrganizationId") {
+            return Err(malformed(SERVICES, "a service principal has no `appOwnerOrganizationId`"));
+        }
         run.push(
             "entra_service_principal",
             json!({

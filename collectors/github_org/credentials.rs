@@ -58,7 +58,7 @@ impl Run {
         for credential in &all {
             let cells = json!({
                 "credential_id": integer(credential, "credential_id"),
-                "login": text(credential, "login"),
+                "login": holder(credential)?,
                 "kind": text(credential, "credential_type"),
                 "title": text(credential, "authorized_credential_title")
                     .or_else(|| text(credential, "authorized_credential_note")),
@@ -93,5 +93,14 @@ impl Run {
             push(&mut self.tables.tokens, row(cells))?;
         }
         Ok(())
+    }
+}
+
+/// Whose an authorised credential is. One of nobody any more is told as such; one that does not say may be anybody's.
+fn holder(credential: &Value) -> Result<Option<String>, CollectError> {
+    match credential.get("login") {
+        Some(Value::Null) => Ok(None),
+        Some(Value::String(login)) => Ok(Some(login.clone())),
+        _ => Err(malformed(AUTHORIZATIONS, "an authorised credential does not say whose it is (`login`)")),
     }
 }

@@ -291,7 +291,7 @@ impl Run {
             let cells = json!({
                 "login": login,
                 "id": integer(member, "id"),
-                "type": text(member, "type"),
+                "type": kind(MEMBERS, member)?,
                 "site_admin": member.get("site_admin").and_then(Value::as_bool),
                 "role": role,
                 "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
@@ -426,7 +426,7 @@ impl Run {
             let cells = json!({
                 "login": login,
                 "id": integer(person, "id"),
-                "type": text(person, "type"),
+                "type": kind(OUTSIDE, person)?,
                 "two_factor": without_2fa.as_ref().map(|without| !without.contains(&login)),
                 "two_factor_secure": secure(&login, without_2fa.as_ref(), insecure_2fa.as_ref()),
             });
@@ -498,4 +498,8 @@ fn secure(login: &str, without: Option<&BTreeSet<String>>, insecure: Option<&BTr
         (true, _) | (_, true) => Some(false),
         (false, false) => Some(true),
     }
+}
+/// Whether somebody is a person or a program: without it a service account would be taken for neither, and nobody's.
+fn kind(operation: &str, somebody: &Value) -> Result<String, CollectError> {
+    text(somebody, "type").ok_or_else(|| malformed(operation, "an account has no `type`"))
 }

@@ -26,6 +26,11 @@ impl<'a> Object<'a> {
         self.value.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether the answer tells it at all, be it null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.value.get(name).is_some()
+    }
+
     /// The object under `name`; one that is left out has no members.
     pub(crate) fn object(&self, name: &str) -> Result<Self, CollectError> {
         const NOTHING: &Value = &Value::Null;
