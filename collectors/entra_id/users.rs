@@ -5,7 +5,7 @@ use super::policies::Required;
 use super::roles::Roles;
 use super::sign_in::{Registered, SignIns};
 use crate::provider::directory::Users;
-use crate::provider::json::{Object, ids};
+use crate::provider::json::{Object, ids, malformed};
 use crate::provider::run::Run;
 use model::{CollectError, Count, Reason, ReasonCode};
 use serde_json::{Value, json};
@@ -61,6 +61,10 @@ pub(super) fn rows(run: &mut Run, users: &Users, details: &Details<'_>) -> Resul
     for user in &users.present {
         let user = Object::of(USERS, user)?;
         let id = user.needed("id")?;
+        // asked for, so it is there, empty or not: without it nobody knows who is a guest
+        if !user.has("userType") {
+            return Err(malformed(USERS, "a user has no `userType`"));
+        }
         let registered = details.registered.as_ref().and_then(|registered| registered.of(id));
         let sign_ins = details.sign_ins.as_ref().and_then(|sign_ins| sign_ins.0.get(id));
         let mut row = row(&user)?;

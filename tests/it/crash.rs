@@ -86,7 +86,7 @@ fn erasable() -> (Audit, String) {
         assert_eq!(audit.run(&["collect"]).code, 0);
         audit.write("hr.csv", &format!("ID,Name,Start\nE1,Ada,2020-01-01\nE2,Bo,{start}\n"));
     }
-    assert_eq!(audit.run(&["check"]).code, 0);
+    assert_eq!(audit.run(&["check"]).code, 3);
     let listed = audit.json(0, &["snapshots", "list"]);
     let second = listed["snapshots"][1]["id"].as_str().unwrap().to_owned();
     (audit, second)

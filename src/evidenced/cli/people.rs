@@ -286,7 +286,7 @@ bounded AS (
     SELECT s.account_key, s.last_open_at,
            (SELECT min(h.since_at) FROM account_history AS h
              WHERE h.account_key = s.account_key AND (h.listed = 0 OR h.status IN ('disabled', 'absent'))
-               AND h.since_at > coalesce(s.last_open_at, '')) AS first_closed_at
+               AND h.since_at >= coalesce(s.last_open_at, '')) AS first_closed_at
       FROM seen AS s
 )
 SELECT b.account_key, strftime('%Y-%m-%dT%H:%M:%SZ', e.at, 'unixepoch') AS employment_ended_at, b.last_open_at, b.first_closed_at,
