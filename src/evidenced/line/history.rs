@@ -11,6 +11,7 @@ use evaluate::{History, HistoryInput, Inputs, Observer, PastSnapshot, SourceInpu
 use jiff::Timestamp;
 use model::{Digest, Manifest, SnapshotStatus};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,12 +75,13 @@ impl<'a> Past<'a> {
 /// Forgets what was worked out: after an erasure nothing may tell what was erased.
 pub(super) fn forget(settings: &Settings) -> Result<(), Failure> {
     let folder = settings.store.dir.join(FOLDER);
-    match std::fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Failure::store(format!("cannot remove {}: {error}", folder.display())))
-        }
-        _ => Ok(()),
-    }
+    let removed = match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // that it is gone must not be undone by a power failure after it was said
+        Ok(()) => File::open(&settings.store.dir).and_then(|store| store.sync_all()),
+        Err(error) => Err(error),
+    };
+    removed.map_err(|error| Failure::store(format!("cannot remove {}: {error}", folder.display())))
 }
 
 fn past_snapshot(row: &SnapshotRow) -> PastSnapshot {
