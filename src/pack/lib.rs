@@ -48,7 +48,6 @@ mod write;
 #[cfg(feature = "write")]
 mod tests;
 
-#[cfg(feature = "write")]
 pub use cells::text_cell;
 #[cfg(feature = "write")]
 pub use error::PackError;
