@@ -212,13 +212,6 @@ pub enum Body {
         /// `file`, `added`, `withdrawn`.
         event: String,
     },
-    /// Something happened to the link of an account to a person; the event with the link after it is the document.
-    Link {
-        /// The link's id.
-        link: String,
-        /// `approved`, `revoked` …
-        event: String,
-    },
     /// The documents of these entries were erased, with what only they referred to; who and why is the document.
     Erasure {
         /// Positions in the log.
@@ -285,7 +278,7 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 20] = [
+    const KNOWN: [&str; 19] = [
         "genesis",
         "snapshot",
         "evaluation",
@@ -304,7 +297,6 @@ impl Body {
         "release",
         "exception",
         "evidence",
-        "link",
         "erasure",
     ];
 
@@ -329,7 +321,6 @@ impl Body {
             Self::Release { .. } => "release",
             Self::Exception { .. } => "exception",
             Self::Evidence { .. } => "evidence",
-            Self::Link { .. } => "link",
             Self::Erasure { .. } => "erasure",
             Self::Unknown { kind } => kind,
         }

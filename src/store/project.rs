@@ -221,9 +221,7 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
         }
         // the document is a file as a person gave it
         Body::Evidence { event, .. } if event == "file" => Ok(Vec::new()),
-        Body::Exception { exception: id, event }
-        | Body::Evidence { evidence: id, event }
-        | Body::Link { link: id, event } => {
+        Body::Exception { exception: id, event } | Body::Evidence { evidence: id, event } => {
             record(index, entry.body.kind(), id, event, document).map(|row| vec![Change::Record(row)])
         }
         Body::Genesis { .. }

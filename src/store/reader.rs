@@ -408,7 +408,7 @@ impl Reader {
         self.read("list holds", tables::holds)
     }
 
-    /// All of one kind that people decide on (`exception`, `evidence`, `link`), in the order they came to be.
+    /// All of one kind that people decide on (`exception`, `evidence`), in the order they came to be.
     pub fn records(&self, kind: &str) -> Result<Vec<RecordRow>, StoreError> {
         self.read("list records", |connection| tables::records(connection, kind))
     }

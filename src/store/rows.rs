@@ -118,7 +118,7 @@ pub struct DamageRow {
 /// Something that people decide on, as its last event left it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordRow {
-    /// The kind of its entries: `exception`, `evidence`, `link`.
+    /// The kind of its entries: `exception`, `evidence`.
     pub kind: String,
     /// Its id.
     pub id: String,

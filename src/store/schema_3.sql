@@ -1,5 +1,5 @@
 
--- Version 3. Another projection: whatever people decide on (`exception`, `evidence`, `link`) as its last event left it.
+-- Version 3. Another projection: whatever people decide on (`exception`, `evidence`) as its last event left it.
 CREATE TABLE record (
     kind      TEXT NOT NULL,
     id        TEXT NOT NULL,

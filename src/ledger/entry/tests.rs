@@ -73,7 +73,6 @@ fn every_kind_survives_encoding() {
         Body::Release { hold: "h-1".into() },
         Body::Exception { exception: "exception-1".into(), event: "requested".into() },
         Body::Evidence { evidence: "evidence-1".into(), event: "file".into() },
-        Body::Link { link: "link-1".into(), event: "approved".into() },
         Body::Erasure { entries: vec![1, 4] },
     ];
     let kinds: Vec<_> = bodies.iter().map(|body| body.kind().to_owned()).collect();
