@@ -1,6 +1,6 @@
 //! What people decide: findings taken further, exceptions, evidence they add. Every decision is an entry in the log.
 
-use super::{Line, now};
+use super::{Held, Line, now};
 use crate::failure::Failure;
 use crate::settings::nearest;
 use ledger::Body;
@@ -95,7 +95,8 @@ impl Line {
     }
 }
 
-fn sealed<T>(mut store: super::Held<'_>, draft: Draft, event: T) -> Result<(u64, T), Failure> {
+/// Seals one decision; the entry that holds it.
+pub(super) fn sealed<T>(mut store: Held<'_>, draft: Draft, event: T) -> Result<(u64, T), Failure> {
     let appended: Vec<LogEntry> = store.append(now(), vec![draft])?;
     Ok((appended.first().map(|entry| entry.index).unwrap_or_default(), event))
 }

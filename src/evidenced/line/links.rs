@@ -1,5 +1,6 @@
 //! Identity links that a person approved here: sealed decisions, beside the `[[links]]` of the configuration.
 
+use super::decide::sealed;
 use super::{Line, now};
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -97,6 +98,8 @@ impl Line {
         {
             return Err(Failure::usage("the link ends before it begins", "swap --valid-from and --valid-to"));
         }
+        // held from looking to sealing: of two approvals at once, the second is told of the first
+        let store = self.store()?;
         let settings = self.settings();
         let reader = self.reader()?;
         let overlaps = |link: &&ApprovedLink| {
@@ -118,7 +121,7 @@ impl Line {
         }
         let id = model::Digest::of(format!("{at} {} {}", approval.account, approval.person).as_bytes()).to_string();
         let id = format!("link-{}", &id[..16]);
-        let index = self.decide_link(&Word {
+        let word = Word {
             schema: SCHEMA.to_owned(),
             link: id.clone(),
             decision: LinkDecision::Approved,
@@ -130,38 +133,36 @@ impl Line {
                 valid_from: approval.valid_from,
                 valid_to: approval.valid_to,
             }),
-        })?;
+        };
+        let (index, id) = sealed(store, draft(&word)?, id)?;
         Ok((id, index))
     }
 
     /// Seals that a link approved here holds no longer.
     pub(crate) fn revoke_link(&self, id: &str, by: &str, reason: &str) -> Result<u64, Failure> {
+        let store = self.store()?;
         if !standing(&self.reader()?, now())?.iter().any(|one| one.id == id) {
             return Err(Failure::usage(
                 format!("no link `{id}` that was approved here stands"),
                 "`evidenced people links` shows them; a link of `[[links]]` is ended there",
             ));
         }
-        self.decide_link(&Word {
+        let word = Word {
             schema: SCHEMA.to_owned(),
             link: id.to_owned(),
             decision: LinkDecision::Revoked,
             by: by.to_owned(),
             reason: reason.to_owned(),
             approved: None,
-        })
-    }
-
-    fn decide_link(&self, decision: &Word) -> Result<u64, Failure> {
-        let draft = Draft {
-            body: Body::IdentityLink { link: decision.link.clone(), decision: decision.decision },
-            series: SERIES.to_owned(),
-            document: Some(Document::new(
-                model::canonical_json(decision)?,
-                "application/vnd.evidenced.identity-link+json",
-            )),
         };
-        let appended = self.store()?.append(now(), vec![draft])?;
-        appended.first().map(|entry| entry.index).ok_or_else(|| Failure::store("the log returned no entry"))
+        Ok(sealed(store, draft(&word)?, ())?.0)
     }
+}
+
+fn draft(decision: &Word) -> Result<Draft, Failure> {
+    Ok(Draft {
+        body: Body::IdentityLink { link: decision.link.clone(), decision: decision.decision },
+        series: SERIES.to_owned(),
+        document: Some(Document::new(model::canonical_json(decision)?, "application/vnd.evidenced.identity-link+json")),
+    })
 }

@@ -1,6 +1,6 @@
 //! Evidence that people add: the file and who added it are sealed together.
 
-use super::decide::{known_controls, read, refused};
+use super::decide::{known_controls, read, refused, sealed};
 use super::{Line, now};
 use crate::failure::Failure;
 use ledger::Body;
@@ -56,11 +56,10 @@ impl Line {
 
     /// Seals that evidence may not be relied on after all.
     pub(crate) fn withdraw_evidence(&self, id: &str, reason: &str, by: &str) -> Result<(u64, EvidenceEvent), Failure> {
-        let mut store = self.store()?;
+        let store = self.store()?;
         let (_, _, evidence) = one(&self.reader()?, id)?;
         let event = evidence.withdraw(reason, by, now()).map_err(refused)?;
-        let appended = store.append(now(), vec![draft(&event)?])?;
-        Ok((appended.first().map(|entry| entry.index).unwrap_or_default(), event))
+        sealed(store, draft(&event)?, event)
     }
 }
 
