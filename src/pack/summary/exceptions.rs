@@ -1,30 +1,27 @@
 //! `05_EXCEPTIONS.csv`: approved decisions to tolerate named failures, each as its last shipped event left it.
 
+use super::last::Last;
 use super::{Summary, text, texts};
 use crate::cells::Sheet;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What an empty sheet means, for pages that show it.
 pub(crate) const NONE: &str = "No exception was in force in the period: every failing member counts as failing.";
 
-/// Exceptions by id, each with the log position of its last event.
+/// Exceptions, each as its last event left it.
 #[derive(Default)]
-pub(crate) struct Exceptions(BTreeMap<String, (u64, Value)>);
+pub(crate) struct Exceptions(Last);
 
 impl Exceptions {
     /// Takes the exception out of a sealed event. Later events replace earlier ones.
     pub(crate) fn add(&mut self, log_index: u64, id: &str, event: &Value) {
-        let Some(exception) = event.get("exception") else { return };
-        let last = self.0.entry(id.to_owned()).or_insert_with(|| (log_index, exception.clone()));
-        if log_index > last.0 {
-            *last = (log_index, exception.clone());
-        }
+        self.0.add(log_index, id, event.get("exception"));
     }
 
     /// Every exception: its id, the log position of its last event, and the exception after it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64, &Value)> {
-        self.0.iter().map(|(id, (log_index, exception))| (id.as_str(), *log_index, exception))
+        self.0.iter()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -94,7 +91,7 @@ pub(crate) fn exceptions_csv(summary: &Summary) -> Result<Vec<u8>, csv::Error> {
         .evaluations
         .iter()
         .flat_map(|one| one.exceptions.keys().map(|exception| (one.check.as_str(), exception.as_str())))
-        .filter(|(_, exception)| !summary.exceptions.0.contains_key(*exception))
+        .filter(|(_, exception)| summary.exceptions.0.get(exception).is_none())
         .collect();
     for (check, exception) in named {
         let mut row = vec![String::new(); 18];

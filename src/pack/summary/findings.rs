@@ -1,28 +1,25 @@
 //! `findings/`: every finding as its last shipped event left it, item by item.
 
+use super::last::Last;
 use super::{SnapshotNote, pretty};
 use crate::cells::{Sheet, value_cell};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// Findings by id, each with the log position of its last event.
+/// Findings, each as its last event left it.
 #[derive(Default)]
-pub(crate) struct Findings(BTreeMap<String, (u64, Value)>);
+pub(crate) struct Findings(Last);
 
 impl Findings {
     /// Takes the finding out of a sealed event. Later events replace earlier ones.
     pub(crate) fn add(&mut self, log_index: u64, id: &str, event: &Value) {
-        let Some(finding) = event.get("finding") else { return };
-        let last = self.0.entry(id.to_owned()).or_insert_with(|| (log_index, finding.clone()));
-        if log_index > last.0 {
-            *last = (log_index, finding.clone());
-        }
+        self.0.add(log_index, id, event.get("finding"));
     }
 
     /// Findings and those that are not closed or resolved.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let done = |finding: &Value| matches!(text(finding, "state").as_str(), "closed" | "resolved" | "dismissed");
-        (self.0.len(), self.0.values().filter(|(_, finding)| !done(finding)).count())
+        (self.0.iter().count(), self.0.iter().filter(|(.., finding)| !done(finding)).count())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -31,7 +28,7 @@ impl Findings {
 
     /// For programs: the findings as they were sealed.
     pub(crate) fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let findings: Vec<&Value> = self.0.values().map(|(_, finding)| finding).collect();
+        let findings: Vec<&Value> = self.0.iter().map(|(.., finding)| finding).collect();
         pretty(&serde_json::json!({ "schema": "evidenced/findings/v1", "findings": findings }))
     }
 
@@ -63,7 +60,7 @@ impl Findings {
             .filter(|note| note.sample)
             .flat_map(|note| [note.id.as_str(), note.source.as_str()])
             .collect();
-        for (id, (log_index, finding)) in &self.0 {
+        for (id, log_index, finding) in self.0.iter() {
             let none = [Value::Null];
             let items = finding.get("items").and_then(Value::as_array).filter(|items| !items.is_empty());
             for item in items.map_or(&none[..], Vec::as_slice) {
@@ -72,7 +69,7 @@ impl Findings {
                 // one invented input makes what is said of a member invented
                 let sample = own.iter().chain(&others).chain([&source]).any(|name| samples.contains(name.as_str()));
                 sheet.row([
-                    id.clone(),
+                    id.to_owned(),
                     text(finding, "title"),
                     text(finding, "check"),
                     texts(finding, "controls").join(" "),
@@ -99,7 +96,7 @@ impl Findings {
 
     /// Every finding: its id, the log position of its last event, and the finding after it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64, &Value)> {
-        self.0.iter().map(|(id, (log_index, finding))| (id.as_str(), *log_index, finding))
+        self.0.iter()
     }
 }
 

@@ -1,51 +1,45 @@
 //! Evidence that people added: the file, and what was last said of it.
 
+use super::last::Last;
 use super::{said, text, texts};
 use model::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One of them.
+/// All of them.
 #[derive(Default)]
-pub(crate) struct Added {
-    /// Where its file lies in the pack; empty when it is not in it.
-    pub(crate) path: String,
-    /// Log position of the last word about it, and what that says.
-    last: Option<(u64, Value)>,
+pub(crate) struct Manual {
+    /// Where the file of each lies in the pack.
+    files: BTreeMap<String, String>,
+    /// What was last said of each.
+    words: Last,
 }
-
-/// All of them, by id.
-#[derive(Default)]
-pub(crate) struct Manual(BTreeMap<String, Added>);
 
 impl Manual {
     /// Takes note of where a file lies.
     pub(crate) fn file(&mut self, id: &str, path: &str) {
-        path.clone_into(&mut self.0.entry(id.to_owned()).or_default().path);
+        self.files.insert(id.to_owned(), path.to_owned());
     }
 
     /// Takes what a sealed event says. Later events replace earlier ones.
     pub(crate) fn add(&mut self, log_index: u64, id: &str, event: &Value) {
-        let Some(evidence) = event.get("evidence") else { return };
-        let added = self.0.entry(id.to_owned()).or_default();
-        if added.last.as_ref().is_none_or(|(before, _)| log_index > *before) {
-            added.last = Some((log_index, evidence.clone()));
-        }
+        self.words.add(log_index, id, event.get("evidence"));
     }
 
-    /// One of them: where its file lies, and what was last said of it.
+    /// One of them: where its file lies, empty when it is not in the pack, and what was last said of it.
     pub(crate) fn get(&self, id: &str) -> Option<(&str, &Value)> {
-        let added = self.0.get(id)?;
-        added.last.as_ref().map(|(_, evidence)| (added.path.as_str(), evidence))
+        self.words.get(id).map(|evidence| (self.path(id), evidence))
     }
 
     /// Those that speak for `control`: id, where its file lies, and what was last said of it.
     pub(crate) fn of<'a>(&'a self, control: &'a str) -> impl Iterator<Item = (&'a str, &'a str, &'a Value)> {
-        self.0.iter().filter_map(move |(id, added)| {
-            let (_, evidence) = added.last.as_ref()?;
-            let speaks = texts(evidence, "controls").iter().any(|one| one == control);
-            speaks.then_some((id.as_str(), added.path.as_str(), evidence))
-        })
+        let speaks = move |evidence: &Value| texts(evidence, "controls").iter().any(|one| one == control);
+        let words = self.words.iter().filter(move |(.., evidence)| speaks(evidence));
+        words.map(|(id, _, evidence)| (id, self.path(id), evidence))
+    }
+
+    fn path(&self, id: &str) -> &str {
+        self.files.get(id).map_or("", String::as_str)
     }
 }
 

@@ -8,6 +8,7 @@ mod days;
 mod exceptions;
 mod findings;
 mod index;
+mod last;
 mod manual;
 mod requests;
 mod scope;
