@@ -316,6 +316,7 @@ impl Reader<'_> {
             accounts: entry.accounts.clone(),
             exceptions: Vec::new(),
             history: Vec::new(),
+            programme: crate::programme::Programme::default(),
         })
     }
 

@@ -3,6 +3,7 @@
 //! Plain data that travels to the worker process as JSON; only rows are read later. It reads no store and no clock.
 
 use crate::history::HistoryInput;
+use crate::programme::Programme;
 use crate::rows::{Rows, RowsError, Take};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
@@ -36,6 +37,8 @@ pub struct Inputs {
     pub history: Vec<HistoryInput>,
     /// Every exception that was approved, whenever it holds.
     pub exceptions: Vec<ExceptionInput>,
+    /// What the organisation's own records say, for the checks over the programme.
+    pub programme: Programme,
 }
 
 /// An approved exception.

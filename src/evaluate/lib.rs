@@ -19,6 +19,7 @@ mod history;
 mod inputs;
 mod mapping;
 mod people;
+mod programme;
 mod reference;
 mod rows;
 mod run;
@@ -47,6 +48,7 @@ pub use inputs::{
 };
 pub use mapping::{VocabularyColumn, VocabularyTable, compile_expression, compile_mapping, vocabulary};
 pub use people::{Orphan, identity_link_spec};
+pub use programme::{CountRow, ExceptionRow, FindingRow, LogRow, Programme};
 pub use rows::{Rows, RowsError, Take};
 pub use run::Grid;
 pub use scaffold::{Scaffold, scaffold};

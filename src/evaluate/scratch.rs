@@ -5,10 +5,10 @@
 //! built from nothing every time and thrown away; nothing in it is evidence.
 
 use crate::guard::{self, Rule};
-use crate::inputs::{Inputs, SnapshotInput, SnapshotRow, SourceInput, TableInput};
+use crate::inputs::{Inputs, SnapshotInput, SourceInput, TableInput};
 use crate::people::{self, Account, Holding, Orphan, Person};
+use crate::programme;
 use crate::rows::{Filling, Pour, RowsError};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::time::seconds_text;
@@ -25,8 +25,12 @@ pub const VOCABULARY: &str = include_str!("vocabulary.sql");
 pub const ENGINE_TABLES: &[&str] = &[
     "account_history",
     "employment_history",
+    "exception",
+    "finding",
     "identity_link",
+    "log_state",
     "person_history",
+    "population_count",
     "possible_match",
     "registered_account",
     "slot",
@@ -98,7 +102,7 @@ impl Scratch {
     ) -> Result<Self, ScratchError> {
         employment_instants(&connection, &inputs.timezone)?;
         let (links, orphans) = identities(&connection, inputs)?;
-        programme(&connection, inputs)?;
+        programme::fill(&connection, inputs)?;
         let mut rows = BTreeMap::new();
         for table in table_names(&connection)? {
             let count: i64 =
@@ -401,53 +405,4 @@ fn holdings(connection: &Connection) -> rusqlite::Result<Vec<Holding>> {
         "SELECT person_key, work_email, min(since_at) FROM person_history WHERE work_email IS NOT NULL GROUP BY 1, 2",
     )?;
     select.query_map([], |row| Ok(Holding { person: row.get(0)?, address: row.get(1)?, since: row.get(2)? }))?.collect()
-}
-
-fn programme(connection: &Connection, inputs: &Inputs) -> Result<(), ScratchError> {
-    let text = |instant: Option<Timestamp>| instant.map(seconds_text);
-    let mut sources: Vec<&SourceInput> = inputs.sources.iter().collect();
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut insert = connection.prepare(
-        "INSERT INTO source (source, collector, max_age_seconds, required, snapshot, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
-    )?;
-    for source in &sources {
-        let snapshot = source.snapshot.as_ref();
-        insert.execute(params![
-            source.name,
-            source.collector,
-            source.max_age.as_secs(),
-            source.required,
-            snapshot.map(|snapshot| &snapshot.id),
-            snapshot.map(|snapshot| seconds_text(snapshot.seen_at())),
-        ])?;
-    }
-
-    let mut snapshots: BTreeMap<String, SnapshotRow> =
-        sources.iter().filter_map(|source| source.snapshot_row()).map(|row| (row.snapshot.clone(), row)).collect();
-    snapshots.extend(inputs.snapshots.iter().map(|row| (row.snapshot.clone(), row.clone())));
-    let mut insert = connection.prepare(
-        "INSERT INTO snapshot (snapshot, source, collector, status, started_at, finished_at, observed_at, slot)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    for row in snapshots.values().filter(|row| row.finished_at <= inputs.as_of) {
-        insert.execute(params![
-            row.snapshot,
-            row.source,
-            row.collector,
-            row.status.as_str(),
-            seconds_text(row.started_at),
-            seconds_text(row.finished_at),
-            text(row.observed_at),
-            text(row.slot),
-        ])?;
-    }
-
-    let mut slots: Vec<_> = inputs.slots.iter().filter(|slot| slot.due_at <= inputs.as_of).collect();
-    slots.sort_by(|a, b| (&a.source, a.due_at).cmp(&(&b.source, b.due_at)));
-    let mut insert =
-        connection.prepare("INSERT INTO slot (source, due_at, outcome, reason, snapshot) VALUES (?, ?, ?, ?, ?)")?;
-    for slot in slots {
-        insert.execute(params![slot.source, seconds_text(slot.due_at), slot.outcome, slot.reason, slot.snapshot])?;
-    }
-    Ok(())
 }

@@ -47,6 +47,7 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
         accounts: Vec::new(),
         exceptions: Vec::new(),
         history: Vec::new(),
+        programme: crate::programme::Programme::default(),
     }
 }
 

@@ -307,6 +307,53 @@ CREATE TABLE slot (
     snapshot TEXT
 ) STRICT;
 
+-- How the populations of each source's latest snapshot were counted.
+CREATE TABLE population_count (
+    source TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    table_name TEXT NOT NULL,           -- the table whose rows are the population's members
+    counted INTEGER NOT NULL,           -- members in the answers
+    declared INTEGER,                   -- members by the source's own, independent count; NULL: it tells none
+    declared_by TEXT                    -- where it tells it
+) STRICT;
+
+-- Every finding as it stood at as_of.
+CREATE TABLE finding (
+    finding TEXT NOT NULL,
+    check_name TEXT,                    -- the check that raised it; NULL: a person did
+    state TEXT NOT NULL,                -- draft, resolved, dismissed, confirmed, planned, implemented, verified, closed, accepted, reopened
+    class TEXT,                         -- major, minor, opportunity, observation; NULL: nobody has confirmed it
+    owner TEXT,
+    due TEXT,                           -- last day to have it implemented
+    due_at TEXT,                        -- first instant after that day in the organisation's zone
+    raised_at TEXT NOT NULL,
+    confirmed_at TEXT,
+    open_items INTEGER NOT NULL         -- failing members not shown resolved
+) STRICT;
+
+-- Every exception that was approved and had begun by as_of.
+CREATE TABLE exception (
+    exception TEXT NOT NULL,
+    check_name TEXT NOT NULL,           -- the check whose failures it tolerates
+    subjects TEXT NOT NULL,             -- JSON array; `*` stands for any run of characters
+    source TEXT,                        -- only where evidence of this source decided it
+    approved_by TEXT,
+    from_at TEXT NOT NULL,
+    until_at TEXT NOT NULL,             -- first instant it no longer holds, by its own end or because it was revoked
+    judged_at TEXT,                     -- instant of the newest evaluation of its check that said pass or fail
+    open_items INTEGER NOT NULL         -- open items of findings that it names and no other exception covers
+) STRICT;
+
+-- How the log and the store are kept: one row.
+CREATE TABLE log_state (
+    origin TEXT NOT NULL,
+    began_at TEXT NOT NULL,
+    scrubbed_at TEXT,                   -- when all that is stored was last read and compared with the log; NULL: never
+    damaged INTEGER NOT NULL,           -- stored things known to be damaged
+    authorities INTEGER NOT NULL,       -- timestamp authorities configured
+    stamped_at TEXT                     -- time of the newest token of one; NULL: none
+) STRICT;
+
 -- Checks join by these keys ----------------------------------------------------------------------------------------
 
 CREATE INDEX person_by_key ON person (person_key);

@@ -356,3 +356,57 @@ fn the_past_is_told_again_from_sealed_evidence() {
     assert_eq!(told.last().unwrap()["verdicts"]["fail"], 1);
     assert_eq!(company.0.json(0, &["log", "tail"]), before, "nothing is sealed by it");
 }
+
+/// The programme's own checks, on what people did and on how the log is kept.
+#[test]
+fn the_programme_is_checked_like_everything_else() {
+    let company = Company::found();
+    let of = |check: &str, code: i32| company.0.json(code, &["check", check])["evaluations"][0].clone();
+    let said = |check: &str, code: i32, words: &str| {
+        let evaluation = of(check, code);
+        assert!(evaluation.to_string().contains(words), "{evaluation:#}");
+    };
+    let id = "leaver_still_active-1";
+    company.look([true, true, false], 1);
+
+    // the program tells how many rows it wrote and the file how many lines it has, nobody how many people there are
+    let counted = of("population_not_reconciled", 0);
+    assert_eq!(
+        (&counted["outcome"], &counted["verdicts"]["pass"], &counted["verdicts"]["not_applicable"]),
+        (&"pass".into(), &2.into(), &1.into()),
+        "{counted:#}"
+    );
+    company
+        .0
+        .write("crm", &std::fs::read_to_string(company.0.path("crm")).unwrap().replace("\"user\":3", "\"user\":4"));
+    company.0.json(3, &["collect", "crm"]);
+    said("population_not_reconciled", 1, "3 members were read, and ");
+
+    assert_eq!(of("corrective_action_overdue", 0)["outcome"], "not_applicable", "a draft is nobody's action yet");
+    company.look([true, true, false], 1);
+    company.done(&["confirm", id, "--class", "major", "--by", "Grace"]);
+    assert_eq!(of("corrective_action_overdue", 0)["outcome"], "pass", "there is time to plan");
+    let parts = ["--correction", "c", "--root-cause", "r", "--method", "m", "--similar", "s", "--action", "a"];
+    let plan = ["plan", id, "--owner", "Lin", "--due", "2020-01-31", "--by", "Grace"];
+    company.done(&[&plan[..], &parts[..]].concat());
+    said("corrective_action_overdue", 1, "its action was due on 2020-01-31 and is not implemented; its owner is Lin");
+    company.done(&["due", id, "2030-01-31", "--reason", "a supplier is late", "--by", "Grace"]);
+    said("corrective_action_overdue", 0, "pass");
+
+    assert_eq!(of("exception_expired", 0)["outcome"], "not_applicable");
+    let request =
+        ["exceptions", "request", CHECK, "crm:ada", "--reason", "r", "--instead", "i", "--until", "2030-01-31"];
+    company.0.json(0, &[&request[..], &["--by", "Lin"]].concat());
+    company.0.json(0, &["exceptions", "approve", "exception-1", "--by", "Grace"]);
+    company.look([true, true, false], 0);
+    said("exception_expired", 0, "pass");
+    company.0.json(0, &["exceptions", "revoke", "exception-1", "--reason", "no more", "--by", "Lin"]);
+    said("exception_expired", 1, "1 of the failures of leaver_still_active that it named are still open");
+    company.look([false, true, false], 0);
+    said("exception_expired", 0, "pass");
+
+    assert_eq!(of("log_does_not_verify", 0)["outcome"], "not_applicable", "nobody has looked through it yet");
+    company.0.json(0, &["scrub"]);
+    said("log_does_not_verify", 0, "pass");
+    company.0.assert_sound();
+}

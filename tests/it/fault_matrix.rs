@@ -594,6 +594,7 @@ impl Judges {
             links: Vec::new(),
             accounts: Vec::new(),
             exceptions: Vec::new(),
+            programme: evaluate::Programme::default(),
             history: Vec::new(),
         };
         // the others have nothing of it before them, or say themselves that nobody provides a table

@@ -100,6 +100,8 @@ fn a_flipped_bit_in_any_blob_is_found_named_and_makes_its_check_inconclusive() {
         let found = judged(&audit, 3);
         assert_eq!(found["outcome"], "inconclusive", "{found}");
         assert!(found["why"].to_string().contains("damaged"), "{found}");
+        let log = audit.json(1, &["check", "log_does_not_verify"])["evaluations"][0].clone();
+        assert_eq!(log["failing"][0]["reason"], "1 stored things are not what was sealed", "{log}");
         let doctor = audit.json(2, &["doctor"]);
         assert!(doctor["findings"].to_string().contains("damaged"), "{doctor}");
         let sources = audit.json(0, &["sources"]);
@@ -109,6 +111,7 @@ fn a_flipped_bit_in_any_blob_is_found_named_and_makes_its_check_inconclusive() {
         fs::write(blob, &before).unwrap();
         assert_eq!(audit.json(0, &["scrub"])["damage"], serde_json::json!([]));
         assert_eq!(judged(&audit, 0)["outcome"], "pass");
+        assert_eq!(audit.json(0, &["check", "log_does_not_verify"])["evaluations"][0]["outcome"], "pass");
     }
     audit.assert_sound();
 }

@@ -39,14 +39,16 @@ pub(super) fn scrub(settings: Settings, rate: Option<&str>, global: &Global) -> 
     let (standing, changed) = line::standing(&line::reader(&settings)?, &scrubbed.damage)?;
     let mut recorded = None;
     let mut unrecorded = None;
-    if changed {
-        match super::writing(settings, |line| line.note_damage(&scrubbed.damage)) {
-            Ok(index) => recorded = index,
-            Err(failure) if failure.exit == Exit::Busy => {
-                unrecorded = Some("a daemon writes to the store: its own scrub will seal what is damaged");
-            }
-            Err(failure) => return Err(failure),
+    match super::writing(settings, |line| line.note_looked_through(&scrubbed.damage)) {
+        Ok(index) => recorded = index,
+        Err(failure) if failure.exit == Exit::Busy => {
+            unrecorded = Some("a daemon writes to the store: its own scrub will seal what is damaged");
         }
+        // a disk that can be read and not written: what was found is said all the same
+        Err(failure) if !changed => {
+            tracing::warn!(problem = failure.message, "that it was looked through is not noted");
+        }
+        Err(failure) => return Err(failure),
     }
     match global.format() {
         Format::Json => print::json(&json!({

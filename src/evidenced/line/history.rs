@@ -228,6 +228,7 @@ fn alone(settings: &Settings, as_of: Timestamp, source: SourceInput) -> Inputs {
         accounts: Vec::new(),
         history: Vec::new(),
         exceptions: Vec::new(),
+        programme: evaluate::Programme::default(),
     }
 }
 

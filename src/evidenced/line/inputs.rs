@@ -1,15 +1,16 @@
 //! What the checks are given: the latest sealed snapshot of each configured source as of an instant.
 
-use super::{history, links, shape};
+use super::{history, links, programme, shape};
 use crate::failure::Failure;
 use crate::settings::{Settings, Source};
 use evaluate::{
-    EvaluateError, Inputs, Rows, RowsError, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput, Take,
+    CountRow, EvaluateError, Inputs, Rows, RowsError, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput,
+    Take,
 };
 use jiff::SignedDuration;
 use ledger::{Body, Sealed};
 use model::time::duration_text;
-use model::{Digest, Manifest, SnapshotStatus, Timestamp};
+use model::{Count, Digest, Manifest, SnapshotStatus, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Reader, SnapshotFilter, StoreError};
@@ -43,11 +44,13 @@ fn inputs(
     let mut sources = Vec::new();
     let mut snapshots = Vec::new();
     let mut slots = Vec::new();
+    let mut counts = Vec::new();
     let erased = erased(reader)?;
     for source in &settings.sources {
         let Some(collector) = collectors::find(&source.collector) else { continue };
         let mut latest = latest(reader, damaged, &source.name, as_of)?;
         let shape = shape::of(collector, source, latest.as_mut())?;
+        counts.extend(latest.iter().flat_map(|latest| counted(&source.name, latest)));
         let mut snapshot = latest.map(|latest| latest.input);
         // no earlier snapshot stands in for one that was erased
         let newer = |gone: &Gone| {
@@ -105,6 +108,19 @@ fn inputs(
         accounts: settings.accounts.iter().map(Into::into).collect(),
         exceptions: super::decide::approved(reader)?,
         history: history::history(settings, reader, as_of)?,
+        programme: programme::programme(settings, reader, as_of, counts)?,
+    })
+}
+
+/// How the populations of a snapshot were counted.
+fn counted<'a>(source: &'a str, latest: &'a Latest) -> impl Iterator<Item = CountRow> + 'a {
+    latest.counts.iter().map(move |count| CountRow {
+        source: source.to_owned(),
+        snapshot: latest.input.id.clone(),
+        table: count.table.clone(),
+        counted: count.counted,
+        declared: count.declared,
+        declared_by: count.declared_by.clone(),
     })
 }
 
@@ -121,6 +137,7 @@ pub(super) fn past(reader: &Reader, source: &Source, id: &str) -> Result<Option<
         input: snapshot_input(reader, &sealed)?,
         collector: manifest.collector.clone(),
         settings: manifest.settings.clone(),
+        counts: Vec::new(),
     };
     let shape = shape::of(collector, source, Some(&mut latest))?;
     Ok(Some(SourceInput {
@@ -187,7 +204,8 @@ fn latest(
                 let input = snapshot_input(reader, &sealed)?;
                 let manifest = sealed.value();
                 let (collector, settings) = (manifest.collector.clone(), manifest.settings.clone());
-                return Ok(Some(Latest { input, collector, settings }));
+                let counts = manifest.completeness.counts.clone();
+                return Ok(Some(Latest { input, collector, settings, counts }));
             }
             Ok(None) => return Ok(None),
             Err(error @ StoreError::Damaged { .. }) => damage(&error),
@@ -207,7 +225,7 @@ fn latest(
         tables: Vec::new(),
         confirmed: false,
     };
-    Ok(Some(Latest { input, collector: row.collector, settings: serde_json::Value::Null }))
+    Ok(Some(Latest { input, collector: row.collector, settings: serde_json::Value::Null, counts: Vec::new() }))
 }
 
 /// The latest snapshot of a source, and what made it.
@@ -217,6 +235,8 @@ pub(super) struct Latest {
     pub(super) collector: String,
     /// The settings it read it with.
     pub(super) settings: serde_json::Value,
+    /// How its populations were counted.
+    pub(super) counts: Vec<Count>,
 }
 
 fn damage(error: &StoreError) -> String {

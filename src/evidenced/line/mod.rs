@@ -21,6 +21,7 @@ mod links;
 pub(crate) mod manual;
 pub(crate) mod overview;
 mod packing;
+mod programme;
 mod retention;
 mod scrub;
 mod shape;

@@ -93,6 +93,13 @@ impl Line {
         Ok(appended.first().map(|entry| entry.index))
     }
 
+    /// The same after all that is stored was looked through, which is noted too.
+    pub(crate) fn note_looked_through(&self, found: &[Damage]) -> Result<Option<u64>, Failure> {
+        let sealed = self.note_damage(found)?;
+        self.store()?.note_scrub(0, Some(now()))?;
+        Ok(sealed)
+    }
+
     /// One slice of the daemon's scrub. Says whether there was one to do.
     fn scrub_slice(&self, stop: &AtomicBool) -> Result<bool, Failure> {
         let settings = self.settings();
