@@ -20,12 +20,17 @@ criteria = "An account that was closed is opened again only for somebody who is 
 impact = "Somebody who left, or somebody in their place, has access again."
 action = "Find out who opened it and why; close it, or record the reason in the account register."
 ---*/
+-- It came back at the first time it was enabled after the time it was closed: what changed of it since then is another time, and
+-- no other return.
 WITH back AS (
     SELECT account_key, source, max(since_at) AS since_at
     FROM account_history AS h
     WHERE h.listed = 1 AND h.status = 'enabled' AND unixepoch(h.since_at) > unixepoch(:as_of) - :window
       AND EXISTS (SELECT 1 FROM account_history AS c
-                   WHERE c.account_key = h.account_key AND (c.listed = 0 OR c.status IN ('disabled', 'absent')) AND c.since_at < h.since_at)
+                   WHERE c.account_key = h.account_key AND (c.listed = 0 OR c.status IN ('disabled', 'absent')) AND c.since_at < h.since_at
+                     AND NOT EXISTS (SELECT 1 FROM account_history AS e
+                                      WHERE e.account_key = h.account_key AND e.listed = 1 AND e.status = 'enabled'
+                                        AND e.since_at > c.since_at AND e.since_at < h.since_at))
     GROUP BY account_key, source
 ),
 spell AS (

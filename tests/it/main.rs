@@ -9,6 +9,7 @@ mod aws_accounts;
 mod aws_emulator;
 mod backup_tools;
 mod bridges;
+mod company;
 mod crash;
 mod damage;
 mod decisions;

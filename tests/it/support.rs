@@ -1,9 +1,11 @@
 //! Runs the program as a user would: a folder, a configuration, commands, their exit codes and output.
 
+use crate::peers::faketime;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 /// The program under test: the one built with the tests, or another build of it that `EVIDENCED_PROGRAM` names.
 pub(crate) fn program() -> PathBuf {
@@ -13,6 +15,8 @@ pub(crate) fn program() -> PathBuf {
 /// A folder made by `evidenced init`.
 pub(crate) struct Audit {
     folder: tempfile::TempDir,
+    /// What its clock shows when a command begins; none: the host's.
+    clock: Mutex<Option<model::Timestamp>>,
 }
 
 /// What a command did.
@@ -26,15 +30,36 @@ pub(crate) struct Outcome {
 impl Audit {
     /// `evidenced init`, then `sources` in place of the starter's.
     pub(crate) fn with(sources: &str) -> Self {
-        let audit = Self { folder: tempfile::tempdir().unwrap() };
-        let init = audit.command(&["init", ".", "--name", "Test Ltd", "--origin", "test.example/evidence"]).output();
-        let init = Outcome::of(init.unwrap());
-        assert_eq!(init.code, 0, "{init:?}");
-        let starter = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
-        let (general, _) = starter.split_once("# This host's own accounts").unwrap();
-        audit.write("evidenced.toml", general);
+        let audit = Self::new(None);
+        audit.write("evidenced.toml", &audit.init());
         audit.add(sources);
         audit
+    }
+
+    /// A folder made at `instant`, without sources. Its commands run with the clock that [`Audit::set_clock`] set last.
+    pub(crate) fn at(instant: model::Timestamp) -> Self {
+        let audit = Self::new(Some(instant));
+        audit.write("evidenced.toml", &audit.init());
+        audit
+    }
+
+    fn new(clock: Option<model::Timestamp>) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), clock: Mutex::new(clock) }
+    }
+
+    /// Lets the next commands begin at `instant`.
+    pub(crate) fn set_clock(&self, instant: model::Timestamp) {
+        *self.clock.lock().unwrap() = Some(instant);
+    }
+
+    /// `evidenced init`; what it wrote, without the starter's sources.
+    fn init(&self) -> String {
+        let init = self.command(&["init", ".", "--name", "Test Ltd", "--origin", "test.example/evidence"]).output();
+        let init = Outcome::of(init.unwrap());
+        assert_eq!(init.code, 0, "{init:?}");
+        let starter = std::fs::read_to_string(self.path("evidenced.toml")).unwrap();
+        let (general, _) = starter.split_once("# This host's own accounts").unwrap();
+        general.to_owned()
     }
 
     /// Appends to the configuration.
@@ -56,7 +81,7 @@ impl Audit {
 
     /// The same folder once more, with everything in it.
     pub(crate) fn copy(&self) -> Self {
-        let copy = Self { folder: tempfile::tempdir().unwrap() };
+        let copy = Self::new(*self.clock.lock().unwrap());
         for path in self.everything() {
             let to = copy.path(path.strip_prefix(self.folder.path()).unwrap().to_str().unwrap());
             if path.is_dir() {
@@ -98,6 +123,9 @@ impl Audit {
             .env("AWS_SECRET_ACCESS_KEY", "example")
             .env("GITHUB_TOKEN", "example-token")
             .stdin(Stdio::null());
+        if let Some(instant) = *self.clock.lock().unwrap() {
+            faketime::begin_at(&mut command, instant);
+        }
         command
     }
 

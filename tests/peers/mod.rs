@@ -2,6 +2,7 @@
 //! `tests/peers/install` put it under `tests/.cache`.
 
 pub(crate) mod emulate;
+pub(crate) mod faketime;
 pub(crate) mod github_gaps;
 pub(crate) mod github_graphql;
 pub(crate) mod keys;
