@@ -20,10 +20,10 @@
 
 use crate::check::{Check, Known};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
-use crate::evaluation::{conclude, question};
+use crate::evaluation::{Members, conclude, question};
 use crate::inputs::{ApprovedLink, Inputs, RegisteredAccount, SnapshotInput, SourceInput};
 use crate::reference::Reference;
-use crate::run::{InProcess, Runner};
+use crate::run::InProcess;
 use crate::scratch::{ENGINE_TABLES, Scratch, create_source_table, quoted, to_sql};
 use crate::set::CollectorTables;
 use jiff::tz::TimeZoneDatabase;
@@ -350,7 +350,7 @@ pub(crate) fn evaluation(check: &Check, case: &Case, inputs: &Inputs) -> Result<
     let scratch = scratch(case, inputs)?;
     let summary = scratch.summary.clone();
     let mut runner = InProcess { scratch: Some(scratch) };
-    let answer = runner.run(&question(check, &case.parameters, inputs));
+    let answer = Members::ask(&mut runner, &question(check, &case.parameters, inputs), inputs);
     Ok(conclude(check, case.parameters.clone(), inputs, Some(&summary), None, answer))
 }
 

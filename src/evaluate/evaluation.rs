@@ -9,12 +9,12 @@ use crate::history;
 use crate::inputs::{Inputs, SourceInput};
 use crate::people::Orphan;
 use crate::rows::RowsError;
-use crate::run::{Grid, LoadError, MAX_ROWS, Question, Runner};
+use crate::run::{LoadError, MAX_ROWS, Question, Runner, TakeRows};
 use crate::scratch::Summary;
 use crate::verdict::{self, Answer, Empty, Input};
 use jiff::SignedDuration;
 use model::time::{between, duration_text, seconds_text, seconds_up};
-use model::{Digest, Evaluation, InputRef, InputState, Member, SnapshotStatus, Verdict};
+use model::{Detail, DetailNames, Digest, Evaluation, InputRef, InputState, Member, SnapshotStatus, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -104,13 +104,16 @@ pub(crate) fn evaluate_with(
         Err(LoadError::Unbuilt(problem)) => Err(problem),
         Err(LoadError::Rows { snapshot, error }) => return Err(EvaluateError::of_rows(snapshot, &error)),
     };
-    let history_sha256 = history::digest(&inputs.history)
-        .map_err(|error| EvaluateError::of_rows("the history of earlier snapshots".to_owned(), &error))?;
-    let map_sha256 = loaded.as_ref().ok().map(|summary| Digest::of(summary.links.as_bytes()));
+    let history_sha256 = match checks.iter().any(|check| check.reads_history) {
+        true => history::digest(&inputs.history)
+            .map_err(|error| EvaluateError::of_rows("the history of earlier snapshots".to_owned(), &error))?,
+        false => None,
+    };
+    let map_sha256 = loaded.as_ref().ok().map(|summary| Digest::of(&summary.links));
 
     for (check, parameters) in checks.iter().zip(bound) {
         let answer = match &loaded {
-            Ok(_) => runner.run(&question(check, &parameters, inputs)),
+            Ok(_) => Members::ask(runner, &question(check, &parameters, inputs), inputs),
             Err(problem) => Err(problem.clone()),
         };
         let summary = loaded.as_ref().ok();
@@ -119,7 +122,7 @@ pub(crate) fn evaluate_with(
         each(evaluation)?;
     }
     let (identity_map, orphans) = match loaded {
-        Ok(summary) => (Some(summary.links.into_bytes()), summary.orphans),
+        Ok(summary) => (Some(summary.links), summary.orphans),
         Err(_) => (None, Vec::new()),
     };
     Ok(Evaluated { identity_map, orphans, confinement: None })
@@ -139,7 +142,7 @@ pub(crate) fn conclude(
     inputs: &Inputs,
     summary: Option<&Summary>,
     map_sha256: Option<Digest>,
-    answer: Result<Grid, String>,
+    answer: Result<Vec<Member>, String>,
 ) -> Evaluation {
     let fed = feeding(check, inputs);
     let mut refs: Vec<InputRef> = fed.iter().map(|source| assess(check, source, inputs, summary)).collect();
@@ -157,8 +160,7 @@ pub(crate) fn conclude(
     let answer = match (unprovided(check, inputs), answer) {
         (Some(why), _) => Answer::NotConfigured(why),
         (None, Err(problem)) => Answer::Broken(problem),
-        (None, Ok(grid)) => members(grid, inputs)
-            .map_or_else(Answer::Broken, |members| Answer::Rows(exceptions::apply(members, &check.name, inputs))),
+        (None, Ok(members)) => Answer::Rows(exceptions::apply(members, &check.name, inputs)),
     };
     let judgement = verdict::judge(&judged, answer, &empty(check, &fed, summary));
     let exceptions = exceptions::used(&judgement.members, inputs);
@@ -267,42 +269,92 @@ fn empty(check: &Check, fed: &[&SourceInput], summary: Option<&Summary>) -> Empt
     }
 }
 
-/// Reads the rows as members, or says which rule they break.
-fn members(grid: Grid, inputs: &Inputs) -> Result<Vec<Member>, String> {
-    let Grid { columns, rows, .. } = grid;
-    let position = |name: &str| {
-        let found = columns.iter().position(|column| column == name);
-        found.ok_or_else(|| format!("the query returned no column `{name}`"))
-    };
-    let [subject_at, verdict_at, reason_at, source_at] =
-        [position("subject")?, position("verdict")?, position("reason")?, position("source")?];
-    let mut members = Vec::with_capacity(rows.len());
-    for mut row in rows {
-        let mut text = |at: usize| match row.get_mut(at).map(Value::take) {
+/// Makes members of rows, or finds which rule they break.
+pub(crate) struct Members<'a> {
+    inputs: &'a Inputs,
+    places: Result<Places, String>,
+    /// Up to the first row that breaks a rule.
+    members: Result<Vec<Member>, String>,
+}
+
+/// Where in a row is what.
+struct Places {
+    /// Subject, verdict, reason, source.
+    of: [usize; COLUMNS.len()],
+    detail: DetailNames,
+    /// Of each name of `detail`, in their order.
+    detail_at: Vec<usize>,
+}
+
+impl Places {
+    fn of(columns: &[String]) -> Result<Self, String> {
+        let mut of = [0; COLUMNS.len()];
+        for (place, name) in of.iter_mut().zip(COLUMNS) {
+            let found = columns.iter().position(|column| column == name);
+            *place = found.ok_or_else(|| format!("the query returned no column `{name}`"))?;
+        }
+        let further = columns.iter().filter(|column| !COLUMNS.contains(&column.as_str()));
+        let detail: DetailNames = further.map(String::as_str).collect();
+        // of columns that share a name the last counts
+        let at = |name: &str| columns.iter().rposition(|column| column == name).unwrap_or_default();
+        let detail_at = detail.iter().map(at).collect();
+        Ok(Self { of, detail, detail_at })
+    }
+
+    fn member(&self, mut row: Vec<Value>, inputs: &Inputs) -> Result<Member, String> {
+        let [subject, verdict, reason, source] = self.of.map(|at| match row.get_mut(at).map(Value::take) {
             Some(Value::String(text)) if !text.is_empty() => Some(text),
             _ => None,
-        };
-        let subject = text(subject_at).ok_or("a row has no subject")?;
-        let word = text(verdict_at).ok_or_else(|| format!("subject `{subject}` has no verdict"))?;
+        });
+        let subject = subject.ok_or("a row has no subject")?;
+        let word = verdict.ok_or_else(|| format!("subject `{subject}` has no verdict"))?;
         let verdict = [Verdict::Pass, Verdict::Fail, Verdict::Unknown, Verdict::NotApplicable]
             .into_iter()
             .find(|verdict| verdict.as_str() == word)
             .ok_or_else(|| format!("subject `{subject}` has the unknown verdict `{word}`"))?;
-        let reason = text(reason_at).ok_or_else(|| format!("subject `{subject}` has no reason"))?;
-        let source = text(source_at);
+        let reason = reason.ok_or_else(|| format!("subject `{subject}` has no reason"))?;
         if let Some(source) = &source
             && !inputs.sources.iter().any(|known| known.name == *source)
         {
             return Err(format!("subject `{subject}` names `{source}`, which is no configured source"));
         }
-        let detail = columns.iter().zip(row).filter(|(column, _)| !COLUMNS.contains(&column.as_str()));
-        let detail = detail.map(|(column, value)| (column.clone(), value)).collect();
-        members.push(Member { subject, verdict, reason, source, exception: None, detail });
+        let mut at = self.detail_at.iter();
+        let cell = |_: &str| at.next().and_then(|at| row.get_mut(*at)).map(Value::take).unwrap_or_default();
+        let detail = Detail::of(&self.detail, cell);
+        Ok(Member { subject, verdict, reason, source, exception: None, detail })
     }
-    let mut subjects: Vec<&str> = members.iter().map(|member| member.subject.as_str()).collect();
-    subjects.sort_unstable();
-    if let Some((twice, _)) = subjects.iter().zip(subjects.iter().skip(1)).find(|(one, next)| one == next) {
-        return Err(format!("subject `{twice}` was returned more than once"));
+}
+
+impl TakeRows for Members<'_> {
+    fn columns(&mut self, columns: &[String]) {
+        self.places = Places::of(columns);
     }
-    Ok(members)
+
+    fn row(&mut self, cells: Vec<Value>) {
+        let (Ok(members), Ok(places)) = (&mut self.members, &self.places) else { return };
+        match places.member(cells, self.inputs) {
+            Ok(member) => members.push(member),
+            Err(problem) => self.members = Err(problem),
+        }
+    }
+}
+
+impl<'a> Members<'a> {
+    /// Asks `question` of `runner`. The error says why there are none.
+    pub(crate) fn ask(
+        runner: &mut dyn Runner,
+        question: &Question,
+        inputs: &'a Inputs,
+    ) -> Result<Vec<Member>, String> {
+        let mut asked = Self { inputs, places: Err("the query did not run".to_owned()), members: Ok(Vec::new()) };
+        runner.rows(question, &mut asked)?;
+        asked.places?;
+        let members = asked.members?;
+        let mut subjects: Vec<&str> = members.iter().map(|member| member.subject.as_str()).collect();
+        subjects.sort_unstable();
+        if let Some((twice, _)) = subjects.iter().zip(subjects.iter().skip(1)).find(|(one, next)| one == next) {
+            return Err(format!("subject `{twice}` was returned more than once"));
+        }
+        Ok(members)
+    }
 }

@@ -53,7 +53,6 @@ pub(crate) fn used(members: &[Member], inputs: &Inputs) -> Vec<ExceptionRef> {
 mod tests {
     use super::*;
     use model::Timestamp;
-    use std::collections::BTreeMap;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -66,7 +65,7 @@ mod tests {
             reason: "r".to_owned(),
             source: Some(source.to_owned()),
             exception: None,
-            detail: BTreeMap::new(),
+            detail: model::Detail::default(),
         }
     }
 

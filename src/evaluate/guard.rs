@@ -8,7 +8,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 /// Longest text or row a query may make. Longer is an error, which makes the check inconclusive.
@@ -141,7 +141,7 @@ pub(crate) fn prepare_connection(connection: &Connection) -> rusqlite::Result<()
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000)?;
     // a second connection computes what the replaced functions may still say, so that the answers are SQLite's own
-    let calendar = Arc::new(Mutex::new(Connection::open_in_memory()?));
+    let calendar = Arc::new(Mutex::new(Calendar { connection: Connection::open_in_memory()?, told: HashMap::new() }));
     for (name, arity, least) in DATE_FUNCTIONS {
         let calendar = Arc::clone(&calendar);
         connection.create_scalar_function(
@@ -154,17 +154,29 @@ pub(crate) fn prepare_connection(connection: &Connection) -> rusqlite::Result<()
     Ok(())
 }
 
+/// What computes dates.
+struct Calendar {
+    connection: Connection,
+    /// What it said last, by function and arguments: a query asks the same of every row.
+    told: HashMap<Vec<u8>, Value>,
+}
+
+/// Most answers that are remembered.
+const REMEMBERED: usize = 4096;
+/// The longest arguments of which the answer is remembered.
+const REMEMBERED_BYTES: usize = 256;
+
 fn date_function(
     name: &str,
     least: usize,
-    calendar: &Mutex<Connection>,
+    calendar: &Mutex<Calendar>,
     context: &Context<'_>,
 ) -> rusqlite::Result<Value> {
     let refuse = |what: &str| Err(rusqlite::Error::UserFunctionError(format!("{name}: {what}").into()));
     if context.len() < least {
         return refuse("without a time it means the current one; write `:as_of`");
     }
-    let mut arguments = Vec::with_capacity(context.len());
+    let mut question = name.as_bytes().to_vec();
     for index in 0..context.len() {
         let value = context.get_raw(index);
         if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = value
@@ -174,12 +186,43 @@ fn date_function(
             // SQLite reads bytes as text, and both only up to the first zero
             return refuse("time enters only as `:as_of`; the host's clock and zone are not evidence");
         }
-        arguments.push(Value::try_from(value).map_err(|error| rusqlite::Error::UserFunctionError(error.into()))?);
+        add_argument(&mut question, value);
     }
-    let Ok(calendar) = calendar.lock() else { return refuse("calendar is gone") };
+    let Ok(mut calendar) = calendar.lock() else { return refuse("calendar is gone") };
+    if let Some(answer) = calendar.told.get(&question) {
+        return Ok(answer.clone());
+    }
+    let mut arguments = Vec::with_capacity(context.len());
+    for index in 0..context.len() {
+        let value = Value::try_from(context.get_raw(index));
+        arguments.push(value.map_err(|error| rusqlite::Error::UserFunctionError(error.into()))?);
+    }
     let marks = vec!["?"; arguments.len()].join(",");
-    let mut statement = calendar.prepare_cached(&format!("SELECT {name}({marks})"))?;
-    statement.query_row(params_from_iter(arguments), |row| row.get(0))
+    let answer: Value = {
+        let mut statement = calendar.connection.prepare_cached(&format!("SELECT {name}({marks})"))?;
+        statement.query_row(params_from_iter(arguments), |row| row.get(0))?
+    };
+    if question.len() <= REMEMBERED_BYTES {
+        if calendar.told.len() >= REMEMBERED {
+            calendar.told.clear();
+        }
+        calendar.told.insert(question, answer.clone());
+    }
+    Ok(answer)
+}
+
+/// Adds `value` so that no other arguments look the same.
+fn add_argument(question: &mut Vec<u8>, value: ValueRef<'_>) {
+    let (kind, bytes): (u8, &[u8]) = match value {
+        ValueRef::Null => (0, &[]),
+        ValueRef::Integer(number) => (1, &number.to_be_bytes()),
+        ValueRef::Real(number) => (2, &number.to_bits().to_be_bytes()),
+        ValueRef::Text(text) => (3, text),
+        ValueRef::Blob(bytes) => (4, bytes),
+    };
+    question.push(kind);
+    question.extend(bytes.len().to_be_bytes());
+    question.extend_from_slice(bytes);
 }
 
 /// Puts `rule` in force and returns where it notes what statements touch.

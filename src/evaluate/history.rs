@@ -6,13 +6,14 @@
 
 use crate::inputs::{Inputs, TableInput};
 use crate::rows::{Rows, RowsError, Take};
-use crate::run::{Grid, LoadError, MAX_ROWS, Question, Runner};
+use crate::run::{LoadError, MAX_ROWS, Question, Runner, TakeRows};
 use crate::worker::{ProcessRunner, Worker};
 use jiff::Timestamp;
 use model::time::seconds_text;
 use model::{Column, ColumnKind, Digest, Hasher, TableSpec};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -82,10 +83,23 @@ pub struct PastSnapshot {
 
 /// What one snapshot shows: by table and key the state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Observed(BTreeMap<String, BTreeMap<String, Vec<Value>>>);
+pub struct Observed(BTreeMap<String, BTreeMap<String, State>>);
+
+/// How something stood: its cells as a JSON array, which takes a fraction of the memory that they would one by one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct State(Box<RawValue>);
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for State {}
 
 /// The position of the snapshot that first showed a state, and the state; none: it was not listed.
-type Change = (usize, Option<Vec<Value>>);
+type Change = (usize, Option<State>);
 
 /// The changes of one source, in the order of its complete snapshots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +140,7 @@ impl History {
     }
 
     /// Adds the next snapshot and what it shows; none when its rows cannot be read.
-    pub fn push(&mut self, snapshot: &PastSnapshot, observed: Option<&Observed>) {
+    pub fn push(&mut self, snapshot: &PastSnapshot, observed: Option<Observed>) {
         let at = self.covered;
         self.push_unchanged(snapshot);
         let Some(Observed(tables)) = observed else {
@@ -134,16 +148,18 @@ impl History {
             return;
         };
         for (table, states) in tables {
-            let changes = self.changes.entry(table.clone()).or_default();
+            let changes = self.changes.entry(table).or_default();
             for (key, changes) in &mut *changes {
                 if !states.contains_key(key) && changes.last().is_some_and(|(_, state)| state.is_some()) {
                     changes.push((at, None));
                 }
             }
             for (key, state) in states {
-                let changes = changes.entry(key.clone()).or_default();
-                if changes.last().is_none_or(|(_, last)| last.as_ref() != Some(state)) {
-                    changes.push((at, Some(state.clone())));
+                let changes = changes.entry(key).or_default();
+                if changes.last().is_none_or(|(_, last)| last.as_ref() != Some(&state)) {
+                    // most things never change
+                    changes.reserve_exact(1);
+                    changes.push((at, Some(state)));
                 }
             }
         }
@@ -220,36 +236,64 @@ struct Runs {
     kept: usize,
 }
 
+/// Rows are handed on when there is so much of them.
+const PIECE_BYTES: usize = 64 << 10;
+
 impl Rows for Runs {
     fn pour(&self, take: &mut Take<'_>) -> Result<(), RowsError> {
         let kept = &KEPT[self.kept];
+        let unreadable = |error: serde_json::Error| RowsError::Unreadable(error.to_string());
         let end = self.snapshots.len();
         let readable = |at: &usize| !self.history.unreadable.contains(at);
+        let instants: Vec<String> = self.snapshots.iter().map(|snapshot| quoted(seconds_text(snapshot.seen_at))).collect();
+        let ids: Vec<String> = self.snapshots.iter().map(|snapshot| quoted(snapshot.id.as_str())).collect();
+        let mut piece = Vec::new();
         for (key, changes) in self.history.changes.get(kept.table).into_iter().flatten() {
-            let key: Vec<Value> =
-                serde_json::from_str(key).map_err(|error| RowsError::Unreadable(error.to_string()))?;
+            let key: Vec<&RawValue> = serde_json::from_str(key).map_err(unreadable)?;
             let known = changes.iter().take_while(|(at, _)| *at < end);
             for (place, (at, state)) in known.enumerate() {
                 let next = changes.get(place + 1).map_or(end, |(next, _)| *next).min(end);
                 let until = (*at..next).rev().find(readable).unwrap_or(*at);
                 let before = (0..*at).rev().find(readable);
-                let mut row: Map<String, Value> =
-                    kept.key.iter().map(|(name, _)| (*name).to_owned()).zip(key.iter().cloned()).collect();
-                let names = kept.state.iter().map(|(name, _)| (*name).to_owned());
-                row.extend(names.zip(state.iter().flatten().cloned()));
-                let [since, until] = [&self.snapshots[*at], &self.snapshots[until]];
-                row.insert("listed".to_owned(), json!(i64::from(state.is_some())));
-                row.insert("before_at".to_owned(), json!(before.map(|at| seconds_text(self.snapshots[at].seen_at))));
-                row.insert("since_at".to_owned(), json!(seconds_text(since.seen_at)));
-                row.insert("since_snapshot".to_owned(), json!(since.id));
-                row.insert("until_at".to_owned(), json!(seconds_text(until.seen_at)));
-                row.insert("until_snapshot".to_owned(), json!(until.id));
-                row.retain(|_, value| !value.is_null());
-                take(format!("{}\n", Value::Object(row)).as_bytes())?;
+                let cells: Vec<&RawValue> = match state {
+                    Some(State(state)) => serde_json::from_str(state.get()).map_err(unreadable)?,
+                    None => Vec::new(),
+                };
+                let names = kept.key.iter().chain(kept.state).map(|(name, _)| *name);
+                let mut row: Vec<(&str, &str)> =
+                    names.zip(key.iter().chain(&cells).map(|cell| cell.get())).filter(|(_, cell)| *cell != "null").collect();
+                row.push(("listed", if state.is_some() { "1" } else { "0" }));
+                row.extend(before.map(|before| ("before_at", instants[before].as_str())));
+                row.push(("since_at", &instants[*at]));
+                row.push(("since_snapshot", &ids[*at]));
+                row.push(("until_at", &instants[until]));
+                row.push(("until_snapshot", &ids[until]));
+                row.sort_unstable();
+                add_row(&mut piece, &row);
+            }
+            if piece.len() >= PIECE_BYTES {
+                take(&piece)?;
+                piece.clear();
             }
         }
-        Ok(())
+        Ok(take(&piece)?)
     }
+}
+
+/// `text` as JSON.
+fn quoted(text: impl Into<Value>) -> String {
+    text.into().to_string()
+}
+
+/// Adds a line of cells that are JSON each.
+fn add_row(piece: &mut Vec<u8>, row: &[(&str, &str)]) {
+    for (place, (name, cell)) in row.iter().enumerate() {
+        piece.extend_from_slice(if place == 0 { b"{\"" } else { b",\"" });
+        piece.extend_from_slice(name.as_bytes());
+        piece.extend_from_slice(b"\":");
+        piece.extend_from_slice(cell.as_bytes());
+    }
+    piece.extend_from_slice(b"}\n");
 }
 
 /// SHA-256 of every row of `history`, the sources in their order; none where there is no history.
@@ -295,12 +339,32 @@ pub(crate) fn observe(runner: &mut dyn Runner, inputs: &Inputs) -> Result<Observ
         let names: Vec<&str> = kept.key.iter().chain(kept.state).map(|(name, _)| *name).collect();
         let sql = format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), kept.of, names.join(", "));
         let question = Question { sql, parameters: BTreeMap::default(), most: MAX_ROWS, whole: true, schema: false };
-        let Grid { rows, .. } = runner.run(&question)?;
-        let states = rows.into_iter().map(|mut row| {
-            let state = row.split_off(kept.key.len());
-            (Value::Array(row).to_string(), state)
-        });
-        observed.0.insert(kept.table.to_owned(), states.collect());
+        let mut states = States { width: kept.key.len(), states: BTreeMap::new(), problem: None };
+        runner.rows(&question, &mut states)?;
+        if let Some(problem) = states.problem {
+            return Err(problem);
+        }
+        observed.0.insert(kept.table.to_owned(), states.states);
     }
     Ok(observed)
+}
+
+/// Gathers states by key.
+struct States {
+    /// Columns of the key, which come first.
+    width: usize,
+    states: BTreeMap<String, State>,
+    problem: Option<String>,
+}
+
+impl TakeRows for States {
+    fn columns(&mut self, _: &[String]) {}
+
+    fn row(&mut self, mut cells: Vec<Value>) {
+        let state = cells.split_off(self.width.min(cells.len()));
+        match RawValue::from_string(Value::Array(state).to_string()) {
+            Ok(state) => _ = self.states.insert(Value::Array(cells).to_string(), State(state)),
+            Err(error) => self.problem = Some(error.to_string()),
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! run in a worker process with limits and a deadline. This room reads no store, no network and no clock: everything
 //! an evaluation depends on is in [`Inputs`], and the same inputs give the same bytes.
 
+mod answer;
 #[cfg(test)]
 mod behaviour;
 mod cases;
@@ -54,4 +55,4 @@ pub use run::Grid;
 pub use scaffold::{Scaffold, scaffold};
 pub use scratch::{ENGINE_TABLES, VOCABULARY};
 pub use set::{CheckSet, CollectorTables};
-pub use worker::{Sandbox, Worker, confinement, evaluate, query, worker_main};
+pub use worker::{ROWS_A_SECOND, Sandbox, Worker, confinement, evaluate, query, worker_main};

@@ -12,15 +12,14 @@ mod similar;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use register::{fits, register};
+pub(crate) use register::{Registration, fits};
 
 use crate::inputs::{ApprovedLink, Inputs};
 use jiff::Timestamp;
 use model::time::seconds_text;
-use model::{Column, ColumnKind, Row, Table, TableError, TableSpec};
+use model::{Column, ColumnKind, TableSpec};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A person as far as linking is concerned.
 #[derive(Debug, Clone)]
@@ -80,15 +79,6 @@ pub(crate) struct PossibleMatch {
     pub set_aside_by: Option<String>,
 }
 
-/// The map and who is not on it.
-#[derive(Debug, Clone)]
-pub(crate) struct IdentityMap {
-    pub links: Table,
-    pub orphans: Vec<Orphan>,
-    /// Sorted.
-    pub possible: Vec<PossibleMatch>,
-}
-
 /// The table `identity_link`, as it is sealed.
 pub fn identity_link_spec() -> TableSpec {
     let column = |name: &str, kind, description: &str| Column {
@@ -118,42 +108,49 @@ pub fn identity_link_spec() -> TableSpec {
 }
 
 /// The persons of every roster, by what identifies them exactly.
-struct Directory<'a> {
-    known: BTreeSet<&'a str>,
-    by_address: BTreeMap<String, BTreeSet<&'a str>>,
-    by_employee_id: BTreeMap<&'a str, BTreeSet<&'a str>>,
+pub(crate) struct Directory<'a> {
+    known: HashSet<&'a str>,
+    /// Each list in order, nobody twice.
+    by_address: HashMap<String, Vec<&'a str>>,
+    by_employee_id: HashMap<&'a str, Vec<&'a str>>,
     fold_local_part: bool,
 }
 
 impl<'a> Directory<'a> {
-    fn new(persons: &'a [Person], fold_local_part: bool) -> Self {
+    pub(crate) fn new(persons: &'a [Person], fold_local_part: bool) -> Self {
         let mut directory = Self {
             known: persons.iter().map(|person| person.key.as_str()).collect(),
-            by_address: BTreeMap::new(),
-            by_employee_id: BTreeMap::new(),
+            by_address: HashMap::new(),
+            by_employee_id: HashMap::new(),
             fold_local_part,
         };
         for person in persons {
             for address in person.addresses.iter().filter_map(|address| normalise(address, fold_local_part)) {
-                directory.by_address.entry(address).or_default().insert(&person.key);
+                add_once(directory.by_address.entry(address).or_default(), &person.key);
             }
             if let Some(id) = person.employee_id.as_deref().filter(|id| !id.is_empty()) {
-                directory.by_employee_id.entry(id).or_default().insert(&person.key);
+                add_once(directory.by_employee_id.entry(id).or_default(), &person.key);
             }
         }
         directory
     }
 
     /// Who has the address of `account`.
-    fn of_address(&self, account: &Account) -> Vec<&'a str> {
+    fn of_address(&self, account: &Account) -> &[&'a str] {
         let address = account.address().and_then(|(written, _)| normalise(written, self.fold_local_part));
-        let persons = address.and_then(|address| self.by_address.get(&address));
-        persons.into_iter().flatten().copied().collect()
+        address.and_then(|address| self.by_address.get(&address)).map_or(&[], Vec::as_slice)
     }
 
     /// Who has the employee number `id`.
-    fn of_employee_id(&self, id: Option<&String>) -> Vec<&'a str> {
-        id.and_then(|id| self.by_employee_id.get(id.as_str())).into_iter().flatten().copied().collect()
+    fn of_employee_id(&self, id: Option<&String>) -> &[&'a str] {
+        id.and_then(|id| self.by_employee_id.get(id.as_str())).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn add_once<'a>(persons: &mut Vec<&'a str>, person: &'a str) {
+    if let Err(place) = persons.binary_search(&person) {
+        persons.reserve_exact(1);
+        persons.insert(place, person);
     }
 }
 
@@ -173,40 +170,72 @@ impl Account {
     }
 }
 
-/// Links accounts to persons as of `inputs.as_of`.
-///
-/// `holdings` says who had which address before: what was a former holder's account is not the next one's.
-pub(crate) fn link(
-    inputs: &Inputs,
-    persons: &[Person],
-    accounts: &[Account],
-    holdings: &[Holding],
-) -> Result<IdentityMap, TableError> {
-    let directory = Directory::new(persons, inputs.fold_local_part);
-    let mut held: BTreeMap<String, Vec<&Holding>> = BTreeMap::new();
-    for holding in holdings {
-        if let Some(address) = normalise(&holding.address, inputs.fold_local_part) {
-            held.entry(address).or_default().push(holding);
+/// That an account belongs to a person, as `identity_link` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Link<'a> {
+    pub person_key: &'a str,
+    pub method: &'static str,
+    pub confidence: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<String>,
+}
+
+/// Links accounts to persons as of `inputs.as_of`, one account after another in the order of their keys.
+pub(crate) struct Linker<'a> {
+    inputs: &'a Inputs,
+    directory: &'a Directory<'a>,
+    /// Who had which address before, where that is not the one who has it now: what was a former holder's account is not the next
+    /// one's.
+    held: HashMap<String, Vec<Holding>>,
+    approved: BTreeMap<&'a str, Vec<&'a ApprovedLink>>,
+    orphans: Vec<Orphan>,
+    possible: Vec<PossibleMatch>,
+    unclaimed: Vec<Account>,
+}
+
+impl<'a> Linker<'a> {
+    pub(crate) fn new(
+        inputs: &'a Inputs,
+        directory: &'a Directory<'a>,
+        holdings: impl IntoIterator<Item = Holding>,
+    ) -> Self {
+        let mut held: HashMap<String, Vec<Holding>> = HashMap::new();
+        for holding in holdings {
+            if let Some(address) = normalise(&holding.address, inputs.fold_local_part) {
+                held.entry(address).or_default().push(holding);
+            }
         }
-    }
-    let mut approved: BTreeMap<&str, Vec<&ApprovedLink>> = BTreeMap::new();
-    for link in inputs.links.iter().filter(|link| holds(link, inputs.as_of)) {
-        approved.entry(&link.account_key).or_default().push(link);
+        held.retain(|address, holdings| {
+            let now = directory.by_address.get(address).map_or(&[][..], Vec::as_slice);
+            !matches!(now, [person] if holdings.iter().all(|holding| holding.person == *person))
+        });
+        let mut approved: BTreeMap<&str, Vec<&ApprovedLink>> = BTreeMap::new();
+        for link in inputs.links.iter().filter(|link| holds(link, inputs.as_of)) {
+            approved.entry(&link.account_key).or_default().push(link);
+        }
+        let (orphans, possible, unclaimed) = (Vec::new(), Vec::new(), Vec::new());
+        Self { inputs, directory, held, approved, orphans, possible, unclaimed }
     }
 
-    let mut links = Table::new(identity_link_spec());
-    let mut orphans = Vec::new();
-    let mut possible = Vec::new();
-    let mut unclaimed = Vec::new();
-    let unique: BTreeMap<&str, &Account> = accounts.iter().map(|account| (account.key.as_str(), account)).collect();
-    for account in unique.values() {
-        let decision = match approved.get(account.key.as_str()) {
-            Some(approved) => by_approval(approved, &directory.known),
-            None => by_identity(account, &directory).unwrap_or_else(|| by_mail(account, inputs, &directory, &held)),
+    /// Whether it matters since when an account is known.
+    pub(crate) fn asks_since_when(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whose `account` is; none: nobody's, which is noted.
+    pub(crate) fn link(&mut self, account: Account) -> Option<Link<'a>> {
+        let decision = match self.approved.get(account.key.as_str()) {
+            Some(approved) => by_approval(approved, &self.directory.known),
+            None => by_identity(&account, self.directory)
+                .unwrap_or_else(|| by_mail(&account, self.inputs, self.directory, &self.held)),
         };
-        possible.extend(set_aside(account, &decision, &directory));
+        set_aside(&account, &decision, self.directory, &mut self.possible);
         if let Err(Refusal { former: Some(former), .. }) = &decision {
-            possible.push(PossibleMatch {
+            self.possible.push(PossibleMatch {
                 account_key: account.key.clone(),
                 source: account.source.clone(),
                 person_key: former.clone(),
@@ -214,31 +243,30 @@ pub(crate) fn link(
                 set_aside_by: None,
             });
         }
-        match decision {
-            Ok(link) => {
-                let mut row = link;
-                row.insert("account_key".to_owned(), json!(account.key));
-                row.insert("source".to_owned(), json!(account.source));
-                links.push(row)?;
-            }
-            Err(refusal) => {
-                if account.nobodys().is_none() && refusal.candidates.is_empty() {
-                    unclaimed.push(*account);
-                }
-                orphans.push(Orphan {
-                    account_key: account.key.clone(),
-                    source: account.source.clone(),
-                    reason: refusal.reason,
-                    candidates: refusal.candidates,
-                });
-            }
+        let refusal = match decision {
+            Ok(link) => return Some(link),
+            Err(refusal) => refusal,
+        };
+        let is_unclaimed = account.nobodys().is_none() && refusal.candidates.is_empty();
+        self.orphans.push(Orphan {
+            account_key: account.key.clone(),
+            source: account.source.clone(),
+            reason: refusal.reason,
+            candidates: refusal.candidates,
+        });
+        if is_unclaimed {
+            self.unclaimed.push(account);
         }
+        None
     }
-    possible.extend(similar::suggest(persons, &unclaimed));
-    possible.sort();
-    possible.dedup();
-    links.settle();
-    Ok(IdentityMap { links, orphans, possible })
+
+    /// Who is linked to nobody, and who might be whose, sorted, when every account was shown to it.
+    pub(crate) fn finish(mut self, persons: &[Person]) -> (Vec<Orphan>, Vec<PossibleMatch>) {
+        self.possible.extend(similar::suggest(persons, &self.unclaimed));
+        self.possible.sort();
+        self.possible.dedup();
+        (self.orphans, self.possible)
+    }
 }
 
 /// Why nobody is linked.
@@ -250,9 +278,9 @@ struct Refusal {
     former: Option<String>,
 }
 
-type Decision = Result<Row, Refusal>;
+type Decision<'a> = Result<Link<'a>, Refusal>;
 
-fn refuse(reason: impl Into<String>, candidates: &[&str]) -> Decision {
+fn refuse<'a>(reason: impl Into<String>, candidates: &[&str]) -> Decision<'a> {
     let candidates = candidates.iter().map(|person| (*person).to_owned()).collect();
     Err(Refusal { reason: reason.into(), candidates, former: None })
 }
@@ -261,7 +289,7 @@ fn holds(link: &ApprovedLink, as_of: Timestamp) -> bool {
     link.valid_from.is_none_or(|from| from <= as_of) && link.valid_to.is_none_or(|to| as_of < to)
 }
 
-fn by_approval(approved: &[&ApprovedLink], known: &BTreeSet<&str>) -> Decision {
+fn by_approval<'a>(approved: &[&'a ApprovedLink], known: &HashSet<&str>) -> Decision<'a> {
     let persons: BTreeSet<&str> = approved.iter().map(|link| link.person_key.as_str()).collect();
     let (Some(link), 1) = (approved.first(), persons.len()) else {
         let persons: Vec<&str> = persons.into_iter().collect();
@@ -270,17 +298,24 @@ fn by_approval(approved: &[&ApprovedLink], known: &BTreeSet<&str>) -> Decision {
     if !known.contains(link.person_key.as_str()) {
         return refuse(format!("its approved link names `{}`, whom no roster has", link.person_key), &[]);
     }
-    Ok(row(&link.person_key, "approved", "approved", Some(link)))
+    let instant = |instant: Option<Timestamp>| instant.map(seconds_text);
+    Ok(Link {
+        confidence: "approved",
+        approved_by: Some(&link.approved_by),
+        valid_from: instant(link.valid_from),
+        valid_to: instant(link.valid_to),
+        ..exact(&link.person_key, "approved")
+    })
 }
 
 /// By what the source itself knows of the account's owner; none when it knows nothing that a roster has.
-fn by_identity(account: &Account, directory: &Directory<'_>) -> Option<Decision> {
+fn by_identity<'a>(account: &Account, directory: &Directory<'a>) -> Option<Decision<'a>> {
     if account.nobodys().is_some() {
         return None;
     }
     let numbered = directory.of_employee_id(account.employee_id.as_ref());
-    match numbered.as_slice() {
-        [person] => return Some(Ok(row(person, "employee_id", "exact", None))),
+    match numbered {
+        [person] => return Some(Ok(exact(person, "employee_id"))),
         [] => {}
         several => {
             let reason = format!("{} persons have its employee number: it links none of them", several.len());
@@ -289,22 +324,22 @@ fn by_identity(account: &Account, directory: &Directory<'_>) -> Option<Decision>
     }
     // an id that a provisioner made up may look like an employee number: it must not contradict the address
     let provisioned = directory.of_employee_id(account.external_id.as_ref());
-    let [person] = provisioned.as_slice() else { return None };
+    let [person] = provisioned else { return None };
     let addressed = directory.of_address(account);
     if addressed.iter().any(|other| other != person) {
         let both: BTreeSet<&str> = addressed.iter().chain([person]).copied().collect();
         let both: Vec<&str> = both.into_iter().collect();
         return Some(refuse("its external id is the employee number of one person, and its address another's", &both));
     }
-    Some(Ok(row(person, "external_id", "exact", None)))
+    Some(Ok(exact(person, "external_id")))
 }
 
-fn by_mail(
+fn by_mail<'a>(
     account: &Account,
     inputs: &Inputs,
-    directory: &Directory<'_>,
-    held: &BTreeMap<String, Vec<&Holding>>,
-) -> Decision {
+    directory: &Directory<'a>,
+    held: &HashMap<String, Vec<Holding>>,
+) -> Decision<'a> {
     if let Some(kind) = account.nobodys() {
         return refuse(format!("a {kind} account belongs to no single person"), &[]);
     }
@@ -314,12 +349,12 @@ fn by_mail(
     let Some(address) = normalise(written, inputs.fold_local_part) else {
         return refuse("its address is not of the form name@domain", &[]);
     };
-    let persons = directory.of_address(account);
+    let persons = directory.by_address.get(&address).map_or(&[][..], Vec::as_slice);
     let domain = address.rsplit('@').next().unwrap_or_default();
     if !inputs.domains.is_empty() && !inputs.domains.iter().any(|own| own.eq_ignore_ascii_case(domain)) {
-        return refuse(format!("its address is not in a domain of the organisation: `{domain}`"), &persons);
+        return refuse(format!("its address is not in a domain of the organisation: `{domain}`"), persons);
     }
-    match persons.as_slice() {
+    match persons {
         [person] => match inherited(account, person, held.get(&address).map_or(&[], Vec::as_slice)) {
             Some(former) => Err(Refusal {
                 reason: format!(
@@ -328,7 +363,7 @@ fn by_mail(
                 candidates: vec![(*person).to_owned()],
                 former: Some(former.to_owned()),
             }),
-            None => Ok(row(person, method, "exact", None)),
+            None => Ok(exact(person, method)),
         },
         [] => refuse("no person of any roster has its address", &[]),
         several => refuse(format!("{} persons have its address: it links none of them", several.len()), several),
@@ -336,62 +371,50 @@ fn by_mail(
 }
 
 /// Who else had the address before `person` had it, if the account may be theirs.
-fn inherited<'a>(account: &Account, person: &str, holdings: &[&'a Holding]) -> Option<&'a str> {
-    let begins = |holding: &&&Holding| holding.person == person;
+fn inherited<'a>(account: &Account, person: &str, holdings: &'a [Holding]) -> Option<&'a str> {
+    let begins = |holding: &&Holding| holding.person == person;
     let own = holdings.iter().filter(begins).map(|holding| holding.since.as_str()).min();
-    let before = |holding: &&&Holding| holding.person != person && own.is_none_or(|own| holding.since.as_str() < own);
-    let former = holdings.iter().copied().filter(|holding| before(&holding)).max_by_key(|holding| &holding.since)?;
+    let before = |holding: &&Holding| holding.person != person && own.is_none_or(|own| holding.since.as_str() < own);
+    let former = holdings.iter().filter(before).max_by_key(|holding| &holding.since)?;
     let younger = account.known_since.as_deref().is_some_and(|known| own.is_some_and(|own| known >= own));
     (!younger).then_some(former.person.as_str())
 }
 
-/// The exact matches of `account` that `decision` does not follow, and what set each aside.
-fn set_aside(account: &Account, decision: &Decision, directory: &Directory<'_>) -> Vec<PossibleMatch> {
-    let cell = |row: &Row, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (linked, by) = match decision {
-        Ok(row) => {
-            let person = cell(row, "person_key");
-            let by = match cell(row, "method").as_str() {
-                "approved" => format!("the link to {person} that {} approved", cell(row, "approved_by")),
-                "employee_id" => format!("its employee number, which is that of {person}"),
-                "external_id" => format!("its external id, which is the employee number of {person}"),
-                _ => format!("its address, which is that of {person}"),
-            };
-            (person, Some(by))
-        }
-        Err(_) => match account.nobodys() {
-            Some(kind) => (String::new(), Some(format!("the word that it is a {} account", kind.replace('_', "-")))),
-            None => (String::new(), None),
-        },
-    };
+/// Adds the exact matches of `account` that `decision` does not follow, and what set each aside.
+fn set_aside(account: &Account, decision: &Decision<'_>, directory: &Directory<'_>, possible: &mut Vec<PossibleMatch>) {
+    let linked = decision.as_ref().map_or("", |link| link.person_key);
     let bases = [
         ("address", directory.of_address(account)),
         ("employee_id", directory.of_employee_id(account.employee_id.as_ref())),
         ("external_id", directory.of_employee_id(account.external_id.as_ref())),
     ];
-    let others = bases.into_iter().flat_map(|(basis, persons)| persons.into_iter().map(move |person| (basis, person)));
-    others
-        .filter(|(_, person)| **person != *linked)
-        .map(|(basis, person)| PossibleMatch {
-            account_key: account.key.clone(),
-            source: account.source.clone(),
-            person_key: person.to_owned(),
-            basis,
-            set_aside_by: by.clone(),
-        })
-        .collect()
+    for (basis, persons) in bases {
+        for person in persons.iter().filter(|person| **person != linked) {
+            possible.push(PossibleMatch {
+                account_key: account.key.clone(),
+                source: account.source.clone(),
+                person_key: (*person).to_owned(),
+                basis,
+                set_aside_by: what_sets_aside(account, decision),
+            });
+        }
+    }
 }
 
-fn row(person: &str, method: &str, confidence: &str, link: Option<&ApprovedLink>) -> Row {
-    let instant = |instant: Option<Timestamp>| instant.map_or(Value::Null, |instant| json!(seconds_text(instant)));
-    Row::from([
-        ("person_key".to_owned(), json!(person)),
-        ("method".to_owned(), json!(method)),
-        ("confidence".to_owned(), json!(confidence)),
-        ("approved_by".to_owned(), link.map_or(Value::Null, |link| json!(link.approved_by))),
-        ("valid_from".to_owned(), link.map_or(Value::Null, |link| instant(link.valid_from))),
-        ("valid_to".to_owned(), link.map_or(Value::Null, |link| instant(link.valid_to))),
-    ])
+fn what_sets_aside(account: &Account, decision: &Decision<'_>) -> Option<String> {
+    match decision {
+        Ok(Link { person_key: person, method, approved_by, .. }) => Some(match *method {
+            "approved" => format!("the link to {person} that {} approved", approved_by.unwrap_or_default()),
+            "employee_id" => format!("its employee number, which is that of {person}"),
+            "external_id" => format!("its external id, which is the employee number of {person}"),
+            _ => format!("its address, which is that of {person}"),
+        }),
+        Err(_) => account.nobodys().map(|kind| format!("the word that it is a {} account", kind.replace('_', "-"))),
+    }
+}
+
+fn exact<'a>(person_key: &'a str, method: &'static str) -> Link<'a> {
+    Link { person_key, method, confidence: "exact", approved_by: None, valid_from: None, valid_to: None }
 }
 
 /// The address as it is compared; none when it is not one.

@@ -22,6 +22,11 @@ pub type Take<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
 pub trait Rows: fmt::Debug + Send + Sync {
     /// Gives the table's canonical JSON lines in pieces that end anywhere, as often as it is asked.
     fn pour(&self, take: &mut Take<'_>) -> Result<(), RowsError>;
+
+    /// How many there are, as far as is known before they are read: the more there are, the longer a worker may take.
+    fn count(&self) -> u64 {
+        0
+    }
 }
 
 /// Why rows did not come.

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Most members of one check.
@@ -18,7 +19,7 @@ pub(crate) const MAX_ROWS: usize = 1_000_000;
 /// Most bytes of one answer.
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 /// Integers beyond this are given as text: JSON readers round them.
-const SAFE_INTEGER: i64 = 1 << 53;
+const SAFE_INTEGER: u64 = 1 << 53;
 
 /// The rows of a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,15 +63,40 @@ impl From<String> for LoadError {
     }
 }
 
+/// Takes what a query returns, row after row. It judges nothing until the query is known to have come to its end.
+pub(crate) trait TakeRows {
+    /// Told once, before the first row.
+    fn columns(&mut self, columns: &[String]);
+    /// A cell for each column.
+    fn row(&mut self, cells: Vec<Value>);
+}
+
+impl TakeRows for Grid {
+    fn columns(&mut self, columns: &[String]) {
+        self.columns = columns.to_vec();
+    }
+
+    fn row(&mut self, cells: Vec<Value>) {
+        self.rows.push(cells);
+    }
+}
+
 /// Something that holds a scratch database and runs statements over it.
 pub(crate) trait Runner {
     /// Builds the scratch database.
     fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError>;
-    /// Runs a statement; an error is a sentence.
-    fn run(&mut self, question: &Question) -> Result<Grid, String>;
+    /// Runs a statement and hands its rows over; whether there were more than asked for. After an error, which is a sentence,
+    /// what was handed over says nothing.
+    fn rows(&mut self, question: &Question, take: &mut dyn TakeRows) -> Result<bool, String>;
+    /// The same, all rows at once.
+    fn run(&mut self, question: &Question) -> Result<Grid, String> {
+        let mut grid = Grid { columns: Vec::new(), rows: Vec::new(), truncated: false };
+        grid.truncated = self.rows(question, &mut grid)?;
+        Ok(grid)
+    }
 }
 
-/// Runs in this process: for cases and tests, whose rows are written by whoever writes the check.
+/// Runs in this process: for cases and tests, whose rows are written by whoever writes the check; and for the worker.
 #[derive(Default)]
 pub(crate) struct InProcess {
     pub scratch: Option<Scratch>,
@@ -79,11 +105,56 @@ pub(crate) struct InProcess {
 impl InProcess {
     /// Builds the scratch database of rows that `pour` gives.
     pub(crate) fn build(&mut self, inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Summary, LoadError> {
-        let scratch = Scratch::build(inputs, pour).map_err(|error| match error {
+        let mut scratch = Scratch::build(inputs, pour).map_err(|error| match error {
             ScratchError::Rows { snapshot, error } => LoadError::Rows { snapshot, error },
             other => LoadError::Unbuilt(other.to_string()),
         })?;
-        Ok(self.scratch.insert(scratch).summary.clone())
+        // nobody looks at the map in here again
+        let links = std::mem::take(&mut scratch.summary.links);
+        Ok(Summary { links, ..self.scratch.insert(scratch).summary.clone() })
+    }
+
+    /// Runs a statement, as SQLite holds its rows; whether there were more than asked for.
+    pub(crate) fn each(&mut self, question: &Question, answer: &mut impl TakeCells) -> Result<bool, String> {
+        let connection = &mut self.scratch.as_mut().ok_or("nothing was loaded")?.connection;
+        let answered = run(connection, question, answer);
+        guard::lift(connection).map_err(|error| error.to_string())?;
+        answered
+    }
+}
+
+/// Takes rows as SQLite holds them. An error is a sentence.
+pub(crate) trait TakeCells {
+    /// Told once, before the first row.
+    fn columns(&mut self, columns: &[String]) -> Result<(), String>;
+    /// The next cell of the row.
+    fn cell(&mut self, value: ValueRef<'_>) -> Result<(), String>;
+    /// The row has no further cell.
+    fn end(&mut self) -> Result<(), String>;
+}
+
+/// Makes values of cells.
+struct Values<'a> {
+    take: &'a mut dyn TakeRows,
+    width: usize,
+    cells: Vec<Value>,
+}
+
+impl TakeCells for Values<'_> {
+    fn columns(&mut self, columns: &[String]) -> Result<(), String> {
+        self.width = columns.len();
+        self.take.columns(columns);
+        Ok(())
+    }
+
+    fn cell(&mut self, value: ValueRef<'_>) -> Result<(), String> {
+        self.cells.push(Told::of(value)?.into());
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        self.take.row(std::mem::replace(&mut self.cells, Vec::with_capacity(self.width)));
+        Ok(())
     }
 }
 
@@ -92,15 +163,12 @@ impl Runner for InProcess {
         self.build(inputs, &mut |table, take| table.rows.pour(take))
     }
 
-    fn run(&mut self, question: &Question) -> Result<Grid, String> {
-        let connection = &mut self.scratch.as_mut().ok_or("nothing was loaded")?.connection;
-        let answer = run(connection, question);
-        guard::lift(connection).map_err(|error| error.to_string())?;
-        answer
+    fn rows(&mut self, question: &Question, take: &mut dyn TakeRows) -> Result<bool, String> {
+        self.each(question, &mut Values { take, width: 0, cells: Vec::new() })
     }
 }
 
-fn run(connection: &mut Connection, question: &Question) -> Result<Grid, String> {
+fn run(connection: &mut Connection, question: &Question, answer: &mut impl TakeCells) -> Result<bool, String> {
     let in_words = |error: rusqlite::Error| sentence(&error);
     if question.sql.contains('\0') {
         return Err("the statement holds a zero byte, and SQLite would read it only up to there".to_owned());
@@ -122,30 +190,28 @@ fn run(connection: &mut Connection, question: &Question) -> Result<Grid, String>
     }
 
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let mut grid = Grid { columns, rows: Vec::new(), truncated: false };
-    let mut bytes = 0;
+    answer.columns(&columns)?;
+    let (mut count, mut bytes) = (0, 0);
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next().map_err(in_words)? {
-        if grid.rows.len() == question.most {
+        if count == question.most {
             if question.whole {
                 return Err(format!("the query returned more than {} rows", question.most));
             }
-            grid.truncated = true;
-            break;
+            return Ok(true);
         }
-        let mut cells = Vec::with_capacity(grid.columns.len());
-        for (index, column) in grid.columns.iter().enumerate() {
-            let cell =
-                cell(row.get_ref(index).map_err(in_words)?).map_err(|what| format!("column `{column}` {what}"))?;
-            bytes += cell.as_str().map_or(8, str::len);
-            cells.push(cell);
+        for (index, column) in columns.iter().enumerate() {
+            let value = row.get_ref(index).map_err(in_words)?;
+            answer.cell(value).map_err(|what| format!("column `{column}` {what}"))?;
+            bytes += if let ValueRef::Text(text) = value { text.len() } else { 8 };
         }
         if bytes > MAX_ANSWER_BYTES {
             return Err(format!("the query returned more than {MAX_ANSWER_BYTES} bytes"));
         }
-        grid.rows.push(cells);
+        answer.end()?;
+        count += 1;
     }
-    Ok(grid)
+    Ok(false)
 }
 
 /// Why `sql` cannot be prepared, and where in it that is, if SQLite says so.
@@ -164,17 +230,36 @@ fn placed(error: &rusqlite::Error, sql: &str) -> String {
     )
 }
 
-fn cell(value: ValueRef<'_>) -> Result<Value, &'static str> {
-    match value {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(number) if number.abs() <= SAFE_INTEGER => Ok(json!(number)),
-        ValueRef::Integer(number) => Ok(json!(number.to_string())),
-        // floats have no canonical form that every reader agrees on
-        ValueRef::Real(number) => Ok(json!(number.to_string())),
-        ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Ok(json!(text)),
-            Err(_) => Err("holds text that is not UTF-8"),
-        },
-        ValueRef::Blob(_) => Err("holds bytes; return text"),
+/// A cell as it is told: text, a whole number, or nothing. The error ends a sentence that names the column.
+pub(crate) enum Told<'a> {
+    Nothing,
+    Number(i64),
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Told<'a> {
+    pub(crate) fn of(value: ValueRef<'a>) -> Result<Self, &'static str> {
+        match value {
+            ValueRef::Null => Ok(Self::Nothing),
+            ValueRef::Integer(number) if number.unsigned_abs() <= SAFE_INTEGER => Ok(Self::Number(number)),
+            ValueRef::Integer(number) => Ok(Self::Text(number.to_string().into())),
+            // floats have no canonical form that every reader agrees on
+            ValueRef::Real(number) => Ok(Self::Text(number.to_string().into())),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => Ok(Self::Text(text.into())),
+                Err(_) => Err("holds text that is not UTF-8"),
+            },
+            ValueRef::Blob(_) => Err("holds bytes; return text"),
+        }
+    }
+}
+
+impl From<Told<'_>> for Value {
+    fn from(told: Told<'_>) -> Self {
+        match told {
+            Told::Nothing => Self::Null,
+            Told::Number(number) => json!(number),
+            Told::Text(text) => Self::String(text.into_owned()),
+        }
     }
 }

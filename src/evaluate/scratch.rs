@@ -6,7 +6,7 @@
 
 use crate::guard::{self, Rule};
 use crate::inputs::{Inputs, SnapshotInput, SourceInput, TableInput};
-use crate::people::{self, Account, Holding, Orphan, Person};
+use crate::people::{Account, Directory, Holding, Link, Linker, Orphan, Person, Registration};
 use crate::programme;
 use crate::rows::{Filling, Pour, RowsError};
 use jiff::civil::Date;
@@ -14,9 +14,9 @@ use jiff::tz::TimeZone;
 use model::time::seconds_text;
 use model::{ColumnKind, TableSpec};
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, params};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The statements that create the vocabulary.
 pub const VOCABULARY: &str = include_str!("vocabulary.sql");
@@ -46,7 +46,7 @@ pub(crate) enum ScratchError {
     #[error("scratch database: person `{person}` has a date of employment that is none: `{date}`")]
     Date { person: String, date: String },
     #[error("scratch database: {0}")]
-    Table(#[from] model::TableError),
+    Map(#[from] model::CanonicalError),
     #[error("rows of snapshot {snapshot}: {error}")]
     Rows { snapshot: String, error: RowsError },
 }
@@ -60,8 +60,9 @@ pub(crate) struct Scratch {
 /// What building it showed.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Summary {
-    /// `identity_link` as it is sealed: canonical JSON lines.
-    pub links: String,
+    /// `identity_link` as it is sealed: canonical JSON lines. It follows what else is told of a database.
+    #[serde(skip)]
+    pub links: Vec<u8>,
     /// Accounts linked to nobody.
     pub orphans: Vec<Orphan>,
     /// Sources whose rows could not be mapped, and why.
@@ -282,16 +283,25 @@ fn employment_instants(connection: &Connection, zone: &TimeZone) -> Result<(), S
     let mut select = connection.prepare("SELECT rowid, person_key, start_date, end_date FROM employment")?;
     let mut update = connection.prepare("UPDATE employment SET start_at = ?2, end_at = ?3 WHERE rowid = ?1")?;
     let mut rows = select.query([])?;
+    // many begin or end on the same day
+    let mut known: HashMap<(String, bool), String> = HashMap::new();
     while let Some(row) = rows.next()? {
         let (rowid, person): (i64, String) = (row.get(0)?, row.get(1)?);
-        let instant = |date: Option<String>, last_day: bool| -> Result<Option<String>, ScratchError> {
+        let mut instant = |date: Option<String>, last_day: bool| -> Result<Option<String>, ScratchError> {
             let Some(date) = date else { return Ok(None) };
+            let date = (date, last_day);
+            if let Some(instant) = known.get(&date) {
+                return Ok(Some(instant.clone()));
+            }
+            let (date, _) = date;
             // a date that cannot be read must not look like employment without end
             let refuse = || ScratchError::Date { person: person.clone(), date: date.clone() };
             let day: Date = date.parse().map_err(|_| refuse())?;
             let day = if last_day { day.tomorrow().map_err(|_| refuse())? } else { day };
             let start = day.to_zoned(zone.clone()).map_err(|_| refuse())?;
-            Ok(Some(seconds_text(start.timestamp())))
+            let instant = seconds_text(start.timestamp());
+            known.insert((date, last_day), instant.clone());
+            Ok(Some(instant))
         };
         update.execute(params![rowid, instant(row.get(2)?, false)?, instant(row.get(3)?, true)?])?;
     }
@@ -299,40 +309,89 @@ fn employment_instants(connection: &Connection, zone: &TimeZone) -> Result<(), S
 }
 
 /// Fills the account register and the identity map; the map's lines, and who is not on it.
-fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<Orphan>), ScratchError> {
-    let persons = {
-        let mut select =
-            connection.prepare("SELECT person_key, work_email, other_emails, employee_id, name FROM person")?;
-        select
-            .query_map([], |row| {
-                let work: Option<String> = row.get(1)?;
-                let other: Option<String> = row.get(2)?;
-                let other: Vec<String> = other.and_then(|other| serde_json::from_str(&other).ok()).unwrap_or_default();
-                let addresses = work.into_iter().chain(other).collect();
-                Ok(Person { key: row.get(0)?, employee_id: row.get(3)?, name: row.get(4)?, addresses })
-            })?
-            .collect::<rusqlite::Result<Vec<_>>>()?
-    };
-    let mut accounts = accounts(connection)?;
+fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<u8>, Vec<Orphan>), ScratchError> {
+    let persons = persons(connection)?;
+    let directory = Directory::new(&persons, inputs.fold_local_part);
+    let mut linker = Linker::new(inputs, &directory, holdings(connection)?);
+    let mut registered = Vec::new();
+    let mut lines = Vec::new();
+    {
+        let mut insert = connection.prepare(
+            "INSERT INTO identity_link (account_key, source, person_key, method, confidence, approved_by, valid_from, valid_to)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        let since_when = linker.asks_since_when();
+        each_account(connection, since_when, |mut account, is_listed| {
+            if let Some(entry) = Registration::of(&account, &inputs.accounts, &directory) {
+                account.kind.clone_from(&entry.kind);
+                if is_listed {
+                    registered.push(entry);
+                }
+            }
+            let (key, source) = (account.key.clone(), account.source.clone());
+            let Some(link) = linker.link(account) else { return Ok(()) };
+            insert.execute(params![
+                key,
+                source,
+                link.person_key,
+                link.method,
+                link.confidence,
+                link.approved_by,
+                link.valid_from,
+                link.valid_to,
+            ])?;
+            add_line(&mut lines, &LinkLine { account_key: &key, source: &source, link: &link })
+        })?;
+    }
+    enter(connection, &registered)?;
+
+    let (orphans, possible) = linker.finish(&persons);
+    let mut insert = connection.prepare(
+        "INSERT INTO possible_match (account_key, source, person_key, basis, set_aside_by) VALUES (?, ?, ?, ?, ?)",
+    )?;
+    for found in &possible {
+        insert.execute(params![found.account_key, found.source, found.person_key, found.basis, found.set_aside_by])?;
+    }
+    Ok((lines, orphans))
+}
+
+/// A row of the identity map, as it is sealed: [`crate::people::identity_link_spec`] describes it.
+#[derive(serde::Serialize)]
+struct LinkLine<'a> {
+    account_key: &'a str,
+    source: &'a str,
+    #[serde(flatten)]
+    link: &'a Link<'a>,
+}
+
+fn add_line(lines: &mut Vec<u8>, line: &LinkLine<'_>) -> Result<(), ScratchError> {
+    lines.extend(model::canonical_json(line)?);
+    lines.push(b'\n');
+    Ok(())
+}
+
+fn persons(connection: &Connection) -> rusqlite::Result<Vec<Person>> {
+    let mut select = connection.prepare("SELECT person_key, work_email, other_emails, employee_id, name FROM person")?;
+    select
+        .query_map([], |row| {
+            let work: Option<String> = row.get(1)?;
+            let other: Option<String> = row.get(2)?;
+            let other: Vec<String> = other.and_then(|other| serde_json::from_str(&other).ok()).unwrap_or_default();
+            let addresses = work.into_iter().chain(other).collect();
+            Ok(Person { key: row.get(0)?, employee_id: row.get(3)?, name: row.get(4)?, addresses })
+        })?
+        .collect()
+}
+
+/// Enters `registered` into the account register, whose word on an account's kind goes before its source's.
+fn enter(connection: &Connection, registered: &[Registration]) -> rusqlite::Result<()> {
     let mut set_kind = connection.prepare("UPDATE account SET kind = ?2 WHERE account_key = ?1")?;
     let mut insert = connection.prepare(
         "INSERT INTO registered_account (account_key, source, kind, owner, owner_key, purpose, justification, approved_by,
                                          valid_to, tested_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let registered = people::register(&inputs.accounts, &persons, &accounts, inputs.fold_local_part);
-    let kinds: BTreeMap<&str, &Option<String>> =
-        registered.iter().map(|entry| (entry.account_key.as_str(), &entry.kind)).collect();
-    for account in &mut accounts {
-        if let Some(kind) = kinds.get(account.key.as_str()) {
-            account.kind.clone_from(kind);
-        }
-    }
-    let listed: BTreeSet<String> = connection
-        .prepare("SELECT account_key FROM account")?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for entry in registered.iter().filter(|entry| listed.contains(&entry.account_key)) {
+    for entry in registered {
         set_kind.execute(params![entry.account_key, entry.kind])?;
         insert.execute(params![
             entry.account_key,
@@ -347,56 +406,55 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(String, Vec<O
             entry.tested_at.map(seconds_text),
         ])?;
     }
-
-    let map = people::link(inputs, &persons, &accounts, &holdings(connection)?)?;
-    let mut insert = connection.prepare(
-        "INSERT INTO identity_link (account_key, source, person_key, method, confidence, approved_by, valid_from, valid_to)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )?;
-    for row in map.links.rows() {
-        let cells = map.links.spec().columns.iter().map(|column| row.get(&column.name).map_or(Sql::Null, to_sql));
-        insert.execute(params_from_iter(cells))?;
-    }
-    let mut insert = connection.prepare(
-        "INSERT INTO possible_match (account_key, source, person_key, basis, set_aside_by) VALUES (?, ?, ?, ?, ?)",
-    )?;
-    for found in &map.possible {
-        insert.execute(params![found.account_key, found.source, found.person_key, found.basis, found.set_aside_by])?;
-    }
-    let lines = map.links.lines().fold(String::new(), |lines, line| lines + line + "\n");
-    Ok((lines, map.orphans))
+    Ok(())
 }
 
-/// Every account that is listed, and every one that was; of those that are no longer, as they were seen last.
-fn accounts(connection: &Connection) -> rusqlite::Result<Vec<Account>> {
+/// Gives every account that is listed, and every one that was, in the order of their keys and each key once, with whether it is
+/// listed; those that are no longer, as they were seen last. Since when one is known is looked up only where that is asked for.
+fn each_account(
+    connection: &Connection,
+    since_when: bool,
+    mut each: impl FnMut(Account, bool) -> Result<(), ScratchError>,
+) -> Result<(), ScratchError> {
     let mut select = connection.prepare(
         "SELECT a.account_key, a.source, a.login, a.email, a.kind, a.employee_id, a.external_id, a.display_name,
-                coalesce(a.created_at, (SELECT min(h.since_at) FROM account_history AS h WHERE h.account_key = a.account_key))
+                CASE WHEN ?1 THEN coalesce(a.created_at, (SELECT min(h.since_at) FROM account_history AS h
+                                                           WHERE h.account_key = a.account_key)) END,
+                1
            FROM account AS a
          UNION ALL
          SELECT h.account_key, h.source, h.login, h.email, h.kind, h.employee_id, h.external_id, NULL,
-                (SELECT min(f.since_at) FROM account_history AS f WHERE f.account_key = h.account_key)
+                CASE WHEN ?1 THEN (SELECT min(f.since_at) FROM account_history AS f WHERE f.account_key = h.account_key) END,
+                0
            FROM account_history AS h
           WHERE h.listed = 1
-            AND h.since_at = (SELECT max(n.since_at) FROM account_history AS n WHERE n.account_key = h.account_key AND n.listed = 1)
-            AND NOT EXISTS (SELECT 1 FROM account AS a WHERE a.account_key = h.account_key)
+            AND CASE WHEN EXISTS (SELECT 1 FROM account AS a WHERE a.account_key = h.account_key) THEN 0
+                     ELSE h.since_at = (SELECT max(n.since_at) FROM account_history AS n
+                                         WHERE n.account_key = h.account_key AND n.listed = 1) END
           ORDER BY 1",
     )?;
-    select
-        .query_map([], |row| {
-            Ok(Account {
-                key: row.get(0)?,
-                source: row.get(1)?,
-                login: row.get(2)?,
-                email: row.get(3)?,
-                kind: row.get(4)?,
-                employee_id: row.get(5)?,
-                external_id: row.get(6)?,
-                display_name: row.get(7)?,
-                known_since: row.get(8)?,
-            })
-        })?
-        .collect()
+    let mut rows = select.query([since_when])?;
+    let mut waiting: Option<(Account, bool)> = None;
+    while let Some(row) = rows.next()? {
+        let account = Account {
+            key: row.get(0)?,
+            source: row.get(1)?,
+            login: row.get(2)?,
+            email: row.get(3)?,
+            kind: row.get(4)?,
+            employee_id: row.get(5)?,
+            external_id: row.get(6)?,
+            display_name: row.get(7)?,
+            known_since: row.get(8)?,
+        };
+        // of a key that comes twice the last counts
+        if let Some((before, was_listed)) = waiting.replace((account, row.get(9)?))
+            && waiting.as_ref().is_some_and(|(account, _)| account.key != before.key)
+        {
+            each(before, was_listed)?;
+        }
+    }
+    waiting.map_or(Ok(()), |(account, is_listed)| each(account, is_listed))
 }
 
 /// Who had which address, as far as complete snapshots of rosters tell.

@@ -182,7 +182,7 @@ mod tests {
             reason: "as the rule says".to_owned(),
             source: None,
             exception: None,
-            detail: std::collections::BTreeMap::default(),
+            detail: model::Detail::default(),
         }
     }
 

@@ -7,31 +7,38 @@
 //! Rows follow the message that asks for loading: each table in pieces, and an empty message after its last. Neither side
 //! holds them; when a worker has died, they are read from the store again.
 
+use crate::answer::{Part, Sending, receive};
 use crate::check::Check;
 use crate::confine::{Confinement, confine};
 use crate::evaluation::{Each, EvaluateError, Evaluated, evaluate_with};
 use crate::inputs::Inputs;
 use crate::rows::{Rows, RowsError, Take};
-use crate::run::{Grid, InProcess, LoadError, Question, Runner};
+use crate::run::{Grid, InProcess, LoadError, Question, Runner, TakeRows};
 use crate::scratch::{Summary, in_order};
 use model::time::{seconds_text, seconds_up};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Largest message in either direction.
 const MAX_MESSAGE_BYTES: u32 = 1 << 30;
 /// Largest piece of a table that is sent at once.
 const PIECE_BYTES: usize = 256 << 10;
+/// Messages of a worker that are held until they are looked at.
+const MESSAGES_AHEAD: usize = 4;
 /// Rows `evidenced query` returns at most.
 const MAX_QUERY_ROWS: usize = 100_000;
+
+/// Rows that a worker gets another second for: many times what it needs.
+pub const ROWS_A_SECOND: u64 = 10_000;
 
 /// Said of an answer that fits no question.
 const ANOTHER_QUESTION: &str = "the worker process answered another question";
@@ -45,7 +52,7 @@ pub struct Worker {
     pub args: Vec<String>,
     /// Limit of its address space.
     pub memory_bytes: u64,
-    /// Longest time to load the inputs, and longest time for each check.
+    /// Longest time to load the inputs, and longest time for each check; a second more for every [`ROWS_A_SECOND`] rows there are.
     pub deadline: Duration,
     /// What to do where the kernel cannot confine it wholly.
     pub sandbox: Sandbox,
@@ -118,8 +125,12 @@ enum Request {
 enum Response {
     /// The first word of a worker, before it reads a question.
     Confined(Confinement),
+    /// The lines of the identity map follow in pieces, and an empty message after the last.
     Loaded(Box<Summary>),
-    Rows(Grid),
+    /// Rows follow under these columns, as [`crate::answer`] has them, and then [`Response::Asked`] or that it failed all the same.
+    Rows(Vec<String>),
+    /// Whether there were more rows than asked for.
+    Asked(bool),
     Failed(String),
 }
 
@@ -142,17 +153,35 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     while let Some(message) = read_message(input)? {
         let response = match serde_json::from_slice(&message).map_err(io::Error::other)? {
             Request::Load(inputs) => match runner.build(&inputs, &mut |_, take| receive_rows(input, take)) {
-                Ok(summary) => Response::Loaded(Box::new(summary)),
+                Ok(mut summary) => {
+                    let links = std::mem::take(&mut summary.links);
+                    let loaded = Response::Loaded(Box::new(summary));
+                    write_message(output, &serde_json::to_vec(&loaded).map_err(io::Error::other)?)?;
+                    send_pieces(output, &links)?;
+                    write_message(output, &[])?;
+                    continue;
+                }
                 Err(LoadError::Unbuilt(problem)) => Response::Failed(problem),
                 // the other side knows why they end
                 Err(error @ LoadError::Rows { .. }) => return Err(io::Error::other(error)),
             },
-            Request::Run(question) => runner.run(&question).map_or_else(Response::Failed, Response::Rows),
+            Request::Run(question) => answer_rows(&mut runner, &question, output)?,
         };
         drop(message);
         write_message(output, &serde_json::to_vec(&response).map_err(io::Error::other)?)?;
     }
     Ok(())
+}
+
+/// Sends the rows that answer `question`; what is to be said after them.
+fn answer_rows(runner: &mut InProcess, question: &Question, output: &mut impl Write) -> io::Result<Response> {
+    let mut sending = Sending::new(|part: Part<'_>| match part {
+        Part::Columns(columns) => write_message(output, &serde_json::to_vec(&Response::Rows(columns.to_vec()))?),
+        Part::Piece(piece) => write_message(output, piece),
+    });
+    let answered = runner.each(question, &mut sending);
+    sending.finish(answered.is_ok())?;
+    Ok(answered.map_or_else(Response::Failed, Response::Asked))
 }
 
 fn write_message(output: &mut impl Write, message: &[u8]) -> io::Result<()> {
@@ -184,9 +213,13 @@ fn read_message(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(message))
 }
 
+fn send_pieces(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    bytes.chunks(PIECE_BYTES).try_for_each(|piece| write_message(output, piece))
+}
+
 /// Sends the rows of one table.
 fn send_rows(output: &mut impl Write, rows: &dyn Rows) -> Result<(), RowsError> {
-    rows.pour(&mut |piece| piece.chunks(PIECE_BYTES).try_for_each(|part| write_message(output, part)))?;
+    rows.pour(&mut |piece| send_pieces(output, piece))?;
     Ok(write_message(output, &[])?)
 }
 
@@ -244,7 +277,9 @@ enum ToSend {
 /// The parent's side of one worker process at a time.
 pub(crate) struct ProcessRunner<'a> {
     worker: &'a Worker,
-    cpu_seconds: u64,
+    /// How often a worker may be asked.
+    steps: u64,
+    deadline: Duration,
     load: Option<Arc<Load>>,
     running: Option<Running>,
     /// What the last worker said of itself.
@@ -271,6 +306,10 @@ impl Drop for Running {
     }
 }
 
+fn unreadable(problem: &dyn Display) -> String {
+    format!("the worker process answered something unreadable: {problem}")
+}
+
 /// How a worker that says nothing more ended; one that only closed its output and lives on is killed.
 fn ended(child: &mut Child) -> io::Result<ExitStatus> {
     for _ in 0..100 {
@@ -287,14 +326,13 @@ impl<'a> ProcessRunner<'a> {
     pub(crate) fn new(worker: &'a Worker, checks: usize) -> Self {
         // a backstop for a parent that dies: the worker then ends by itself
         let steps = u64::try_from(checks).unwrap_or(u64::MAX).saturating_add(2);
-        let cpu_seconds = worker.deadline.as_secs().saturating_add(1).saturating_mul(steps);
-        Self { worker, cpu_seconds, load: None, running: None, confinement: None }
+        Self { worker, steps, deadline: worker.deadline, load: None, running: None, confinement: None }
     }
 
     /// A worker that has confined itself as far as is asked for.
     fn start(&mut self) -> Result<Running, String> {
         let mut running = self.spawn()?;
-        let Response::Confined(confinement) = self.answer(&mut running)? else {
+        let Response::Confined(confinement) = self.answer(&mut running, Instant::now() + self.deadline)? else {
             return Err(ANOTHER_QUESTION.to_owned());
         };
         if self.worker.sandbox == Sandbox::Required && !confinement.lacks.is_empty() {
@@ -320,7 +358,7 @@ impl<'a> ProcessRunner<'a> {
             return Err("the worker process has no pipes".to_owned());
         };
         let mut limits = self.worker.memory_bytes.to_be_bytes().to_vec();
-        limits.extend(self.cpu_seconds.to_be_bytes());
+        limits.extend(self.deadline.as_secs().saturating_add(1).saturating_mul(self.steps).to_be_bytes());
         let (requests, to_send) = mpsc::channel::<ToSend>();
         // writing and reading happen beside the deadline, for a stuck worker blocks both
         let writer = thread::spawn(move || {
@@ -337,7 +375,7 @@ impl<'a> ProcessRunner<'a> {
                 }
             }
         });
-        let (received, responses) = mpsc::channel();
+        let (received, responses) = mpsc::sync_channel(MESSAGES_AHEAD);
         thread::spawn(move || {
             loop {
                 let message = read_message(&mut stdout);
@@ -350,26 +388,35 @@ impl<'a> ProcessRunner<'a> {
         Ok(Running { child, requests: Some(requests), writer: Some(writer), responses })
     }
 
-    /// Sends one message and waits for its answer until the deadline; a worker that does not answer is no more.
-    fn ask(&mut self, message: ToSend) -> Result<Response, String> {
+    /// Sends one message, and has the whole answer to it read by `read`; a worker that does not answer is no more.
+    fn ask<T>(
+        &mut self,
+        message: ToSend,
+        read: impl FnOnce(&Self, &mut Running, Instant) -> Result<T, String>,
+    ) -> Result<T, String> {
         let mut running = match self.running.take() {
             Some(running) => running,
             None => self.start()?,
         };
+        let until = Instant::now() + self.deadline;
         // a worker that died meanwhile is found out by the answer that does not come
         let _ = running.requests.as_ref().map(|requests| requests.send(message));
-        let response = self.answer(&mut running)?;
+        let answer = read(self, &mut running, until)?;
         self.running = Some(running);
-        Ok(response)
+        Ok(answer)
     }
 
-    /// The next answer, waited for until the deadline.
-    fn answer(&self, running: &mut Running) -> Result<Response, String> {
-        match running.responses.recv_timeout(self.worker.deadline) {
-            Ok(Ok(Some(answer))) => serde_json::from_slice(&answer)
-                .map_err(|error| format!("the worker process answered something unreadable: {error}")),
+    /// The next answer.
+    fn answer(&self, running: &mut Running, until: Instant) -> Result<Response, String> {
+        serde_json::from_slice(&self.message(running, until)?).map_err(|error| unreadable(&error))
+    }
+
+    /// The next message.
+    fn message(&self, running: &mut Running, until: Instant) -> Result<Vec<u8>, String> {
+        match running.responses.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Ok(Some(message))) => Ok(message),
             Err(RecvTimeoutError::Timeout) => {
-                Err(format!("the worker process was killed at its deadline of {:?}", self.worker.deadline))
+                Err(format!("the worker process was killed at its deadline of {:?}", self.deadline))
             }
             Ok(Ok(None) | Err(_)) | Err(RecvTimeoutError::Disconnected) => {
                 let how = ended(&mut running.child).map_or_else(|error| error.to_string(), |status| status.to_string());
@@ -378,36 +425,82 @@ impl<'a> ProcessRunner<'a> {
         }
     }
 
+    /// The answer to a question, its rows handed over: whether there were more, or why it failed. An error is the worker's end.
+    fn asked(
+        &self,
+        running: &mut Running,
+        until: Instant,
+        question: &Question,
+        take: &mut dyn TakeRows,
+    ) -> Result<Result<bool, String>, String> {
+        let columns = match self.answer(running, until)? {
+            Response::Rows(columns) => columns,
+            Response::Failed(problem) => return Ok(Err(problem)),
+            _ => return Err(ANOTHER_QUESTION.to_owned()),
+        };
+        take.columns(&columns);
+        let (mut bytes, mut left) = (0, question.most);
+        loop {
+            let piece = self.message(running, until)?;
+            if piece.is_empty() {
+                break;
+            }
+            bytes += piece.len() as u64;
+            if bytes > u64::from(MAX_MESSAGE_BYTES) {
+                return Err(unreadable(&"it is too large"));
+            }
+            left -= receive(&piece, columns.len(), left, take).map_err(|problem| unreadable(&problem))?;
+        }
+        match self.answer(running, until)? {
+            Response::Asked(more) => Ok(Ok(more)),
+            Response::Failed(problem) => Ok(Err(problem)),
+            _ => Err(ANOTHER_QUESTION.to_owned()),
+        }
+    }
+
+    /// What came of loading: what the database shows, or why there is none. An error is the worker's end.
+    fn loaded(&self, running: &mut Running, until: Instant) -> Result<Result<Summary, String>, String> {
+        let mut summary = match self.answer(running, until)? {
+            Response::Loaded(summary) => *summary,
+            Response::Failed(problem) => return Ok(Err(problem)),
+            _ => return Err(ANOTHER_QUESTION.to_owned()),
+        };
+        loop {
+            let piece = self.message(running, until)?;
+            if piece.is_empty() {
+                return Ok(Ok(summary));
+            }
+            if (summary.links.len() + piece.len()) as u64 > u64::from(MAX_MESSAGE_BYTES) {
+                return Err(unreadable(&"it is too large"));
+            }
+            summary.links.extend_from_slice(&piece);
+        }
+    }
+
     fn ask_load(&mut self) -> Result<Summary, LoadError> {
         let load = self.load.clone().ok_or_else(|| "nothing was loaded".to_owned())?;
-        let answer = self.ask(ToSend::Load(Arc::clone(&load)));
+        let answer = self.ask(ToSend::Load(Arc::clone(&load)), Self::loaded);
         // it dies when they end before their end
         if let Some((snapshot, error)) = load.broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(LoadError::Rows { snapshot, error });
         }
-        match answer? {
-            Response::Loaded(summary) => Ok(*summary),
-            Response::Failed(problem) => Err(problem.into()),
-            Response::Rows(_) | Response::Confined(_) => Err(ANOTHER_QUESTION.to_owned().into()),
-        }
+        answer?.map_err(Into::into)
     }
 }
 
 impl Runner for ProcessRunner<'_> {
     fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError> {
+        let rows: u64 = in_order(inputs).map(|(_, table)| table.rows.count()).sum();
+        self.deadline = self.worker.deadline + Duration::from_secs(rows / ROWS_A_SECOND);
         self.load = Some(Arc::new(Load::of(inputs)?));
         self.ask_load()
     }
 
-    fn run(&mut self, question: &Question) -> Result<Grid, String> {
+    fn rows(&mut self, question: &Question, take: &mut dyn TakeRows) -> Result<bool, String> {
         if self.running.is_none() {
             self.ask_load().map_err(|error| format!("loading again after a worker was lost: {error}"))?;
         }
         let message = serde_json::to_vec(&RequestOut::Run(question)).map_err(|error| error.to_string())?;
-        match self.ask(ToSend::Question(message))? {
-            Response::Rows(grid) => Ok(grid),
-            Response::Failed(problem) => Err(problem),
-            Response::Loaded(_) | Response::Confined(_) => Err(ANOTHER_QUESTION.to_owned()),
-        }
+        self.ask(ToSend::Question(message), |runner, running, until| runner.asked(running, until, question, take))?
     }
 }

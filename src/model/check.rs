@@ -1,5 +1,6 @@
 //! Verdicts, outcomes, and the sealed result of running a check.
 
+use crate::detail::Detail;
 use crate::digest::Digest;
 use crate::snapshot::SnapshotStatus;
 use jiff::Timestamp;
@@ -93,8 +94,8 @@ pub struct Member {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<String>,
     /// Further columns of the query.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub detail: BTreeMap<String, serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Detail::is_empty")]
+    pub detail: Detail,
 }
 
 /// How an input stood at the time of an evaluation.

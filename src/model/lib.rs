@@ -5,6 +5,7 @@
 pub mod canonical;
 pub mod check;
 pub mod collector;
+pub mod detail;
 pub mod digest;
 pub mod snapshot;
 pub mod table;
@@ -13,6 +14,7 @@ pub mod time;
 pub use canonical::{CanonicalError, canonical_json};
 pub use check::{Evaluation, ExceptionRef, InputRef, InputState, Member, Outcome, Verdict, VerdictCounts, roll_up};
 pub use collector::{CollectError, CollectorSpec};
+pub use detail::{Detail, DetailNames};
 pub use digest::{Digest, Hasher};
 pub use jiff::Timestamp;
 pub use snapshot::{

@@ -41,7 +41,7 @@ fn rows_are_mapped_judged_and_sorted() {
     assert_eq!(evaluation.outcome, Outcome::Pass);
     let subjects: Vec<&str> = evaluation.members.iter().map(|member| member.subject.as_str()).collect();
     assert_eq!(subjects, ["toy:ada", "toy:bob"]);
-    assert_eq!(evaluation.members[0].detail["login"], json!("ada"));
+    assert_eq!(evaluation.members[0].detail.get("login"), Some(&json!("ada")));
     assert_eq!(evaluation.inputs[0].state, InputState::Good);
     assert_eq!(evaluation.inputs[0].tables, ["account"]);
     assert!(evaluation.engine.starts_with("sqlite 3."));

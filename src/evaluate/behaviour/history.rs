@@ -35,7 +35,7 @@ fn story() -> (History, Vec<PastSnapshot>) {
         match snapshot.id.as_str() {
             "s4" => history.push(snapshot, None),
             _ if shown.is_none() => history.push_unchanged(snapshot),
-            _ => history.push(snapshot, shown),
+            _ => history.push(snapshot, shown.cloned()),
         }
     }
     (history, snapshots)
@@ -80,7 +80,7 @@ fn what_was_known_earlier_can_be_told_again() {
     // and is what a history gives that goes no further
     let mut short = History::new("toy", Digest::of(b"mapping"));
     let both = seen(toy_source("toy", AS_OF, &[("ada", "a@x.example"), ("bob", "b@x.example")]));
-    short.push(&snapshots[0], Some(&both));
+    short.push(&snapshots[0], Some(both));
     short.push_unchanged(&snapshots[1]);
     assert_eq!(runs(&short, &snapshots[..2]), earlier[2]);
 }

@@ -1,9 +1,8 @@
 //! The account register of the configuration, applied to the accounts there are.
 
-use super::{Account, Directory, Person, normalise};
+use super::{Account, Directory, normalise};
 use crate::inputs::RegisteredAccount;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// One entry of the account register, applied to one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,35 +20,25 @@ pub(crate) struct Registration {
     pub tested_at: Option<Timestamp>,
 }
 
-/// Applies the account register: the first entry whose pattern fits an account speaks for it.
-pub(crate) fn register(
-    register: &[RegisteredAccount],
-    persons: &[Person],
-    accounts: &[Account],
-    fold_local_part: bool,
-) -> Vec<Registration> {
-    let directory = Directory::new(persons, fold_local_part);
-    let unique: BTreeMap<&str, &Account> = accounts.iter().map(|account| (account.key.as_str(), account)).collect();
-    unique
-        .values()
-        .filter_map(|account| {
-            let entry = register.iter().find(|entry| fits(&entry.pattern, &account.key))?;
-            // a root account stays one: a register entry must not take it out of the checks on root
-            let kind = entry.kind.clone().filter(|_| account.kind.as_deref() != Some("root"));
-            Some(Registration {
-                account_key: account.key.clone(),
-                source: account.source.clone(),
-                kind: kind.or_else(|| account.kind.clone()),
-                owner: entry.owner.clone(),
-                owner_key: entry.owner.as_deref().and_then(|owner| directory.named(owner)),
-                purpose: entry.purpose.clone(),
-                justification: entry.justification.clone(),
-                approved_by: entry.approved_by.clone(),
-                valid_to: entry.valid_to,
-                tested_at: entry.tested_at,
-            })
+impl Registration {
+    /// Applies the account register to `account`: the first entry whose pattern fits it speaks for it.
+    pub(crate) fn of(account: &Account, register: &[RegisteredAccount], directory: &Directory<'_>) -> Option<Self> {
+        let entry = register.iter().find(|entry| fits(&entry.pattern, &account.key))?;
+        // a root account stays one: a register entry must not take it out of the checks on root
+        let kind = entry.kind.clone().filter(|_| account.kind.as_deref() != Some("root"));
+        Some(Self {
+            account_key: account.key.clone(),
+            source: account.source.clone(),
+            kind: kind.or_else(|| account.kind.clone()),
+            owner: entry.owner.clone(),
+            owner_key: entry.owner.as_deref().and_then(|owner| directory.named(owner)),
+            purpose: entry.purpose.clone(),
+            justification: entry.justification.clone(),
+            approved_by: entry.approved_by.clone(),
+            valid_to: entry.valid_to,
+            tested_at: entry.tested_at,
         })
-        .collect()
+    }
 }
 
 impl Directory<'_> {

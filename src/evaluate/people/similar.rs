@@ -30,7 +30,7 @@ const LIKENESSES: &[Likeness] = &[
 ];
 
 /// Who each of `accounts` might belong to, by the closest likeness that somebody has.
-pub(super) fn suggest(persons: &[Person], accounts: &[&Account]) -> Vec<PossibleMatch> {
+pub(super) fn suggest(persons: &[Person], accounts: &[Account]) -> Vec<PossibleMatch> {
     if accounts.is_empty() {
         return Vec::new();
     }

@@ -299,9 +299,10 @@ pub(crate) fn sealed_findings(reader: &store::Reader) -> Result<Vec<(u64, Findin
 /// controls must fit them: every problem at once.
 pub(crate) fn load_checks(settings: Option<&Settings>) -> Result<CheckSet, Failure> {
     let (paths, sources) = settings.map_or((&[][..], &[][..]), |settings| (&settings.checks.paths, &settings.sources));
-    let checks = CheckSet::load_to_run(paths, &catalogues()?, &tables(sources)).map_err(|found| diagnosed(&found))?;
+    let catalogues = catalogues()?;
+    let checks = CheckSet::load_to_run(paths, &catalogues, &tables(sources)).map_err(|found| diagnosed(&found))?;
     let Some(settings) = settings else { return Ok(checks) };
-    let problems = unfit(settings, &checks, &catalogues()?);
+    let problems = unfit(settings, &checks, &catalogues);
     if problems.is_empty() {
         return Ok(checks);
     }

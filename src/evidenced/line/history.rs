@@ -158,8 +158,8 @@ fn work_out(past: &Past<'_>, mut history: History, observer: &mut Observer<'_>) 
                 "a snapshot of the past cannot be read"
             );
         }
-        history.push(snapshot, shown.as_ref().ok());
         before = if shown.is_ok() { tables } else { None };
+        history.push(snapshot, shown.ok());
     }
     Ok(history)
 }

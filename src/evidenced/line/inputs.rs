@@ -248,6 +248,7 @@ fn damage(error: &StoreError) -> String {
 struct StoredRows {
     reader: Reader,
     sha256: Digest,
+    count: u64,
 }
 
 /// A store's error on its way to whoever asked for rows.
@@ -267,13 +268,17 @@ impl Rows for StoredRows {
         let mut take = |piece: &[u8]| take(piece).map_err(|refused| Pouring(refused.into()));
         self.reader.pour(&self.sha256, &mut take).map_err(|Pouring(error)| error)
     }
+
+    fn count(&self) -> u64 {
+        self.count
+    }
 }
 
 fn snapshot_input(reader: &Reader, sealed: &Sealed<Manifest>) -> Result<SnapshotInput, Failure> {
     let manifest = sealed.value();
     let tables = manifest.tables.iter().map(|record| TableInput {
         spec: record.spec.clone(),
-        rows: Arc::new(StoredRows { reader: reader.clone(), sha256: record.sha256 }),
+        rows: Arc::new(StoredRows { reader: reader.clone(), sha256: record.sha256, count: record.rows }),
     });
     Ok(SnapshotInput {
         id: manifest.id.clone(),

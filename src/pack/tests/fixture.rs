@@ -267,7 +267,7 @@ fn evaluation(snapshot: &str, sha256: Digest) -> Evaluation {
         reason: "ended at 2026-01-01T00:00:00Z".into(),
         source: Some("hr".into()),
         exception: None,
-        detail: BTreeMap::new(),
+        detail: model::Detail::default(),
     };
     Evaluation {
         schema: Evaluation::SCHEMA.into(),

@@ -38,7 +38,7 @@ fn evaluation(second: i64, snapshot: &str, state: InputState, verdicts: &[(&str,
                 reason: format!("{subject} is {}", verdict.as_str()),
                 source: Some("aws".into()),
                 exception: None,
-                detail: BTreeMap::new(),
+                detail: model::Detail::default(),
             })
             .collect(),
         inputs: vec![InputRef {

@@ -216,7 +216,7 @@ fn finding_entry(reader: &Reader, log_index: u64, finding: &Finding) -> Result<E
             reason: resolved.unwrap_or_default() + &item.reason,
             source: item.source.clone(),
             exception,
-            detail: BTreeMap::new(),
+            detail: model::Detail::default(),
         }
     };
     let members: Vec<Member> = finding.items.iter().map(member).collect();

@@ -8,7 +8,7 @@ fn member(subject: &str, verdict: Verdict, reason: &str) -> Member {
         reason: reason.to_owned(),
         source,
         exception: None,
-        detail: BTreeMap::new(),
+        detail: model::Detail::default(),
     }
 }
 
