@@ -104,10 +104,12 @@ pub(crate) fn evaluate_with(
         Err(LoadError::Unbuilt(problem)) => Err(problem),
         Err(LoadError::Rows { snapshot, error }) => return Err(EvaluateError::of_rows(snapshot, &error)),
     };
-    let history_sha256 = match checks.iter().any(|check| check.reads_history) {
-        true => history::digest(&inputs.history)
-            .map_err(|error| EvaluateError::of_rows("the history of earlier snapshots".to_owned(), &error))?,
-        false => None,
+    // reading all of it for nobody is time
+    let history_sha256 = if checks.iter().any(|check| check.reads_history) {
+        history::digest(&inputs.history)
+            .map_err(|error| EvaluateError::of_rows("the history of earlier snapshots".to_owned(), &error))?
+    } else {
+        None
     };
     let map_sha256 = loaded.as_ref().ok().map(|summary| Digest::of(&summary.links));
 
@@ -274,7 +276,7 @@ pub(crate) struct Members<'a> {
     inputs: &'a Inputs,
     places: Result<Places, String>,
     /// Up to the first row that breaks a rule.
-    members: Result<Vec<Member>, String>,
+    made: Result<Vec<Member>, String>,
 }
 
 /// Where in a row is what.
@@ -331,25 +333,21 @@ impl TakeRows for Members<'_> {
     }
 
     fn row(&mut self, cells: Vec<Value>) {
-        let (Ok(members), Ok(places)) = (&mut self.members, &self.places) else { return };
+        let (Ok(made), Ok(places)) = (&mut self.made, &self.places) else { return };
         match places.member(cells, self.inputs) {
-            Ok(member) => members.push(member),
-            Err(problem) => self.members = Err(problem),
+            Ok(member) => made.push(member),
+            Err(problem) => self.made = Err(problem),
         }
     }
 }
 
 impl<'a> Members<'a> {
     /// Asks `question` of `runner`. The error says why there are none.
-    pub(crate) fn ask(
-        runner: &mut dyn Runner,
-        question: &Question,
-        inputs: &'a Inputs,
-    ) -> Result<Vec<Member>, String> {
-        let mut asked = Self { inputs, places: Err("the query did not run".to_owned()), members: Ok(Vec::new()) };
+    pub(crate) fn ask(runner: &mut dyn Runner, question: &Question, inputs: &'a Inputs) -> Result<Vec<Member>, String> {
+        let mut asked = Self { inputs, places: Err("the query did not run".to_owned()), made: Ok(Vec::new()) };
         runner.rows(question, &mut asked)?;
         asked.places?;
-        let members = asked.members?;
+        let members = asked.made?;
         let mut subjects: Vec<&str> = members.iter().map(|member| member.subject.as_str()).collect();
         subjects.sort_unstable();
         if let Some((twice, _)) = subjects.iter().zip(subjects.iter().skip(1)).find(|(one, next)| one == next) {

@@ -245,7 +245,8 @@ impl Rows for Runs {
         let unreadable = |error: serde_json::Error| RowsError::Unreadable(error.to_string());
         let end = self.snapshots.len();
         let readable = |at: &usize| !self.history.unreadable.contains(at);
-        let instants: Vec<String> = self.snapshots.iter().map(|snapshot| quoted(seconds_text(snapshot.seen_at))).collect();
+        let instants: Vec<String> =
+            self.snapshots.iter().map(|snapshot| quoted(seconds_text(snapshot.seen_at))).collect();
         let ids: Vec<String> = self.snapshots.iter().map(|snapshot| quoted(snapshot.id.as_str())).collect();
         let mut piece = Vec::new();
         for (key, changes) in self.history.changes.get(kept.table).into_iter().flatten() {
@@ -260,8 +261,10 @@ impl Rows for Runs {
                     None => Vec::new(),
                 };
                 let names = kept.key.iter().chain(kept.state).map(|(name, _)| *name);
-                let mut row: Vec<(&str, &str)> =
-                    names.zip(key.iter().chain(&cells).map(|cell| cell.get())).filter(|(_, cell)| *cell != "null").collect();
+                let mut row: Vec<(&str, &str)> = names
+                    .zip(key.iter().chain(&cells).map(|cell| cell.get()))
+                    .filter(|(_, cell)| *cell != "null")
+                    .collect();
                 row.push(("listed", if state.is_some() { "1" } else { "0" }));
                 row.extend(before.map(|before| ("before_at", instants[before].as_str())));
                 row.push(("since_at", &instants[*at]));
@@ -339,12 +342,12 @@ pub(crate) fn observe(runner: &mut dyn Runner, inputs: &Inputs) -> Result<Observ
         let names: Vec<&str> = kept.key.iter().chain(kept.state).map(|(name, _)| *name).collect();
         let sql = format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), kept.of, names.join(", "));
         let question = Question { sql, parameters: BTreeMap::default(), most: MAX_ROWS, whole: true, schema: false };
-        let mut states = States { width: kept.key.len(), states: BTreeMap::new(), problem: None };
+        let mut states = States { width: kept.key.len(), found: BTreeMap::new(), problem: None };
         runner.rows(&question, &mut states)?;
         if let Some(problem) = states.problem {
             return Err(problem);
         }
-        observed.0.insert(kept.table.to_owned(), states.states);
+        observed.0.insert(kept.table.to_owned(), states.found);
     }
     Ok(observed)
 }
@@ -353,7 +356,7 @@ pub(crate) fn observe(runner: &mut dyn Runner, inputs: &Inputs) -> Result<Observ
 struct States {
     /// Columns of the key, which come first.
     width: usize,
-    states: BTreeMap<String, State>,
+    found: BTreeMap<String, State>,
     problem: Option<String>,
 }
 
@@ -363,7 +366,7 @@ impl TakeRows for States {
     fn row(&mut self, mut cells: Vec<Value>) {
         let state = cells.split_off(self.width.min(cells.len()));
         match RawValue::from_string(Value::Array(state).to_string()) {
-            Ok(state) => _ = self.states.insert(Value::Array(cells).to_string(), State(state)),
+            Ok(state) => _ = self.found.insert(Value::Array(cells).to_string(), State(state)),
             Err(error) => self.problem = Some(error.to_string()),
         }
     }

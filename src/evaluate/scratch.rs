@@ -371,7 +371,8 @@ fn add_line(lines: &mut Vec<u8>, line: &LinkLine<'_>) -> Result<(), ScratchError
 }
 
 fn persons(connection: &Connection) -> rusqlite::Result<Vec<Person>> {
-    let mut select = connection.prepare("SELECT person_key, work_email, other_emails, employee_id, name FROM person")?;
+    let mut select =
+        connection.prepare("SELECT person_key, work_email, other_emails, employee_id, name FROM person")?;
     select
         .query_map([], |row| {
             let work: Option<String> = row.get(1)?;

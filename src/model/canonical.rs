@@ -47,8 +47,7 @@ struct Member {
 
 impl Canonical<'_> {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.extend_from_slice(bytes);
-        Ok(())
+        self.out.write_all(bytes)
     }
 
     fn number(&mut self, number: impl Serialize) -> io::Result<()> {

@@ -49,8 +49,16 @@ fn replaced_date_functions_say_what_sqlite_says() {
         "unixepoch('not a time')",
         "unixepoch(NULL)",
         "date('2026-01-31', 'start of month', '+1 month', '-1 day')",
+        // what was asked before is not taken for what is asked now
+        "date(0)",
+        "date('0')",
+        "date(x'30')",
+        "date(0.5)",
+        "date('2026-01-31', '+1 day')",
+        "date('2026-01-31+1 day')",
+        "date('2026-01-3', '1+1 day')",
     ];
-    for expression in expressions {
+    for expression in expressions.iter().chain(&expressions) {
         let sql = format!("SELECT CAST({expression} AS TEXT)");
         let question = Question { sql: sql.clone(), parameters: BTreeMap::new(), most: 1, whole: true, schema: false };
         let ours = runner.run(&question).unwrap().rows[0][0].clone();

@@ -99,8 +99,7 @@ fn address_of_two_persons_links_nobody_and_shows_both() {
 fn foreign_domain_is_a_possible_match_not_a_link() {
     let mut inputs = inputs();
     inputs.domains = vec!["acme.example".to_owned()];
-    let map =
-        link(&inputs, &[person("hr:1", &["ada@mail.example"])], &[account("a", "ada@mail.example")], &[]);
+    let map = link(&inputs, &[person("hr:1", &["ada@mail.example"])], &[account("a", "ada@mail.example")], &[]);
     assert!(map.links.is_empty());
     assert_eq!(map.orphans[0].candidates, ["hr:1"]);
     assert!(map.orphans[0].reason.contains("mail.example"), "{}", map.orphans[0].reason);
