@@ -29,10 +29,11 @@ INSERT INTO backup_point (source, system, resource, point_id, created_at, expire
 SELECT point._source, point._source, point.resource_arn, point.recovery_point_arn, point.created_at, point.delete_at,
        point.encrypted, vault.locked,
        coalesce(copied.copies, json_array()),
-       coalesce((SELECT plan_name FROM aws_backup_plan AS plan
-                  WHERE plan._snapshot = point._snapshot AND plan.plan_id = point.plan_id), point.plan_id),
+       coalesce(plan.plan_name, point.plan_id),
        point.last_restored_at, point.vault_name
   FROM aws_backup_recovery_point AS point
+  LEFT JOIN aws_backup_plan AS plan
+    ON plan._snapshot = point._snapshot AND plan.plan_id = point.plan_id
   LEFT JOIN aws_backup_vault AS vault
     ON vault._snapshot = point._snapshot AND vault.vault_name = point.vault_name
   LEFT JOIN (SELECT _snapshot, source_recovery_point_arn, json_group_array(destination_recovery_point_arn) AS copies
@@ -55,8 +56,7 @@ SELECT shot._source, shot._source, shot.instance_arn, shot.snapshot_arn,
        CASE WHEN shot.snapshot_type = 'automated' THEN 'RDS automated backups of ' || shot.instance_id END
   FROM aws_rds_snapshot AS shot
  WHERE shot.status = 'available'
-   AND NOT EXISTS (SELECT 1 FROM aws_backup_recovery_point AS point
-                    WHERE point._snapshot = shot._snapshot AND point.recovery_point_arn = shot.snapshot_arn);
+   AND (shot._snapshot, shot.snapshot_arn) NOT IN (SELECT _snapshot, recovery_point_arn FROM aws_backup_recovery_point);
 
 INSERT INTO backup_point (source, system, resource, point_id, created_at, encrypted, plan)
 SELECT shot._source, shot._source, shot.cluster_arn, shot.snapshot_arn,
@@ -66,8 +66,7 @@ SELECT shot._source, shot._source, shot.cluster_arn, shot.snapshot_arn,
        CASE WHEN shot.snapshot_type = 'automated' THEN 'RDS automated backups of cluster ' || shot.cluster_id END
   FROM aws_rds_cluster_snapshot AS shot
  WHERE shot.status = 'available'
-   AND NOT EXISTS (SELECT 1 FROM aws_backup_recovery_point AS point
-                    WHERE point._snapshot = shot._snapshot AND point.recovery_point_arn = shot.snapshot_arn);
+   AND (shot._snapshot, shot.snapshot_arn) NOT IN (SELECT _snapshot, recovery_point_arn FROM aws_backup_recovery_point);
 
 INSERT INTO backup_point (source, system, resource, point_id, created_at, encrypted, plan)
 SELECT shot._source, shot._source, shot.volume_arn, shot.snapshot_arn,
@@ -75,8 +74,7 @@ SELECT shot._source, shot._source, shot.volume_arn, shot.snapshot_arn,
        'lifecycle policy ' || shot.lifecycle_policy
   FROM aws_ebs_snapshot AS shot
  WHERE shot.state = 'completed'
-   AND NOT EXISTS (SELECT 1 FROM aws_backup_recovery_point AS point
-                    WHERE point._snapshot = shot._snapshot AND point.recovery_point_arn = shot.snapshot_arn);
+   AND (shot._snapshot, shot.snapshot_arn) NOT IN (SELECT _snapshot, recovery_point_arn FROM aws_backup_recovery_point);
 
 -- A row for every rule of a plan and every resource or pattern assigned to it. Tags, conditions and exclusions narrow what
 -- a pattern names, so a plan that is assigned by them, or to nothing, has its rules without a resource.

@@ -2,17 +2,9 @@
 -- kind it is, it tells only of text messages: those, and none at all, resist no phishing; of the rest nobody can say.
 -- The address is the one the organisation's identity provider vouches for, before the one its holder chose to show.
 INSERT INTO account (account_key, source, system, native_id, login, email, external_id, display_name, kind, status, is_admin,
-                     mfa,                     mfa_phishing_resistant)
+                     mfa, mfa_phishing_resistant)
 SELECT m._source || ':' || m.login, m._source, m._source, CAST(m.id AS TEXT), m.login,
-       coalesce((SELECT max(coalesce(CASE WHEN i.name_id LIKE '%_@_%' THEN i.name_id END,
-                                     CASE WHEN i.username LIKE '%_@_%' THEN i.username END,
-                                     CASE WHEN i.scim_username LIKE '%_@_%' THEN i.scim_username END))
-                   FROM github_saml_identity AS i
-                  WHERE i._snapshot = m._snapshot AND i.login = m.login
-                 HAVING count(*) = 1), m.email),
-       (SELECT max(i.name_id) FROM github_saml_identity AS i
-         WHERE i._snapshot = m._snapshot AND i.login = m.login AND i.name_id NOT LIKE '%_@_%' HAVING count(*) = 1),
-       m.name,
+       coalesce(identity.address, m.email), identity.name_id, m.name,
        CASE m.type WHEN 'User' THEN 'human' WHEN 'Bot' THEN 'service' ELSE 'unknown' END,
        'enabled',
        m.role = 'admin',
@@ -20,7 +12,19 @@ SELECT m._source || ':' || m.login, m._source, m._source, CAST(m.id AS TEXT), m.
             WHEN m.two_factor = 1 THEN CASE WHEN o.two_factor_requirement_enabled THEN 'enforced' ELSE 'enrolled' END END,
        CASE WHEN m.two_factor = 0 OR m.two_factor_secure = 0 THEN 0 END
 FROM github_member AS m
-LEFT JOIN github_org AS o ON o._source = m._source;
+LEFT JOIN github_org AS o ON o._source = m._source
+-- of several identities of one account nobody can say which is its holder's
+LEFT JOIN (SELECT _snapshot, login,
+                  CASE WHEN count(*) = 1
+                       THEN max(coalesce(CASE WHEN name_id LIKE '%_@_%' THEN name_id END,
+                                         CASE WHEN username LIKE '%_@_%' THEN username END,
+                                         CASE WHEN scim_username LIKE '%_@_%' THEN scim_username END)) END AS address,
+                  CASE WHEN count(CASE WHEN name_id NOT LIKE '%_@_%' THEN 1 END) = 1
+                       THEN max(CASE WHEN name_id NOT LIKE '%_@_%' THEN name_id END) END AS name_id
+             FROM github_saml_identity
+            WHERE login IS NOT NULL
+            GROUP BY _snapshot, login) AS identity
+  ON identity._snapshot = m._snapshot AND identity.login = m.login;
 
 INSERT INTO account (account_key, source, system, native_id, login, kind, status, is_admin, mfa,
                      mfa_phishing_resistant)
@@ -34,15 +38,16 @@ SELECT c._source || ':' || c.login, c._source, c._source, CAST(c.id AS TEXT), c.
 FROM github_outside_collaborator AS c
 LEFT JOIN github_org AS o ON o._source = c._source
 -- somebody who became a member between two calls is a member
-WHERE NOT EXISTS (SELECT 1 FROM github_member AS m WHERE m._source = c._source AND m.login = c.login);
+WHERE (c._source, c.login) NOT IN (SELECT _source, login FROM github_member);
 
 -- an invitation is an account that does not exist yet, unless the invited already is one
 INSERT INTO account (account_key, source, system, native_id, login, email, kind, status, is_admin)
 SELECT i._source || ':' || coalesce(i.login, 'invitation-' || i.id), i._source, i._source, CAST(i.id AS TEXT), i.login,
        i.email, 'human', 'invited', i.role = 'admin'
 FROM github_invitation AS i
-WHERE NOT EXISTS (SELECT 1 FROM github_member AS m WHERE m._source = i._source AND m.login = i.login)
-  AND NOT EXISTS (SELECT 1 FROM github_outside_collaborator AS c WHERE c._source = i._source AND c.login = i.login);
+WHERE i.login IS NULL
+   OR ((i._source, i.login) NOT IN (SELECT _source, login FROM github_member)
+       AND (i._source, i.login) NOT IN (SELECT _source, login FROM github_outside_collaborator));
 
 INSERT INTO entitlement (account_key, source, system, resource, resource_kind, role, privilege, via)
 SELECT m._source || ':' || m.login, m._source, m._source, coalesce(o.login, m._source), 'organisation', m.role,

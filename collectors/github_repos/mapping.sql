@@ -79,8 +79,9 @@ SELECT a._source || ':' || a.repository || '@' || a.id, a._source, a._source || 
        a.actor, json_array(), a.actor, a.at, a.after_commit, 0
   FROM github_branch_activity AS a
  WHERE a.kind IN ('push', 'force_push')
-   AND NOT EXISTS (SELECT 1 FROM github_merged_pull_request AS p
-                    WHERE p._snapshot = a._snapshot AND p.repository = a.repository AND p.merge_commit = a.after_commit);
+   AND (a.after_commit IS NULL
+        OR (a._snapshot, a.repository, a.after_commit)
+           NOT IN (SELECT _snapshot, repository, merge_commit FROM github_merged_pull_request WHERE merge_commit IS NOT NULL));
 
 -- Security settings; what GitHub did not tell has no value.
 INSERT INTO setting (source, system, scope, name, value)

@@ -307,6 +307,7 @@ impl Reader<'_> {
         Ok(Inputs {
             as_of,
             timezone,
+            last_day_ends: None,
             domains: self.file.domains.clone(),
             fold_local_part: false,
             sources,

@@ -5,6 +5,7 @@
 use crate::history::HistoryInput;
 use crate::programme::Programme;
 use crate::rows::{Rows, RowsError, Take};
+use jiff::civil::Time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 use model::{Digest, SnapshotStatus, Table, TableSpec};
@@ -19,6 +20,8 @@ pub struct Inputs {
     /// The organisation's zone: dates of employment begin and end in it.
     #[serde(with = "zone")]
     pub timezone: TimeZone,
+    /// When the last day of employment ends in that zone; none: with the day itself.
+    pub last_day_ends: Option<Time>,
     /// The organisation's mail domains; only addresses in them link an account to a person. Empty: any domain does.
     pub domains: Vec<String>,
     /// Whether the part before the `@` is compared without case.

@@ -9,7 +9,7 @@ use crate::inputs::{Inputs, SnapshotInput, SourceInput, TableInput};
 use crate::people::{Account, Directory, Holding, Link, Linker, Orphan, Person, Registration};
 use crate::programme;
 use crate::rows::{Filling, Pour, RowsError};
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use model::time::seconds_text;
 use model::{ColumnKind, TableSpec};
@@ -101,7 +101,7 @@ impl Scratch {
         inputs: &Inputs,
         unmapped: BTreeMap<String, String>,
     ) -> Result<Self, ScratchError> {
-        employment_instants(&connection, &inputs.timezone)?;
+        employment_instants(&connection, &inputs.timezone, inputs.last_day_ends)?;
         let (links, orphans) = identities(&connection, inputs)?;
         programme::fill(&connection, inputs)?;
         let mut rows = BTreeMap::new();
@@ -278,8 +278,12 @@ pub(crate) fn sentence(error: &rusqlite::Error) -> String {
     }
 }
 
-/// `start_at` is the first instant of `start_date`, `end_at` the first instant after `end_date`, in the organisation's zone.
-fn employment_instants(connection: &Connection, zone: &TimeZone) -> Result<(), ScratchError> {
+/// `start_at` is the first instant of `start_date`, `end_at` the first instant after the last day, in the organisation's zone.
+fn employment_instants(
+    connection: &Connection,
+    zone: &TimeZone,
+    last_day_ends: Option<Time>,
+) -> Result<(), ScratchError> {
     let mut select = connection.prepare("SELECT rowid, person_key, start_date, end_date FROM employment")?;
     let mut update = connection.prepare("UPDATE employment SET start_at = ?2, end_at = ?3 WHERE rowid = ?1")?;
     let mut rows = select.query([])?;
@@ -297,9 +301,12 @@ fn employment_instants(connection: &Connection, zone: &TimeZone) -> Result<(), S
             // a date that cannot be read must not look like employment without end
             let refuse = || ScratchError::Date { person: person.clone(), date: date.clone() };
             let day: Date = date.parse().map_err(|_| refuse())?;
-            let day = if last_day { day.tomorrow().map_err(|_| refuse())? } else { day };
-            let start = day.to_zoned(zone.clone()).map_err(|_| refuse())?;
-            let instant = seconds_text(start.timestamp());
+            let zoned = match last_day_ends.filter(|_| last_day) {
+                Some(time) => day.to_datetime(time).to_zoned(zone.clone()),
+                None if last_day => day.tomorrow().and_then(|next| next.to_zoned(zone.clone())),
+                None => day.to_zoned(zone.clone()),
+            };
+            let instant = seconds_text(zoned.map_err(|_| refuse())?.timestamp());
             known.insert((date, last_day), instant.clone());
             Ok(Some(instant))
         };

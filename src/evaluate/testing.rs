@@ -38,6 +38,7 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
     Inputs {
         as_of: as_of.parse().unwrap(),
         timezone: TimeZone::UTC,
+        last_day_ends: None,
         domains: Vec::new(),
         fold_local_part: false,
         sources: Vec::new(),

@@ -32,7 +32,7 @@ CREATE TABLE employment (
     start_date TEXT,
     end_date TEXT,                      -- last day; NULL: no end is recorded
     start_at TEXT,                      -- start of start_date in the organisation's zone; left NULL by mapping.sql, the engine computes it
-    end_at TEXT,                        -- start of the day after end_date in the organisation's zone; likewise
+    end_at TEXT,                        -- when the last day ends in the organisation's zone, mostly with the day itself; likewise
     employment_type TEXT,
     end_recorded_at TEXT
 ) STRICT;

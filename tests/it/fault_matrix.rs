@@ -586,6 +586,7 @@ impl Judges {
         let inputs = Inputs {
             as_of: at,
             timezone: jiff::tz::TimeZone::UTC,
+            last_day_ends: None,
             domains: Vec::new(),
             fold_local_part: true,
             sources: vec![input("source", clean, run, at), input("beside", &beside, &seen, at)],

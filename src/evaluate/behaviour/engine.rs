@@ -262,6 +262,12 @@ fn day_ends_where_the_organisation_is() {
     assert_eq!(reasons("America/New_York")[0], "2026-03-29T04:00:00Z 2026-03-29T04:00:00Z");
     // Samoa skipped 30 December 2011 altogether: the day after the 29th begins on the 31st
     assert_eq!(reasons("Pacific/Apia")[1], "- 2011-12-30T10:00:00Z");
+
+    // or where it says that work ends: on the last day itself, which begins employment as before
+    let mut inputs = with(vec![toy.clone()]);
+    inputs.timezone = jiff::tz::TimeZoneDatabase::bundled().get("Europe/London").unwrap();
+    inputs.last_day_ends = Some(jiff::civil::time(18, 30, 0, 0));
+    assert_eq!(one(&list, &inputs).members[0].reason, "2026-03-29T00:00:00Z 2026-03-28T18:30:00Z");
 }
 
 #[test]

@@ -219,6 +219,7 @@ fn alone(settings: &Settings, as_of: Timestamp, source: SourceInput) -> Inputs {
     Inputs {
         as_of,
         timezone: settings.organisation.timezone.clone(),
+        last_day_ends: settings.organisation.last_day_ends,
         domains: Vec::new(),
         fold_local_part: false,
         sources: vec![source],

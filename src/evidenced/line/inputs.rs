@@ -99,6 +99,7 @@ fn inputs(
     Ok(Inputs {
         as_of,
         timezone: settings.organisation.timezone.clone(),
+        last_day_ends: settings.organisation.last_day_ends,
         domains: settings.organisation.domains.clone(),
         fold_local_part: settings.organisation.fold_local_part,
         sources,

@@ -105,6 +105,13 @@ pub(super) const ORGANISATION: &[Key] = &[
         "zone of schedules and of dates of employment, as in the IANA database",
     ),
     key(
+        "last_day_ends",
+        Kind::Text,
+        default("\"24:00\""),
+        "\"18:00\"",
+        "time of day in that zone at which employment ends on its last day; 24:00: with the day itself",
+    ),
+    key(
         "domains",
         Kind::Texts,
         default("[]"),

@@ -12,6 +12,7 @@ use super::{
 };
 use evaluate::Sandbox;
 use jiff::SignedDuration;
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use model::{CollectorSpec, Digest};
 use serde_json::{Map, Value};
@@ -189,6 +190,21 @@ fn organisation(fields: &Fields<'_>) -> Option<Organisation> {
     fields.refuse_unknown(&[]);
     let name = fields.text("name");
     let zone = fields.zone("timezone");
+    // midnight is the end of the day, which is no time of it
+    let last_day_ends = fields.text("last_day_ends").and_then(|text| match text.as_str() {
+        "24:00" => Some(Time::midnight()),
+        text => {
+            let time = Time::strptime("%H:%M", text).ok().filter(|time| *time > Time::midnight());
+            if time.is_none() {
+                fields.problem(
+                    "last_day_ends",
+                    format!("`{text}` is not a time of day after midnight"),
+                    "write it like `18:00`; `24:00` is the end of the day",
+                );
+            }
+            time
+        }
+    });
     let domains = fields.texts("domains");
     let fold_local_part = fields.boolean("fold_local_part");
     for domain in domains.iter().flatten().filter(|domain| !is_domain(domain)) {
@@ -200,7 +216,14 @@ fn organisation(fields: &Fields<'_>) -> Option<Organisation> {
     }
     let (timezone_name, timezone) = zone?;
     let domains = domains?.iter().map(|domain| domain.to_lowercase()).collect();
-    Some(Organisation { name: name?, timezone, timezone_name, domains, fold_local_part: fold_local_part? })
+    Some(Organisation {
+        name: name?,
+        timezone,
+        timezone_name,
+        last_day_ends: last_day_ends.filter(|time| *time > Time::midnight()),
+        domains,
+        fold_local_part: fold_local_part?,
+    })
 }
 
 fn is_domain(text: &str) -> bool {

@@ -37,6 +37,7 @@ pub(crate) use witness::Witness;
 use crate::daemon::Schedule;
 use evaluate::Sandbox;
 use jiff::SignedDuration;
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use model::Digest;
 use serde_json::Value;
@@ -89,6 +90,8 @@ pub(crate) struct Organisation {
     pub(crate) timezone: TimeZone,
     /// The zone's name as written.
     pub(crate) timezone_name: String,
+    /// When the last day of employment ends; none: with the day itself.
+    pub(crate) last_day_ends: Option<Time>,
     /// Its mail domains, lower case; empty: any.
     pub(crate) domains: Vec<String>,
     /// Whether the part before the `@` is compared without case.

@@ -215,6 +215,20 @@ fn the_aws_tools_variable_moves_aws_sources_that_name_no_endpoint() {
 }
 
 #[test]
+fn the_last_day_ends_with_the_day_or_at_a_time_of_it() {
+    let folder = Folder::new();
+    let load = |ends: &str| {
+        folder.load(&GOOD.replacen("[organisation]\n", &format!("[organisation]\nlast_day_ends = \"{ends}\"\n"), 1))
+    };
+    assert_eq!(load("24:00").unwrap().organisation.last_day_ends, None);
+    assert_eq!(load("18:30").unwrap().organisation.last_day_ends, Some(jiff::civil::time(18, 30, 0, 0)));
+    for wrong in ["00:00", "6 pm", "25:00", ""] {
+        let problems = load(wrong).unwrap_err();
+        assert!(problems[0].to_string().contains("evidenced.toml:2:17: "), "{wrong}: {}", problems[0]);
+    }
+}
+
+#[test]
 fn every_problem_is_reported_at_once_in_the_order_of_the_file() {
     let text = r#"[organisation]
 name = ""
