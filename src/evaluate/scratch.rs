@@ -85,6 +85,8 @@ impl Scratch {
     pub(crate) fn build(inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Self, ScratchError> {
         let mut connection = Self::empty()?;
         let unmapped = map_sources(&mut connection, &inputs.sources, pour)?;
+        // the end of a transaction costs more than a row: there is one, not one for each
+        connection.execute_batch("BEGIN")?;
         for one in &inputs.history {
             let filling = Filling::of_history(&connection, one).map_err(|error| sentence(&error));
             let filled = fill(filling.map(Some), &one.table, pour);
@@ -92,6 +94,7 @@ impl Scratch {
                 .and_then(|filled| filled.map_err(RowsError::Unreadable))
                 .map_err(|error| ScratchError::Rows { snapshot: one.newest_snapshot.clone(), error })?;
         }
+        connection.execute_batch("COMMIT")?;
         Self::finish(connection, inputs, unmapped)
     }
 
@@ -101,9 +104,11 @@ impl Scratch {
         inputs: &Inputs,
         unmapped: BTreeMap<String, String>,
     ) -> Result<Self, ScratchError> {
+        connection.execute_batch("BEGIN")?;
         employment_instants(&connection, &inputs.timezone, inputs.last_day_ends)?;
         let (links, orphans) = identities(&connection, inputs)?;
         programme::fill(&connection, inputs)?;
+        connection.execute_batch("COMMIT")?;
         let mut rows = BTreeMap::new();
         for table in table_names(&connection)? {
             let count: i64 =
