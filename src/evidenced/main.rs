@@ -1,6 +1,6 @@
 //! `evidenced`: the daemon and command line.
 //!
-//! The rooms are joined in `line/`; `cli/` asks and prints, `daemon/` keeps schedules, `web/` shows, `settings/` reads
+//! The rooms are joined in `line/`; `cli/` asks and prints, `daemon/` keeps schedules, `notify/` tells people, `web/` shows, `settings/` reads
 //! the configuration, `doctor/` says what is missing.
 
 mod cli;
@@ -8,6 +8,7 @@ mod daemon;
 mod doctor;
 mod failure;
 mod line;
+mod notify;
 mod settings;
 mod web;
 

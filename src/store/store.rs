@@ -675,7 +675,7 @@ impl Store {
         &self.databases.as_ref().unwrap().evidence
     }
 
-    fn refuse_poisoned(&self) -> Result<(), StoreError> {
+    pub(crate) fn refuse_poisoned(&self) -> Result<(), StoreError> {
         self.poison.as_ref().map_or(Ok(()), |cause| Err(StoreError::Poisoned { cause: cause.clone() }))
     }
 

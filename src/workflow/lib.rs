@@ -8,6 +8,7 @@ mod evidence;
 mod exception;
 mod finding;
 mod follow;
+pub mod notice;
 mod refusal;
 
 pub use act::{Act, Acting, act, raise};
@@ -18,4 +19,5 @@ pub use finding::{
     Implemented, Item, Plan, Planned, Shown, State, Verified, Word,
 };
 pub use follow::{Rules, Seen, expire, follow};
+pub use notice::{Happening, Notice, Subject};
 pub use refusal::{Guard, Refusal, same_person};

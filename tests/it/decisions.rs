@@ -30,10 +30,10 @@ status = "CASE active WHEN 1 THEN 'enabled' WHEN 0 THEN 'disabled' END"
 const CHECK: &str = "leaver_still_active";
 
 /// Ada and Cy have left, Bob has not; `active` says who of them can sign in.
-struct Company(Audit);
+pub(crate) struct Company(pub(crate) Audit);
 
 impl Company {
-    fn found() -> Self {
+    pub(crate) fn found() -> Self {
         let audit = Audit::with(SOURCES);
         audit.write(
             "hr.csv",
@@ -44,7 +44,7 @@ impl Company {
     }
 
     /// Collects with those who can sign in, and checks.
-    fn look(&self, active: [bool; 3], code: i32) -> Value {
+    pub(crate) fn look(&self, active: [bool; 3], code: i32) -> Value {
         let row = |(login, active): (&str, bool)| {
             format!(
                 "echo '{{\"type\":\"record\",\"table\":\"user\",\"row\":{{\"login\":\"{login}\",\
@@ -73,7 +73,7 @@ impl Company {
     }
 
     /// Acts, and says what state that led to.
-    fn done(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn done(&self, arguments: &[&str]) -> Value {
         self.0.json(0, &[&["findings"], arguments].concat())["finding"]["state"].clone()
     }
 
@@ -83,7 +83,7 @@ impl Company {
         assert!(outcome.stderr.contains(&format!("refused ({guard})")), "{outcome:#?}");
     }
 
-    fn last_snapshot(&self) -> String {
+    pub(crate) fn last_snapshot(&self) -> String {
         self.0.json(0, &["snapshots", "list", "--source", "crm"])["snapshots"][0]["id"].as_str().unwrap().to_owned()
     }
 }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 const ROSTER: &str = "[sources.hr]\ncollector = \"hr_file\"\npath = \"hr.csv\"\nschedule = \"manual\"\n\
                       columns = { employee_id = \"ID\", name = \"Name\" }\n";
 
-struct Daemon {
-    child: Child,
+pub(crate) struct Daemon {
+    pub(crate) child: Child,
     log: std::io::Lines<BufReader<ChildStderr>>,
 }
 
 impl Daemon {
-    fn start(audit: &Audit) -> Self {
+    pub(crate) fn start(audit: &Audit) -> Self {
         let mut child = audit.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut daemon = Self { child, log };
@@ -25,7 +25,7 @@ impl Daemon {
     }
 
     /// Waits until it logs `what`.
-    fn says(&mut self, what: &str) {
+    pub(crate) fn says(&mut self, what: &str) {
         assert!(self.log.any(|line| line.unwrap().contains(what)), "the daemon ended before it said: {what}");
     }
 
@@ -34,7 +34,7 @@ impl Daemon {
     }
 
     /// Has it read a changed configuration, which it seals by itself.
-    fn writes(&self, audit: &Audit) {
+    pub(crate) fn writes(&self, audit: &Audit) {
         let before = size(audit);
         audit.add("[checks.parameters]\nleaver_still_active.grace = \"48h\"\n");
         self.signal(Signal::HUP);
@@ -47,7 +47,7 @@ impl Daemon {
         assert_eq!(tail["entries"][0]["entry"]["kind"], "configuration");
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal(Signal::TERM);
         // what it still says must not fill the pipe
         self.log.by_ref().for_each(drop);

@@ -32,6 +32,7 @@ mod log_commands;
 mod memory;
 mod mistakes;
 mod network;
+mod notify;
 mod okta_emulator;
 mod packs;
 #[path = "../peers/mod.rs"]
@@ -45,6 +46,7 @@ mod scim_server;
 mod storage;
 mod strangers;
 mod support;
+mod tickets;
 mod tls;
 mod traced;
 mod trusted_time;

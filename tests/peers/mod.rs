@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod moto;
 pub(crate) mod postgres;
 pub(crate) mod published;
+pub(crate) mod receivers;
 pub(crate) mod scim;
 pub(crate) mod sshd;
 pub(crate) mod stand_in;

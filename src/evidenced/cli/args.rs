@@ -275,6 +275,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
     },
+    /// Who is told what: the outbox, and sending from it
+    #[command(after_help = "Example: evidenced notify test mail")]
+    Notify {
+        #[command(subcommand)]
+        command: Option<NotifyCommand>,
+    },
     /// The log as other people's tools read it: checkpoint, proofs, entries
     Log {
         #[command(subcommand)]
@@ -356,6 +362,28 @@ pub(crate) enum CheckCommand {
         /// The folder to write them into; without it the first of `[checks] paths`
         #[arg(long = "in", value_name = "FOLDER")]
         folder: Option<PathBuf>,
+    },
+}
+
+/// Verbs of `notify`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// What is to be told, and what was not taken yet
+    List {
+        /// What was sent, too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make messages of all that waits and try all of them now, whatever the schedule says
+    Send {
+        /// Those too that were given up
+        #[arg(long)]
+        given_up: bool,
+    },
+    /// Tell a destination that this is a test; a tracker gets one ticket for it, which is closed
+    Test {
+        /// NAME of `[notify.NAME]`
+        name: String,
     },
 }
 

@@ -11,6 +11,7 @@ mod findings;
 mod init;
 mod list;
 mod log;
+mod notify;
 mod pack;
 mod past;
 mod people;
@@ -111,6 +112,16 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Pack { command } => pack::pack(load(global)?, command, global),
         Command::Verify { path, checkpoint, key, policy } => {
             pack::verify(&path, checkpoint.as_deref(), key.as_deref(), policy.as_deref(), global)
+        }
+        Command::Notify { command: None } => notify::list(&load(global)?, false, global),
+        Command::Notify { command: Some(args::NotifyCommand::List { all }) } => {
+            notify::list(&load(global)?, all, global)
+        }
+        Command::Notify { command: Some(args::NotifyCommand::Send { given_up }) } => {
+            notify::send(load(global)?, given_up, global).await
+        }
+        Command::Notify { command: Some(args::NotifyCommand::Test { name }) } => {
+            notify::test(&load(global)?, &name, global).await
         }
         Command::Log { command } => log::log(load(global)?, command, global).await,
         Command::Retention { command } => retention::retention(load(global)?, command, global),

@@ -2,6 +2,7 @@
 //!
 //! It changes nothing: the store is only opened for reading, and what the sources answer is looked at and dropped.
 
+mod destination;
 mod host;
 mod source;
 mod validity;
@@ -37,7 +38,7 @@ impl Level {
 /// One examined thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// What was examined: `configuration`, `checks`, `key`, `store`, `disk`, `clock`, `time`, or a source's name.
+    /// What was examined: `configuration`, `checks`, `key`, `store`, `disk`, `clock`, `time`, `notify`, or a source's name.
     pub(crate) area: String,
     /// How it stands.
     pub(crate) level: Level,
@@ -90,5 +91,8 @@ pub(crate) async fn doctor(settings: &Settings, which: Option<&str>) -> Vec<Find
     }
     findings.push(host::clock(&skews));
     findings.extend(examined);
+    if which.is_none() {
+        findings.extend(destination::examine(settings, Timestamp::now()).await);
+    }
     findings
 }

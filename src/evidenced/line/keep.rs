@@ -50,7 +50,7 @@ impl KeptLine {
         is_due
     }
 
-    fn checks(&self) -> Arc<CheckSet> {
+    pub(super) fn checks(&self) -> Arc<CheckSet> {
         Arc::clone(&self.checks.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

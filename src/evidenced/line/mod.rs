@@ -25,6 +25,7 @@ mod programme;
 mod retention;
 mod scrub;
 mod shape;
+mod tell;
 mod witness;
 
 pub(crate) use backtest::{Retold, backtest};
@@ -44,6 +45,7 @@ pub(crate) use packing::{PackRequest, reveal};
 pub(crate) use retention::{Due, Erased, plan};
 pub(crate) use scrub::{Scrubbing, Standing, standing};
 pub(crate) use shape::shape;
+pub(crate) use tell::{Tried, Which};
 pub(crate) use witness::Outcome;
 
 use crate::failure::{Exit, Failure};
@@ -232,7 +234,7 @@ fn kept<T>(settings: &Settings, work: impl FnOnce(&Keeping<'_>) -> Result<T, Sto
 }
 
 /// The way out of the network.
-fn proxy(settings: &Settings) -> Result<Option<egress::Proxy>, Failure> {
+pub(crate) fn proxy(settings: &Settings) -> Result<Option<egress::Proxy>, Failure> {
     let Some(url) = settings.network.proxy.clone() else { return Ok(None) };
     let credential =
         settings.network.proxy_credential.as_ref().map(SecretRef::resolve).transpose().map_err(|problem| {

@@ -458,6 +458,183 @@ pub(super) const FINDINGS: &[Key] = &[
     ),
 ];
 
+/// What every destination has, whatever its kind.
+pub(super) const NOTIFY: &[Key] = &[
+    key(
+        "kind",
+        Kind::Word(&["smtp", "slack", "webhook", "github_issues", "jira"]),
+        Absent::Refused,
+        "\"smtp\"",
+        "how it is told",
+    ),
+    key(
+        "about",
+        Kind::Texts,
+        default("[\"findings\", \"evidence\"]"),
+        "[\"evidence\"]",
+        "what is told: `findings`; `evidence` that is missing, which is for whoever keeps this program and becomes no ticket",
+    ),
+    key(
+        "personal_data",
+        Kind::Boolean,
+        default("false"),
+        "true",
+        "whether accounts, people, and reasons that may name them are told; otherwise they are counted",
+    ),
+    key(
+        "schedule",
+        Kind::Text,
+        Absent::Nothing,
+        "\"0 8 * * 1-5\"",
+        "when a digest goes: minute hour day month weekday, in the organisation's zone; absent: at once, as tickets always",
+    ),
+    key(
+        "gather",
+        Kind::Duration,
+        default("\"1m\""),
+        "\"5m\"",
+        "how long something new waits for more where it goes at once, so that a hundred findings are one message",
+    ),
+    key(
+        "give_up_after",
+        Kind::Duration,
+        default("\"7d\""),
+        "\"14d\"",
+        "how long a message is tried; then `evidenced notify list` shows it as given up, and `notify send --given-up` tries it again",
+    ),
+];
+
+/// A kind of destination.
+pub(super) struct Way {
+    /// The word of `kind`.
+    pub(super) kind: &'static str,
+    /// A name for the example.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the generated files say it"))]
+    pub(super) example: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the generated files say it"))]
+    pub(super) help: &'static str,
+    pub(super) keys: &'static [Key],
+}
+
+/// The kinds of destinations, with the keys each has beyond [`NOTIFY`].
+pub(super) const WAYS: &[Way] = &[
+    Way {
+        kind: "smtp",
+        example: "mail",
+        help: "Mail. A finding goes to its owner, what is nobody's and what is about evidence to `to`.",
+        keys: SMTP,
+    },
+    Way {
+        kind: "slack",
+        example: "chat",
+        help: "An incoming webhook of Slack, or of what speaks like it.",
+        keys: SLACK,
+    },
+    Way {
+        kind: "webhook",
+        example: "hook",
+        help: "A webhook signed by the Standard Webhooks specification; `webhook-id` and `idempotency-key` stay the same however \
+               often a message is tried.",
+        keys: WEBHOOK,
+    },
+    Way {
+        kind: "github_issues",
+        example: "issues",
+        help: "One issue a finding in a GitHub repository: made once, commented when the finding changes, closed with it.",
+        keys: GITHUB_ISSUES,
+    },
+    Way { kind: "jira", example: "jira", help: "The same in a project of Jira.", keys: JIRA },
+];
+
+const SMTP: &[Key] = &[
+    key("host", Kind::Text, Absent::Refused, "\"mail.acme.example\"", "the mail server"),
+    key("port", Kind::Integer(1, 65_535), default("587"), "465", "its port"),
+    key(
+        "tls",
+        Kind::Word(&["starttls", "implicit", "off"]),
+        default("\"starttls\""),
+        "\"implicit\"",
+        "`starttls` and never without, `implicit` from the first byte (port 465), or `off`",
+    ),
+    key(
+        "authority",
+        Kind::Path,
+        Absent::Nothing,
+        "\"mail-root.pem\"",
+        "PEM file of what may have issued the server's certificate; absent: what this machine trusts",
+    ),
+    key("username", Kind::Text, Absent::Nothing, "\"evidenced@acme.example\"", "who signs in; absent: nobody does"),
+    key("password", Kind::Secret, Absent::Nothing, "{ file = \"./mail.password\" }", "the password beside it"),
+    key("from", Kind::Text, Absent::Refused, "\"evidenced <evidenced@acme.example>\"", "the sender"),
+    key(
+        "to",
+        Kind::Texts,
+        Absent::Refused,
+        "[\"security@acme.example\"]",
+        "who is told of evidence, and of findings that have no owner",
+    ),
+    key(
+        "owners",
+        Kind::Boolean,
+        default("true"),
+        "false",
+        "a finding goes to its owner and not to `to`, where the owner is written as an address in `[organisation] domains`",
+    ),
+];
+
+const SLACK: &[Key] = &[key(
+    "webhook_url",
+    Kind::Secret,
+    Absent::Refused,
+    "{ file = \"./slack.url\" }",
+    "the webhook's address: whoever knows it can write there",
+)];
+
+const WEBHOOK: &[Key] = &[
+    key("url", Kind::Url, Absent::Refused, "\"https://hooks.acme.example/evidenced\"", "where to"),
+    key(
+        "secret",
+        Kind::Secret,
+        Absent::Refused,
+        "{ file = \"./webhook.secret\" }",
+        "what it is signed with: `whsec_` and 24 to 64 bytes in base64",
+    ),
+];
+
+const GITHUB_ISSUES: &[Key] = &[
+    key(
+        "repository",
+        Kind::Text,
+        Absent::Refused,
+        "\"acme/compliance\"",
+        "the repository; whoever can read it can read the tickets",
+    ),
+    key("token", Kind::Secret, Absent::Refused, "{ env = \"TICKETS_TOKEN\" }", "a token that may write issues there"),
+    key(
+        "api_url",
+        Kind::Url,
+        default("\"https://api.github.com\""),
+        "\"https://github.acme.example/api/v3\"",
+        "base of the API",
+    ),
+    key("label", Kind::Text, default("\"evidenced\""), "\"audit\"", "the label by which a ticket is found again"),
+];
+
+const JIRA: &[Key] = &[
+    key("api_url", Kind::Url, Absent::Refused, "\"https://acme.atlassian.net\"", "the site"),
+    key(
+        "username",
+        Kind::Text,
+        Absent::Nothing,
+        "\"evidenced@acme.example\"",
+        "whose API token it is; absent: it is a personal access token",
+    ),
+    key("token", Kind::Secret, Absent::Refused, "{ file = \"./jira.token\" }", "a token that may write issues there"),
+    key("project", Kind::Text, Absent::Refused, "\"SEC\"", "the project's key"),
+    key("issue_type", Kind::Text, default("\"Task\""), "\"Bug\"", "what kind of issue a finding becomes"),
+    key("label", Kind::Text, default("\"evidenced\""), "\"audit\"", "the label by which a ticket is found again"),
+];
+
 pub(super) const NETWORK: &[Key] = &[
     key(
         "proxy",
@@ -551,12 +728,17 @@ pub(super) const SECTIONS: &[Section] = &[
         help: "The auditor's request list, for `03_REQUESTS.csv` of evidence packs.",
         keys: REQUEST,
     },
+    Section {
+        name: "notify",
+        times: Times::Named,
+        help: "Who is told of findings and of evidence that is missing; one section for each of them. Nobody is told twice.",
+        keys: NOTIFY,
+    },
     Section { name: "serve", times: Times::Once, help: "The read-only pages.", keys: SERVE },
 ];
 
 /// Sections and keys of the design that this version has not got. Refused, because ignoring them would promise them.
-pub(super) const LATER: &[(&[&str], &str)] =
-    &[(&["reviews"], "access reviews"), (&["audits"], "internal audits"), (&["notify"], "notifications")];
+pub(super) const LATER: &[(&[&str], &str)] = &[(&["reviews"], "access reviews"), (&["audits"], "internal audits")];
 
 /// The keys of a source of this collector beyond [`SOURCE`].
 pub(super) fn collector_keys(spec: &CollectorSpec) -> Vec<Key> {
@@ -679,7 +861,7 @@ mod tests {
 
     #[test]
     fn every_default_and_example_of_the_table_is_toml() {
-        for key in SECTIONS.iter().flat_map(|section| section.keys) {
+        for key in SECTIONS.iter().flat_map(|section| section.keys).chain(WAYS.iter().flat_map(|way| way.keys)) {
             assert!(toml_value(&key.example).is_some(), "{}: {}", key.name, key.example);
             if let Absent::Default(value) = &key.absent {
                 assert!(toml_value(value).is_some(), "{}: {value}", key.name);

@@ -7,7 +7,7 @@ use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
 use super::suggest::did_you_mean;
 use super::{
-    Checks, Findings, LogSettings, Network, Organisation, Retention, Serve, Settings, StoreSettings, handover,
+    Checks, Findings, LogSettings, Network, Organisation, Retention, Serve, Settings, StoreSettings, handover, notify,
     register, sources, timestamp, witness,
 };
 use evaluate::Sandbox;
@@ -85,6 +85,7 @@ pub(super) fn load_in(
             accounts: draft.accounts,
             links: draft.links,
             handover: draft.handover,
+            notify: draft.notify,
             serve: draft.serve,
             overrides: overrides.to_vec(),
             digest: Digest::of(&bytes),
@@ -105,6 +106,7 @@ struct Draft {
     accounts: Vec<super::RegisteredAccount>,
     links: Vec<super::ApprovedLink>,
     handover: super::Handover,
+    notify: Vec<super::Destination>,
     serve: Serve,
 }
 
@@ -137,6 +139,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
     let accounts = register::accounts(reading, value("accounts"), &names, &zone);
     let links = register::links(reading, value("links"), &names, &zone);
     let handover = handover::handover(reading, value, &names);
+    let notify = notify::destinations(reading, value("notify"), &zone);
     let network = network(&section("network", NETWORK));
     let serve = serve(&section("serve", SERVE));
     Some(Draft {
@@ -151,6 +154,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft>
         accounts,
         links,
         handover,
+        notify,
         serve,
     })
 }

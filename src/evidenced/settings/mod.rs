@@ -10,6 +10,7 @@ mod handover;
 mod keys;
 mod layers;
 mod load;
+mod notify;
 mod problem;
 mod reference;
 mod register;
@@ -25,6 +26,7 @@ mod witness;
 pub(crate) use handover::{Applicability, Handover};
 pub(crate) use layers::Override;
 pub(crate) use load::{load, load_without_secrets};
+pub(crate) use notify::{Destination, GithubIssues, Jira, MailTls, Smtp, Way};
 pub(crate) use problem::Problem;
 pub(crate) use reference::{REFERENCE, SCHEMA};
 pub(crate) use register::{ApprovedLink, RegisteredAccount};
@@ -73,6 +75,8 @@ pub(crate) struct Settings {
     pub(crate) links: Vec<ApprovedLink>,
     /// What packs say beside the evidence.
     pub(crate) handover: Handover,
+    /// Who is told, sorted by name.
+    pub(crate) notify: Vec<Destination>,
     /// The pages.
     pub(crate) serve: Serve,
     /// What flags changed in it; a reload applies them again.

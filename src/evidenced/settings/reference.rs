@@ -1,7 +1,7 @@
 //! `config/evidenced.toml`, generated from the key table and the collectors' declarations, and embedded.
 
 #[cfg(test)]
-use super::keys::{Absent, Key, SECTIONS, SOURCE, Times, collector_keys, toml_text};
+use super::keys::{Absent, Key, SECTIONS, SOURCE, Times, WAYS, collector_keys, toml_text};
 #[cfg(test)]
 use model::CollectorSpec;
 
@@ -48,6 +48,16 @@ pub(super) fn reference(specs: &[&CollectorSpec]) -> String {
             Times::Listed => {
                 let _ = writeln!(text, "# [[{}]]", section.name);
                 section.keys.iter().for_each(|key| line(&mut text, key, true));
+            }
+            Times::Named if section.name != "sources" => {
+                for (position, way) in WAYS.iter().enumerate() {
+                    let blank = if position == 0 { "" } else { "\n" };
+                    let _ = writeln!(text, "{blank}# {}\n# [{}.{}]", way.help, section.name, way.example);
+                    let _ = writeln!(text, "# kind = \"{}\"", way.kind);
+                    // what all of them have stands once, in the first
+                    let common = section.keys.iter().filter(|key| key.name != "kind" && position == 0);
+                    common.chain(way.keys).for_each(|key| line(&mut text, key, true));
+                }
             }
             Times::Named => {
                 for (position, spec) in specs.iter().enumerate() {

@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use super::declared::COLUMN_TYPES;
-use super::keys::{Absent, Key, Kind, SECTIONS, SOURCE, Times, collector_keys, table_keys, toml_value};
+use super::keys::{Absent, Key, Kind, SECTIONS, SOURCE, Times, WAYS, Way, collector_keys, table_keys, toml_value};
 use super::spread::may_be;
 use model::CollectorSpec;
 use serde_json::{Map, Value, json};
@@ -20,7 +20,10 @@ pub(super) fn schema(specs: &[&CollectorSpec]) -> String {
                 "type": "object",
                 "description": section.help,
                 "propertyNames": { "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$" },
-                "additionalProperties": { "oneOf": specs.iter().map(|spec| source(spec)).collect::<Vec<_>>() },
+                "additionalProperties": match section.name {
+                    "sources" => json!({ "oneOf": specs.iter().map(|spec| source(spec)).collect::<Vec<_>>() }),
+                    _ => json!({ "oneOf": WAYS.iter().map(|way| destination(section.keys, way)).collect::<Vec<_>>() }),
+                },
             }),
         };
         if section.times == Times::Once && section.keys.iter().any(|key| key.absent == Absent::Refused) {
@@ -53,6 +56,14 @@ fn source(spec: &CollectorSpec) -> Value {
     if let Some(own) = &spec.table_settings {
         schema["properties"]["table"]["additionalProperties"] = table("A declared table.", &table_keys(own));
     }
+    schema
+}
+
+fn destination(common: &[Key], way: &Way) -> Value {
+    let keys: Vec<Key> = common.iter().chain(way.keys).cloned().collect();
+    let mut schema = table(way.help, &keys);
+    schema["title"] = json!(way.kind);
+    schema["properties"]["kind"] = json!({ "const": way.kind, "description": way.help });
     schema
 }
 

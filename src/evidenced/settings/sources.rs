@@ -15,7 +15,7 @@ use model::CollectorSpec;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-const LONGEST_NAME: usize = 63;
+pub(super) const LONGEST_NAME: usize = 63;
 
 /// Every source, sorted by name.
 pub(super) fn sources<'a>(
@@ -59,7 +59,7 @@ pub(super) fn sources<'a>(
     sources
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))

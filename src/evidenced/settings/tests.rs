@@ -1,6 +1,6 @@
 //! The configuration as users meet it: what loads, and what each mistake says.
 
-use super::keys::{Absent, Key, SECTIONS, SOURCE, collector_keys};
+use super::keys::{Absent, Key, NOTIFY, SECTIONS, SOURCE, WAYS, collector_keys};
 use super::layers::Variables;
 use super::load::load_in;
 use super::problem::Place;
@@ -280,13 +280,9 @@ person = "aws:1"
 
 #[test]
 fn what_this_version_has_not_got_is_refused_by_name() {
-    for (text, place) in [
-        ("[audits.x]", "evidenced.toml:13:2: `audits` is not in this version"),
-        ("[notify.x]", "evidenced.toml:13:2: `notify` is not in this version"),
-    ] {
-        let problems = Folder::new().problems(&source_with(text));
-        assert!(problems.len() == 1 && problems[0].starts_with(place), "{problems:?}");
-    }
+    let problems = Folder::new().problems(&source_with("[audits.x]"));
+    let place = "evidenced.toml:13:2: `audits` is not in this version";
+    assert!(problems.len() == 1 && problems[0].starts_with(place), "{problems:?}");
     refused(
         &GOOD.replace("sqlite:./evidence", "postgres://user:canary@db/evidence"),
         "evidenced.toml:6:7: `postgres:` is not in this version\n  help: use a folder: `url = \"sqlite:./evidence\"`",
@@ -665,6 +661,11 @@ fn listed(text: &str) -> BTreeSet<(String, String)> {
                     add(source["collector"].as_str().unwrap(), source);
                 }
             }
+            ("notify", toml::Value::Table(destinations)) => {
+                for destination in destinations.values().filter_map(toml::Value::as_table) {
+                    add(destination["kind"].as_str().unwrap(), destination);
+                }
+            }
             (_, toml::Value::Table(section)) => {
                 let (lists, keys): (toml::Table, toml::Table) = section.clone().into_iter().partition(|(_, value)| {
                     value.as_array().is_some_and(|items| items.iter().any(toml::Value::is_table))
@@ -690,8 +691,13 @@ fn the_reference_file_lists_exactly_the_keys_that_exist() {
     let mut add = |section: &str, keys: &[Key]| {
         expected.extend(keys.iter().map(|key| (section.to_owned(), key.name.to_string())));
     };
-    for section in SECTIONS.iter().filter(|section| section.name != "sources") {
+    for section in SECTIONS.iter().filter(|section| !["sources", "notify"].contains(&section.name)) {
         add(section.name, section.keys);
+    }
+    add(WAYS[0].kind, NOTIFY);
+    for way in WAYS {
+        add(way.kind, &NOTIFY[..1]);
+        add(way.kind, way.keys);
     }
     let specs = specs();
     add(&specs[0].id, SOURCE);
@@ -743,6 +749,7 @@ fn the_reference_file_loads_and_changes_no_default() {
     let all = load_in(&file, &[], &specs(), &Variables::new(), false).unwrap();
     assert_eq!(all.sources.len(), specs().len());
     assert_eq!(all.log.authorities.len(), 1);
+    assert_eq!(all.notify.len(), WAYS.len());
     assert!(!all.accounts.is_empty() && !all.links.is_empty() && all.serve.listen.is_some());
 }
 
@@ -791,5 +798,51 @@ fn one_section_stands_for_many_accounts() {
         let problems = load(&lines).expect_err(&lines);
         assert_eq!(problems.len(), 1, "{lines}: {problems:#?}");
         assert!(problems[0].message.contains(said), "{lines}: {problems:#?}");
+    }
+}
+
+#[test]
+fn destinations_are_read_and_all_their_mistakes_told_at_once() {
+    let folder = Folder::new();
+    let secret = |name: &str, text: &str| {
+        let path = folder.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    secret("hook", "whsec_canary");
+    let good = "[notify.mail]\nkind = \"smtp\"\nhost = \"mail.acme.example\"\nfrom = \"evidenced <e@acme.example>\"\n\
+                to = [\"ops@acme.example\"]\nschedule = \"0 8 * * 1-5\"\n\
+                [notify.hook]\nkind = \"webhook\"\nurl = \"https://hooks.acme.example/x\"\nsecret = { file = \"hook\" }\n\
+                about = [\"evidence\"]\ngather = \"5s\"\n";
+    let settings = folder.load(&source_with(good)).unwrap();
+    let [hook, mail] = settings.notify.as_slice() else { panic!("{:?}", settings.notify) };
+    assert!(!hook.findings && hook.evidence && !hook.personal_data && hook.schedule.is_none());
+    assert!(mail.findings && mail.evidence && mail.schedule.is_some() && !mail.is_tracker());
+    assert!(!format!("{hook:?}").contains("canary"));
+    let Way::Smtp(smtp) = &mail.way else { panic!("{mail:?}") };
+    assert_eq!((smtp.port, smtp.tls, smtp.owners), (587, MailTls::Starttls, true));
+
+    let bad = "[notify.Mail]\nkind = \"smtp\"\nhost = \"h\"\nfrom = \"nobody\"\nto = []\ntls = \"off\"\nusername = \"u\"\n\
+               schedule = \"never\"\n[notify.chat]\nkind = \"slack\"\nwebhook_url = \"https://hooks.slack.com/canary\"\n\
+               host = \"h\"\n[notify.gh]\nkind = \"github_issues\"\nrepository = \"acme\"\nabout = [\"findigs\"]\n\
+               [notify.x]\nkind = \"telegram\"\n";
+    let problems = Folder::new().problems(&source_with(bad));
+    let expected = [
+        "13:9: `Mail` cannot name a destination",
+        "16:8: `nobody` in `from` of [notify.Mail] is no mail address",
+        "17:6: [notify.Mail] names nobody in `to`",
+        "19:12: `username` in [notify.Mail] without `password`",
+        "20:12: `schedule` in [notify.Mail]",
+        "23:15: `webhook_url` in [notify.chat] holds a secret itself",
+        "24:1: unknown key `host` in [notify.chat]",
+        "25:9: [notify.gh] has no `token`",
+        "27:14: `acme` is no repository",
+        "28:9: `about` in [notify.gh] cannot be `findigs`",
+        "30:8: `kind` cannot be `telegram`",
+    ];
+    assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+    for (problem, expected) in problems.iter().zip(expected) {
+        assert!(problem.starts_with(&format!("evidenced.toml:{expected}")), "{problem} is not {expected}");
+        assert!(!problem.contains("canary"), "{problem}");
     }
 }

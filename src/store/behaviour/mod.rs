@@ -8,6 +8,7 @@ mod fsck;
 mod full_disk;
 mod killed;
 mod losses;
+mod outbox;
 mod refusals;
 mod sealing;
 mod storage;

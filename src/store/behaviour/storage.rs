@@ -200,7 +200,9 @@ fn of_version_one(scene: &Scene) {
         fs::write(path, bytes).unwrap();
     }
     drop(reader);
-    for table in ["blob", "damage", "hold", "erased", "erasing", "scrub", "record"] {
+    for table in
+        ["blob", "damage", "hold", "erased", "erasing", "scrub", "record", "notice", "message", "told", "ticket"]
+    {
         connection.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }
     connection.pragma_update(None, "user_version", 1).unwrap();
@@ -235,7 +237,7 @@ fn a_store_of_the_first_version_is_read_as_it_is_and_goes_on() {
     seal(&mut store, 2, &old);
     assert_eq!(store.reader().blob(&Digest::of(&new)).unwrap(), new);
     drop(store);
-    assert_eq!(version(&scene), 3);
+    assert_eq!(version(&scene), 4);
     assert!(forms(&scene).contains(&(Stored::Delta, 1)), "the new table is told from the file of the old one");
     assert_eq!(check(&scene).problems, []);
 }
