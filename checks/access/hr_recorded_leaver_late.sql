@@ -20,9 +20,14 @@ criteria = "The roster knows the end of employment by the time access has to be 
 impact = "Access cannot be removed in time by people whom nobody tells."
 action = "Find out why the end was recorded so late, and agree with whoever keeps the roster on when it is."
 ---*/
--- Where the roster does not say when the end was recorded, its snapshots bound it.
+-- Where the roster does not say when the end was recorded, its snapshots bound it. A roster that tells the day alone gives the last
+-- second of it in UTC; the day itself ends with the organisation's, as the last day of employment does, so days are compared.
 WITH ended AS (
-    SELECT e.person_key, e.source, e.spell, e.end_date, unixepoch(e.end_at) + :grace AS deadline, unixepoch(e.end_recorded_at) AS recorded
+    SELECT e.person_key, e.source, e.spell, e.end_date, unixepoch(e.end_at) + :grace AS deadline, unixepoch(e.end_recorded_at) AS recorded,
+           CASE
+               WHEN strftime('%H:%M:%S', e.end_recorded_at) = '23:59:59' THEN unixepoch(date(e.end_recorded_at)) > unixepoch(e.end_date) + :grace
+               ELSE unixepoch(e.end_recorded_at) > unixepoch(e.end_at) + :grace
+           END AS recorded_late
     FROM employment AS e
     WHERE unixepoch(e.end_at) <= unixepoch(:as_of) AND unixepoch(e.end_at) > unixepoch(:as_of) - :window
 ),
@@ -36,7 +41,7 @@ bounded AS (
 judged AS (
     SELECT b.*,
            CASE
-               WHEN recorded > deadline THEN 'recorded_late'
+               WHEN recorded_late THEN 'recorded_late'
                WHEN recorded IS NOT NULL THEN 'recorded'
                WHEN shown <= deadline THEN 'shown'
                WHEN not_yet > deadline THEN 'shown_late'

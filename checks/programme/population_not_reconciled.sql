@@ -11,7 +11,8 @@ criteria = "A population is as large as its source, asked in another way, says t
 impact = "Members that were not listed are in no check, no access review and no sample."
 action = "Collect again; if the counts still differ, let `evidenced doctor` show what the credential cannot see."
 ---*/
--- A count that is older than the source's maximum age says nothing of today.
+-- A count that is older than the source's maximum age says nothing of today. A source may count a population in several ways: the
+-- one that speaks most against it decides.
 WITH counted AS (
     SELECT s.source, p.snapshot, p.table_name, p.counted, p.declared, p.declared_by, n.status,
            unixepoch(:as_of) - unixepoch(s.seen_at) > s.max_age_seconds AS is_old
@@ -31,6 +32,15 @@ judged AS (
                ELSE 'agree'
            END AS standing
     FROM counted
+),
+ranked AS (
+    SELECT *,
+           row_number() OVER (
+               PARTITION BY source, table_name
+               ORDER BY CASE standing WHEN 'differ' THEN 1 WHEN 'agree' THEN 3 WHEN 'untold' THEN 4 ELSE 2 END, declared_by, declared
+           ) AS place,
+           sum(standing = 'agree') OVER (PARTITION BY source, table_name) - 1 AS others
+    FROM judged
 )
 SELECT source || coalesce('/' || table_name, '') AS subject,
        CASE standing WHEN 'differ' THEN 'fail' WHEN 'agree' THEN 'pass' WHEN 'untold' THEN 'not_applicable' ELSE 'unknown' END AS verdict,
@@ -41,6 +51,8 @@ SELECT source || coalesce('/' || table_name, '') AS subject,
            WHEN 'broken' THEN 'its latest snapshot is ' || status
            WHEN 'untold' THEN 'the source tells no count of its own: that all of it was read rests on how its pages ended'
            ELSE declared_by || ' tells as many as were read: ' || counted
+                || CASE others WHEN 0 THEN '' WHEN 1 THEN ', and so does another count' ELSE ', and so do ' || others || ' other counts' END
        END AS reason,
        source, snapshot
-FROM judged;
+FROM ranked
+WHERE place = 1;

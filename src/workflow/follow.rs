@@ -43,9 +43,19 @@ impl Seen<'_> {
         self.evaluation.inputs.iter().filter_map(|input| input.snapshot.clone()).collect()
     }
 
+    /// Whether it rests on the programme's own record and on no snapshot: such a check reads the log, which is whole and as of the
+    /// evaluation, so that each evaluation is other evidence. One without members speaks of nothing, or of what is not configured.
+    fn is_of_the_record(&self) -> bool {
+        let VerdictCounts { pass, fail, unknown, not_applicable, excepted } = self.evaluation.verdicts;
+        self.evaluation.inputs.is_empty() && pass + fail + unknown + not_applicable + excepted > 0
+    }
+
     /// Whether what decided about a member of `source` was taken after `instant`: its source's snapshot, or every one
     /// where the source is not said.
     fn is_later(&self, source: Option<&str>, instant: Timestamp) -> bool {
+        if self.is_of_the_record() {
+            return self.evaluation.as_of > instant;
+        }
         let mut deciding =
             self.evaluation.inputs.iter().filter(|input| source.is_none_or(|name| input.source == name)).peekable();
         deciding.peek().is_some()
@@ -59,6 +69,9 @@ impl Seen<'_> {
     /// nothing can be said takes nothing from the others; an evaluation without members, which broke off, proves nothing.
     fn proves_absence(&self) -> bool {
         let evaluation = self.evaluation;
+        if self.is_of_the_record() {
+            return true;
+        }
         (evaluation.outcome != Outcome::Inconclusive || !evaluation.members.is_empty())
             && !evaluation.inputs.is_empty()
             && evaluation.inputs.iter().all(|input| input.state == InputState::Good)
@@ -74,7 +87,7 @@ impl Seen<'_> {
     /// Whether a complete look found the member passing, not applicable or gone.
     fn mended(&self, item: &Item) -> bool {
         let covered = |source: &String| self.evaluation.inputs.iter().any(|input| &input.source == source);
-        item.source.as_ref().is_none_or(covered)
+        (self.is_of_the_record() || item.source.as_ref().is_none_or(covered))
             && !matches!(self.verdict(&item.subject), Some(Verdict::Fail | Verdict::Unknown | Verdict::Excepted))
     }
 
@@ -257,7 +270,11 @@ fn resolve(finding: &mut Finding, seen: &Seen<'_>) -> Vec<String> {
     let now: BTreeSet<&String> = snapshots.iter().collect();
     for item in finding.items.iter_mut().filter(|item| item.is_open()) {
         // the same evidence judged anew (another threshold, another link) mends nothing
-        let later = now != item.failed_on.iter().collect() && seen.evaluation.as_of >= item.last_seen;
+        let later = if seen.is_of_the_record() {
+            seen.evaluation.as_of > item.last_seen
+        } else {
+            now != item.failed_on.iter().collect() && seen.evaluation.as_of >= item.last_seen
+        };
         if later && seen.mended(item) {
             item.resolved_at = Some(seen.evaluation.as_of);
             item.resolved_on.clone_from(&snapshots);
@@ -277,7 +294,10 @@ fn shown(finding: &mut Finding, seen: &Seen<'_>) -> bool {
         return false;
     }
     let snapshots = seen.snapshots();
-    if done.shown_by.iter().any(|before| before.snapshots == snapshots) {
+    let of_the_record = seen.is_of_the_record();
+    let is_same =
+        |before: &Shown| if of_the_record { before.at == seen.evaluation.as_of } else { before.snapshots == snapshots };
+    if done.shown_by.iter().any(is_same) {
         return false;
     }
     done.shown_by.push(Shown { at: seen.evaluation.as_of, evaluation: seen.log_index, snapshots });

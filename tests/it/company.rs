@@ -38,18 +38,24 @@ fn counted(report: &Report) -> BTreeMap<What, usize> {
     counts
 }
 
-/// Two mornings in a row every six weeks: what is collected once proves less than what is collected twice.
+/// Two mornings in a row every 48 days: what is collected once proves less than what is collected twice.
 fn pairs() -> Vec<Day> {
-    (0..YEARS).step_by(42).flat_map(|day| [day, day + 1]).collect()
+    (0..YEARS).step_by(48).flat_map(|day| [day, day + 1]).collect()
+}
+
+/// `EVIDENCED_TEST_COMPANY="SEED PEOPLE DAYS"` lives another company: collected every so many days.
+fn asked_for() -> Option<Plan> {
+    let asked = std::env::var("EVIDENCED_TEST_COMPANY").ok()?;
+    let words: Vec<usize> = asked.split(' ').map(|word| word.parse().unwrap()).collect();
+    let [seed, people, every] = words[..] else { panic!("`{asked}` is not a seed, people and days") };
+    Some(Plan { seed: seed as u64, people, days: (0..=YEARS).step_by(every).collect(), faulty: 6, mutants: Vec::new() })
 }
 
 #[test]
 fn two_years_of_a_company_are_told_as_they_were() {
-    let plan = if long() {
-        Plan { seed: 2, people: 2_000, days: (0..=YEARS).step_by(7).collect(), faulty: 6, mutants: Vec::new() }
-    } else {
-        Plan { seed: 1, people: 120, days: pairs(), faulty: 2, mutants: Vec::new() }
-    };
+    let (seed, people, days, faulty) =
+        if long() { (2, 2_000, (0..=YEARS).step_by(7).collect(), 6) } else { (1, 100, pairs(), 2) };
+    let plan = asked_for().unwrap_or(Plan { seed, people, days, faulty, mutants: Vec::new() });
     let report = live(&plan);
     println!("{}", figures(&plan, &report));
     let shown: Vec<&str> = report.differences.iter().take(60).map(|difference| difference.text.as_str()).collect();
@@ -66,11 +72,11 @@ const MUTANTS: &[Mutant] = &[
         from: "WHEN closed <= deadline THEN",
         to: "WHEN closed IS NOT NULL THEN",
     },
-    // the key of a closed account does not work
+    // a month of grace for credentials
     Mutant {
         check: "leaver_owns_credentials",
-        from: "WHEN h.status = 'inactive' THEN",
-        to: "WHEN h.status = 'inactive' OR a.status = 'disabled' THEN",
+        from: "WHEN unixepoch(:as_of) <= e.at + :grace THEN",
+        to: "WHEN unixepoch(:as_of) <= e.at + :grace + 2592000 THEN",
     },
     // what lies between two rosters was in time
     Mutant {
@@ -78,8 +84,8 @@ const MUTANTS: &[Mutant] = &[
         from: "WHEN not_yet IS NULL THEN",
         to: "WHEN shown > 0 THEN 'shown' WHEN not_yet IS NULL THEN",
     },
-    // a linked account may always come back
-    Mutant { check: "reactivated_account", from: "WHEN s.open_spells > 0 OR", to: "WHEN l.person_key IS NOT NULL OR" },
+    // what is nobody's may come back
+    Mutant { check: "reactivated_account", from: "ELSE 'nobodys'", to: "ELSE 'employed'" },
     // a roster that was not seen whole excuses nobody
     Mutant {
         check: "account_without_person",
@@ -123,10 +129,14 @@ const MUTANTS: &[Mutant] = &[
 #[test]
 fn a_check_that_is_wrong_does_not_agree_with_the_truth() {
     let days = pairs().into_iter().filter(|day| *day < 430).collect();
-    let plan = Plan { seed: 1, people: 120, days, faulty: 2, mutants: MUTANTS.to_vec() };
+    let plan = Plan { seed: 1, people: 175, days, faulty: 2, mutants: MUTANTS.to_vec() };
     let report = live(&plan);
+    let mut unnoticed = Vec::new();
     for (mutant, found) in MUTANTS.iter().zip(&report.of_mutants) {
         println!("{}: {} differences, first {:?}", mutant.check, found.len(), found.first());
-        assert!(!found.is_empty(), "nobody notices that {mutant:?}");
+        if found.is_empty() {
+            unnoticed.push(mutant);
+        }
     }
+    assert!(unnoticed.is_empty(), "nobody notices {unnoticed:#?}");
 }

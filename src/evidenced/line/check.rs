@@ -179,7 +179,8 @@ fn failed_before(reader: &store::Reader, index: u64, evaluation: &Evaluation, mo
         }
         let sealed = reader.evaluation(row.log_index)?;
         let snapshots = snapshots_of(sealed.value());
-        if snapshots != last {
+        // the programme's own record is other evidence each time
+        if snapshots.is_empty() || snapshots != last {
             count += 1;
             last = snapshots;
         }

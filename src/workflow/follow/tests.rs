@@ -333,6 +333,25 @@ fn as_many_failures_raise_as_the_organisation_says() {
     assert_eq!([raised(0), raised(1), raised(2)], [0, 0, 1]);
 }
 
+/// An evaluation of a check that reads the programme's own record.
+fn of_the_record(second: i64, verdicts: &[(&str, Verdict)]) -> Evaluation {
+    Evaluation { inputs: vec![], ..evaluation(second, "none", InputState::Good, verdicts) }
+}
+
+#[test]
+fn what_the_programmes_own_record_showed_failing_it_shows_mended() {
+    let raised = follow(&[], &of_the_record(0, &[("a", FAIL), ("b", FAIL)]), 0, &text()).unwrap().finding;
+    let known = [raised];
+    let looked = |second, verdicts: &[(&str, Verdict)]| follow(&known, &of_the_record(second, verdicts), 1, &text());
+    assert_eq!(looked(10, &[("a", PASS), ("b", FAIL)]).unwrap().resolved, ["a"]);
+    assert_eq!(looked(10, &[("a", PASS), ("b", Verdict::Unknown)]).unwrap().resolved, ["a"]);
+    let gone = looked(10, &[("c", PASS)]).unwrap();
+    assert_eq!((gone.event, gone.finding.state), (Change::Resolved, State::Resolved));
+    // of the same instant, or of nobody at all: nothing happens
+    assert_eq!(looked(0, &[("a", PASS), ("b", PASS)]), None);
+    assert_eq!(looked(10, &[]), None);
+}
+
 #[test]
 fn members_of_a_source_that_was_not_looked_at_are_not_resolved() {
     let mut elsewhere = evaluation(10, "s1", InputState::Good, &[("b", PASS)]);

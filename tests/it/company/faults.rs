@@ -103,7 +103,7 @@ pub(super) fn of(turn: usize, every: usize, pause: Day) -> Vec<(Source, Fault)> 
     if turn < every || !turn.is_multiple_of(every) {
         return Vec::new();
     }
-    let faults = PLAN[(turn / every) % PLAN.len()];
+    let faults = PLAN[(turn / every - 1) % PLAN.len()];
     // what a clock two days behind shows must not lie before what was shown already
     if pause <= 2 && faults.iter().any(|(_, fault)| *fault == Fault::Skewed) {
         return Vec::new();

@@ -52,8 +52,15 @@ pub(super) struct Spell {
     pub(super) listed: Day,
     /// Last days, each with when it was entered.
     pub(super) ends: Vec<(Day, Option<Day>)>,
-    /// Whether the roster says when the end was entered.
-    pub(super) tells: bool,
+    pub(super) tells: Tells,
+}
+
+/// How the roster says when the end was entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    Nothing,
+    Day,
+    Instant,
 }
 
 impl Person {
@@ -336,6 +343,7 @@ pub(super) struct ListedSpell {
     pub(super) start: Day,
     pub(super) end: Option<Day>,
     pub(super) told: Option<Day>,
+    pub(super) tells: Tells,
 }
 
 impl Company {
@@ -373,7 +381,7 @@ impl Spell {
     fn listed(&self, day: Day) -> ListedSpell {
         let entered = self.ends.iter().filter(|(when, _)| *when < day).max_by_key(|(when, _)| *when);
         let end = entered.and_then(|(_, end)| *end);
-        let told = entered.filter(|_| end.is_some() && self.tells).map(|(when, _)| *when);
-        ListedSpell { start: self.start, end, told }
+        let told = entered.filter(|_| end.is_some() && self.tells != Tells::Nothing).map(|(when, _)| *when);
+        ListedSpell { start: self.start, end, told, tells: self.tells }
     }
 }

@@ -1,7 +1,7 @@
 //! Lives the company through the program's command line, its clock moved by libfaketime, and holds what it says against the truth.
 
 use super::days::{COLLECTED, Day, at};
-use super::faults::{self, Fault, State};
+use super::faults::{self, Fault};
 use super::lives::{Company, Listed, SYSTEMS, Shown, Source};
 use super::truth::{Expected, Findings, Past, View, Word, expected};
 use super::{generate, settings, show};
@@ -204,7 +204,6 @@ impl Life {
     fn compare(&mut self, day: Day, faults: &[(Source, Fault)], said: &BTreeMap<String, Said>) {
         let turn = self.as_of.len();
         self.as_of.push(said.values().next().unwrap().as_of.clone());
-        let bad: BTreeMap<Source, State> = faults.iter().map(|(source, fault)| (*source, fault.state())).collect();
         let (mut roster, mut shown, mut seen) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         for (source, latest) in &self.latest {
             let describes = match latest {
@@ -219,7 +218,7 @@ impl Life {
             };
             seen.insert(*source, describes);
         }
-        let view = View::new(&self.company, day, &self.past, roster, shown, seen, bad);
+        let view = View::new(&self.company, day, &self.past, roster, shown, seen, faults);
         let all = expected(&view);
         for (mutant, found) in self.mutants.iter().zip(&mut self.report.of_mutants) {
             let expected = all.iter().find(|expected| expected.check == mutant.check).unwrap();

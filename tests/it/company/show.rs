@@ -5,7 +5,7 @@ mod aws;
 
 use super::days::{CHANGED, COLLECTED, Day, USED, at, by, on};
 use super::faults::Fault;
-use super::lives::{Company, Factor, Kind, Listed, Shown, ShownKey, Source};
+use super::lives::{Company, Factor, Kind, Listed, Shown, ShownKey, Source, Tells};
 use crate::faults::{Request, Response};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -52,6 +52,11 @@ fn spells(company: &Company, listed: &Listed, day: Day) -> String {
     for spell in &listed.spells {
         let kind = if person.contractor { "contractor" } else { "employee" };
         let manager = by(&person.manager, day).map(|manager| company.people[*manager].number.clone());
+        let told = match (spell.told, spell.tells) {
+            (Some(told), Tells::Instant) => time(told, CHANGED),
+            (Some(told), Tells::Day) => on(told).to_string(),
+            _ => String::new(),
+        };
         let cells = [
             person.number.clone(),
             person.name.clone(),
@@ -61,7 +66,7 @@ fn spells(company: &Company, listed: &Listed, day: Day) -> String {
             by(&person.department, day).copied().unwrap_or_default().to_owned(),
             on(spell.start).to_string(),
             spell.end.map(|end| on(end).to_string()).unwrap_or_default(),
-            spell.told.map(|told| time(told, CHANGED)).unwrap_or_default(),
+            told,
             listed.word.to_owned(),
         ];
         text += &(cells.join(",") + "\n");

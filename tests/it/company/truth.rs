@@ -4,6 +4,7 @@
 mod follow;
 mod leavers;
 mod past;
+mod programme;
 mod register;
 mod rules;
 mod sign_in;
@@ -14,7 +15,7 @@ pub(super) use past::Past;
 pub(super) use rules::{Expected, expected};
 
 use super::days::Day;
-use super::faults::State;
+use super::faults::{Fault, State};
 use super::lives::{Company, Kind, Listed, Owner, PersonId, Registration, Shown, Source};
 use std::collections::BTreeMap;
 
@@ -39,11 +40,50 @@ pub(super) struct View<'a> {
     pub(super) shown: BTreeMap<Source, Vec<Shown>>,
     /// The day that each source's rows describe.
     pub(super) seen: BTreeMap<Source, Day>,
-    /// The sources whose evidence is not good.
-    pub(super) bad: BTreeMap<Source, State>,
+    /// What went wrong this morning.
+    pub(super) faults: &'a [(Source, Fault)],
     pub(super) past: &'a Past,
     /// The holders of accounts, by account.
     pub(super) holders: BTreeMap<String, Holder>,
+    index: Index<'a>,
+}
+
+/// What is looked up often.
+struct Index<'a> {
+    /// Where each account is listed.
+    listed: BTreeMap<String, (Source, usize)>,
+    numbers: BTreeMap<&'a str, PersonId>,
+    addresses: BTreeMap<String, Vec<PersonId>>,
+    register: BTreeMap<&'a str, &'a Registration>,
+    links: BTreeMap<&'a str, PersonId>,
+}
+
+impl<'a> Index<'a> {
+    fn new(company: &'a Company, day: Day, roster: &[Listed], shown: &BTreeMap<Source, Vec<Shown>>) -> Self {
+        let mut addresses: BTreeMap<String, Vec<PersonId>> = BTreeMap::new();
+        for listed in roster {
+            if let Some(address) = &listed.address {
+                addresses.entry(address.clone()).or_default().push(listed.person);
+            }
+        }
+        let mut register = BTreeMap::new();
+        for entry in company.register.iter().filter(|entry| entry.holds(day)) {
+            register.entry(entry.account.as_str()).or_insert(entry);
+        }
+        let places = shown.iter().flat_map(|(source, accounts)| {
+            accounts.iter().enumerate().map(|(place, account)| (account.key(), (*source, place)))
+        });
+        Self {
+            listed: places.collect(),
+            numbers: roster
+                .iter()
+                .map(|listed| (company.people[listed.person].number.as_str(), listed.person))
+                .collect(),
+            addresses,
+            register,
+            links: company.links.iter().map(|(account, person)| (account.as_str(), *person)).collect(),
+        }
+    }
 }
 
 /// Whose an account can be said to be.
@@ -61,9 +101,10 @@ impl<'a> View<'a> {
         roster: Vec<Listed>,
         shown: BTreeMap<Source, Vec<Shown>>,
         seen: BTreeMap<Source, Day>,
-        bad: BTreeMap<Source, State>,
+        faults: &'a [(Source, Fault)],
     ) -> Self {
-        let mut view = Self { company, day, roster, shown, seen, bad, past, holders: BTreeMap::new() };
+        let index = Index::new(company, day, &roster, &shown);
+        let mut view = Self { company, day, roster, shown, seen, faults, past, holders: BTreeMap::new(), index };
         let listed: Vec<Shown> = view.accounts().cloned().collect();
         let mut holders: BTreeMap<String, Holder> =
             listed.iter().map(|account| (account.key(), view.holder_of(account, account.created))).collect();
@@ -76,8 +117,21 @@ impl<'a> View<'a> {
         view
     }
 
+    /// How the evidence of a source stands, where it is not good.
+    pub(super) fn state(&self, source: Source) -> Option<State> {
+        self.faults.iter().find(|(of, _)| *of == source).map(|(_, fault)| fault.state())
+    }
+
     pub(super) fn accounts(&self) -> impl Iterator<Item = &Shown> {
         self.shown.values().flatten()
+    }
+
+    /// Everybody who holds an account, listed or not any more.
+    pub(super) fn persons(&self) -> impl Iterator<Item = PersonId> {
+        self.holders.values().filter_map(|holder| match holder {
+            Holder::Person(person) => Some(*person),
+            Holder::Nobody => None,
+        })
     }
 
     pub(super) fn of(&self, source: Source) -> impl Iterator<Item = &Shown> {
@@ -85,7 +139,8 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn listed(&self, key: &str) -> Option<&Shown> {
-        self.accounts().find(|account| account.key() == key)
+        let (source, place) = self.index.listed.get(key)?;
+        self.shown[source].get(*place)
     }
 
     pub(super) fn person(&self, id: PersonId) -> Option<&Listed> {
@@ -99,8 +154,7 @@ impl<'a> View<'a> {
 
     /// What the register says of an account today.
     pub(super) fn entry(&self, account: &Shown) -> Option<&'a Registration> {
-        let key = account.key();
-        self.company.register.iter().filter(|entry| entry.account == key).find(|entry| entry.holds(self.day))
+        self.index.register.get(account.key().as_str()).copied()
     }
 
     /// What an account is: as the register says, or else its source.
@@ -121,7 +175,7 @@ impl<'a> View<'a> {
     /// The strongest of what ties an account to a person: a word somebody gave, the employee number, the address.
     fn holder_of(&self, account: &Shown, created: Option<Day>) -> Holder {
         let key = account.key();
-        if let Some((_, person)) = self.company.links.iter().find(|(linked, _)| *linked == key) {
+        if let Some(person) = self.index.links.get(key.as_str()) {
             return if self.person(*person).is_some() { Holder::Person(*person) } else { Holder::Nobody };
         }
         if matches!(self.kind(account), Kind::Service | Kind::Shared | Kind::BreakGlass | Kind::Root) {
@@ -132,13 +186,12 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn numbered(&self, number: &str) -> Option<PersonId> {
-        self.roster.iter().map(|listed| listed.person).find(|person| self.company.people[*person].number == number)
+        self.index.numbers.get(number).copied()
     }
 
     /// Everybody who has an address on the roster.
     pub(super) fn addressed(&self, address: &str) -> Vec<PersonId> {
-        let has = |listed: &&Listed| listed.address.as_deref() == Some(address);
-        self.roster.iter().filter(has).map(|listed| listed.person).collect()
+        self.index.addresses.get(address).cloned().unwrap_or_default()
     }
 
     fn holder_by_address(&self, account: &Shown, created: Option<Day>) -> Holder {

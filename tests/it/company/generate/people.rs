@@ -2,7 +2,9 @@
 
 use super::{Chance, account, administrator, factors, keys};
 use crate::company::days::{Day, YEARS};
-use crate::company::lives::{Account, Change, Company, Kind, Owner, Person, PersonId, Registration, Source, Spell};
+use crate::company::lives::{
+    Account, Change, Company, Kind, Owner, Person, PersonId, Registration, Source, Spell, Tells,
+};
 
 const DEPARTMENTS: [&str; 5] = ["sales", "engineering", "finance", "people", "legal"];
 
@@ -64,7 +66,11 @@ fn employment(chance: &mut Chance, start: Day, listed: Day) -> Spell {
             ends.push((end.max(listed + 1) - 1, Some(end + chance.between(20, 90))));
         }
     }
-    Spell { start, listed, ends, tells: chance.percent(50) }
+    Spell { start, listed, ends, tells: tells(chance) }
+}
+
+fn tells(chance: &mut Chance) -> Tells {
+    [Tells::Nothing, Tells::Nothing, Tells::Day, Tells::Instant][chance.below(4)]
 }
 
 fn contract(chance: &mut Chance, start: Day, listed: Day) -> Spell {
@@ -79,7 +85,7 @@ fn contract(chance: &mut Chance, start: Day, listed: Day) -> Spell {
             ends.push((entered, Some(end)));
         }
     }
-    Spell { start, listed, ends, tells: chance.percent(50) }
+    Spell { start, listed, ends, tells: tells(chance) }
 }
 
 /// HR writes that somebody left before, or without, saying when.

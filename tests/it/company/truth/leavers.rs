@@ -2,7 +2,8 @@
 
 use super::{Members, Standing, View, Word};
 use crate::company::days::Day;
-use crate::company::lives::{Kind, Shown, Source};
+use crate::company::lives::{Kind, PersonId, Shown, Source};
+use std::collections::{BTreeMap, BTreeSet};
 
 const NO_PERSON: &str = "no person is linked to the account, so it may be a leaver's";
 
@@ -226,17 +227,17 @@ pub(super) fn hr_recorded_leaver_late(view: &View<'_>) -> Members {
 }
 
 pub(super) fn person_with_two_identities(view: &View<'_>) -> Members {
-    let mut members = Members::new();
-    for person in view.holders.values().filter_map(|holder| match holder {
-        super::Holder::Person(person) => Some(*person),
-        super::Holder::Nobody => None,
-    }) {
-        let own = |account: &&Shown| view.holder(account) == Some(person) && account.open;
-        let counts = |account: &&Shown| view.entry(account).is_none_or(|entry| !entry.purpose);
-        let two = view.shown.values().any(|shown| shown.iter().filter(own).filter(counts).count() > 1);
-        members.insert(view.company.people[person].key(), if two { Word::Fail } else { Word::Pass });
+    let mut open: BTreeMap<(PersonId, Source), usize> = BTreeMap::new();
+    for account in view.accounts().filter(|account| account.open) {
+        let counts = view.entry(account).is_none_or(|entry| !entry.purpose);
+        if let Some(person) = view.holder(account).filter(|_| counts) {
+            *open.entry((person, account.source)).or_default() += 1;
+        }
     }
-    members
+    let two: BTreeSet<PersonId> =
+        open.iter().filter(|(_, count)| **count > 1).map(|((person, _), _)| *person).collect();
+    let word = |person| if two.contains(&person) { Word::Fail } else { Word::Pass };
+    view.persons().map(|person| (view.company.people[person].key(), word(person))).collect()
 }
 
 /// Accounts that complete snapshots showed closed or gone, and the next one open again.

@@ -2,8 +2,9 @@
 //! guests, hosts.
 
 use super::leavers::known;
-use super::{Holder, Members, Standing, View, Word};
-use crate::company::lives::{Kind, Registration, Shown, Source};
+use super::{Members, Standing, View, Word};
+use crate::company::lives::{Kind, PersonId, Registration, Shown, Source};
+use std::collections::BTreeSet;
 
 fn of(view: &View<'_>, chosen: impl Fn(&Shown) -> bool, word: impl Fn(&Shown) -> Word) -> Members {
     view.accounts().filter(|account| chosen(account)).map(|account| (account.key(), word(account))).collect()
@@ -86,16 +87,13 @@ pub(super) fn full_admin_policy_on_user(view: &View<'_>) -> Members {
 
 /// The company wants administrators of AWS and of the CRM to be different people.
 pub(super) fn duties_not_segregated(view: &View<'_>) -> Members {
-    let mut members = Members::new();
-    for holder in view.holders.values() {
-        let Holder::Person(person) = holder else { continue };
-        let is_admin = |source| {
-            view.of(source).any(|account| view.holder(account) == Some(*person) && account.admin && account.open)
-        };
-        let both = is_admin(Source::Aws) && is_admin(Source::Crm);
-        members.insert(view.company.people[*person].key(), if both { Word::Fail } else { Word::Pass });
-    }
-    members
+    let administrators = |source| -> BTreeSet<PersonId> {
+        let of_source = view.of(source).filter(|account| account.admin && account.open);
+        of_source.filter_map(|account| view.holder(account)).collect()
+    };
+    let (aws, crm) = (administrators(Source::Aws), administrators(Source::Crm));
+    let word = |person| if aws.contains(&person) && crm.contains(&person) { Word::Fail } else { Word::Pass };
+    view.persons().map(|person| (view.company.people[person].key(), word(person))).collect()
 }
 
 fn owned(view: &View<'_>, account: &Shown) -> Word {

@@ -1,6 +1,6 @@
 //! Which check speaks of whom, on whose evidence, and what the whole comes to.
 
-use super::{Members, View, Word, leavers, register, sign_in, unused};
+use super::{Members, View, Word, leavers, programme, register, sign_in, unused};
 use crate::company::faults::State;
 use crate::company::lives::{SOURCES, Source};
 
@@ -72,22 +72,12 @@ const RULES: &[Rule] = &[
     rule("account_without_owner_on_host", &[Source::Hr, Source::Host], register::account_without_owner_on_host),
     rule("sudo_without_justification", HOST, register::sudo_without_justification),
     rule("uid_zero_besides_root", HOST, register::uid_zero_besides_root),
-    rule("evidence_gap", &[], evidence_gap),
+    rule("evidence_gap", &[], programme::evidence_gap),
+    rare("population_not_reconciled", &[], programme::population_not_reconciled),
+    rare("log_does_not_verify", &[], programme::log_does_not_verify),
     // nobody configured an organisation of AWS accounts, but it is asked whether the one that is read is all there is
     rare("aws_account_not_read", AWS, |_| Members::new()),
 ];
-
-/// Everything is collected by hand here, so that no source passes; one whose newest complete evidence is too old fails. That of
-/// the CRM may be old by its settings.
-fn evidence_gap(view: &View<'_>) -> Members {
-    let word = |source| match view.bad.get(&source) {
-        _ if source == Source::Crm => Word::Unknown("collected by hand"),
-        None => Word::Unknown("collected by hand"),
-        Some(State::Suspect) => Word::Unknown("waits for a person to confirm it"),
-        Some(_) => Word::Fail,
-    };
-    SOURCES.iter().map(|source| (source.to_string(), word(*source))).collect()
-}
 
 /// What a check must come to.
 #[derive(Debug)]
@@ -107,7 +97,7 @@ pub(in crate::company) fn expected(view: &View<'_>) -> Vec<Expected> {
 fn conclude(rule: &Rule, view: &View<'_>) -> Expected {
     let mut members = (rule.members)(view);
     let named: Vec<(Source, State)> =
-        rule.on.iter().filter_map(|source| Some((*source, *view.bad.get(source)?))).collect();
+        rule.on.iter().filter_map(|source| Some((*source, view.state(*source)?))).collect();
     let has = |members: &Members, word: fn(&Word) -> bool| members.values().any(word);
     let fails = has(&members, |word| *word == Word::Fail);
     if !named.is_empty() {
