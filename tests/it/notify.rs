@@ -236,6 +236,33 @@ fn operators_are_told_of_evidence_that_is_missing_and_that_it_is_back() {
     );
 }
 
+#[test]
+fn a_digest_waits_for_its_time_and_goes_at_it() {
+    let (late, soon) = (Receiver::hook(Some(SECRET)), Receiver::hook(Some(SECRET)));
+    let company = Company::found();
+    let audit = &company.0;
+    hook(audit, &late, "schedule = \"0 0 29 2 *\"\nabout = [\"findings\"]");
+    audit.add(&format!(
+        "[notify.soon]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{}\"\nsecret = {{ file = \"hook.secret\" }}\n\
+         schedule = \"* * * * *\"\nabout = [\"findings\"]\n",
+        soon.port
+    ));
+    let daemon = Daemon::start(audit);
+    company.look([true, true, false], 1);
+    raise(audit, 1);
+    let came = soon.wait_for(1);
+    let listed = audit.json(0, &["notify", "list"]);
+    daemon.stop();
+    assert!(told(&came).contains(&format!("raised {FINDING}")), "{came:#?}");
+    assert!(late.came().is_empty());
+    let gathering = listed["gathering"].as_array().unwrap();
+    assert!(gathering.iter().any(|one| one["destination"] == "hook"), "{listed:#}");
+    // a person need not wait for it
+    send(audit, 0);
+    let came = late.came();
+    assert_eq!((came.len(), told(&came).len()), (1, 2), "{came:#?}");
+}
+
 /// A mail server with a certificate of its own and one user.
 fn mail_server(audit: &Audit) -> Receiver {
     let issuer = Issuer::new();
