@@ -146,7 +146,7 @@ pub(crate) fn parse(place: Place<'_>, check: &Check, known: &Known<'_>) -> Resul
         Ok(file) => file,
         Err(error) => return Err(vec![place.toml(0, &error)]),
     };
-    let columns = match known.reference.as_ref().map_err(Clone::clone).and_then(Reference::columns) {
+    let columns = match known.reference().map_err(Clone::clone).and_then(Reference::columns) {
         Ok(columns) => columns,
         Err(problem) => return Err(vec![place.at(0, problem, "")]),
     };

@@ -2,7 +2,7 @@
 
 use crate::cases::{self, Case};
 use crate::catalogue::Catalogues;
-use crate::check::{self, Check, Known};
+use crate::check::{self, Check, Known, Sql};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::shipped;
 use model::TableSpec;
@@ -40,7 +40,7 @@ impl CheckSet {
         Self::read(dirs, controls, collectors, true)
     }
 
-    /// The same without the cases of the shipped checks: a run has no use for them, and this room's tests have run them.
+    /// The same, and of the shipped checks neither the cases nor the SQL are held against anything: this room's tests did.
     pub fn load_to_run(
         dirs: &[PathBuf],
         controls: &Catalogues,
@@ -59,14 +59,15 @@ impl CheckSet {
         let mut set = Self { checks: Vec::new(), cases: BTreeMap::new() };
         let mut problems = Vec::new();
         for (file, text, cases) in shipped::CHECKS {
-            let cases = if shipped_cases { Cases::of(*cases) } else { Cases::Unread };
-            set.add(file, text, cases, &known, &mut problems);
+            let (cases, proof) =
+                if shipped_cases { (Cases::of(*cases), Sql::Prove) } else { (Cases::Unread, Sql::Trust) };
+            set.add(file, text, (cases, proof), &known, &mut problems);
         }
         for dir in dirs {
             match sql_files(dir) {
                 Ok(files) => {
                     for (file, text, cases) in files {
-                        set.add(&file, &text, Cases::of(cases.as_deref()), &known, &mut problems);
+                        set.add(&file, &text, (Cases::of(cases.as_deref()), Sql::Prove), &known, &mut problems);
                     }
                 }
                 Err(error) => problems.push(Place { file: &dir.display().to_string(), text: "" }.at(
@@ -80,7 +81,14 @@ impl CheckSet {
         if problems.is_empty() { Ok(set) } else { Err(problems) }
     }
 
-    fn add(&mut self, file: &str, text: &str, cases: Cases<'_>, known: &Known<'_>, problems: &mut Vec<Diagnostic>) {
+    fn add(
+        &mut self,
+        file: &str,
+        text: &str,
+        (cases, proof): (Cases<'_>, Sql),
+        known: &Known<'_>,
+        problems: &mut Vec<Diagnostic>,
+    ) {
         let place = Place { file, text };
         let name = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         if let Some(first) = self.checks.iter().find(|check| check.name == name) {
@@ -88,7 +96,7 @@ impl CheckSet {
             problems.push(place.at(0, problem, "give the file another name"));
         }
         let cases_file = file.strip_suffix(".sql").unwrap_or(file).to_owned() + ".cases.toml";
-        let check = match check::parse(place, &name, known) {
+        let check = match check::parse(place, &name, known, proof) {
             Ok(check) => Some(check),
             Err(found) => {
                 problems.extend(found);

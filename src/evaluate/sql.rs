@@ -12,6 +12,13 @@ use crate::scratch::{ENGINE_TABLES, sentence};
 use rusqlite::Statement;
 use std::collections::BTreeSet;
 
+/// Those of `tables` that the SQL of a check's file mentions, outside of comments and texts.
+pub(crate) fn mentioned(text: &str, tables: &[&str]) -> BTreeSet<String> {
+    let after_front = text.find(CLOSING).map_or(0, |at| at + CLOSING.len());
+    let is_mentioned = |table: &&&str| mention(text, after_front, table).is_some();
+    tables.iter().filter(is_mentioned).map(|table| (*table).to_owned()).collect()
+}
+
 /// Prepares the SQL against empty tables and compares what it touches with what the front matter declares.
 pub(crate) fn problems(
     place: Place<'_>,
@@ -20,7 +27,7 @@ pub(crate) fn problems(
     known: &Known<'_>,
     problems: &mut Vec<Diagnostic>,
 ) -> BTreeSet<String> {
-    let reference = match &known.reference {
+    let reference = match known.reference() {
         Ok(reference) => reference,
         Err(problem) => {
             problems.push(place.at(0, format!("cannot be checked: {problem}"), ""));

@@ -207,3 +207,25 @@ pub(crate) fn lists(connection: &Connection) -> Result<Vec<BlobRow>> {
     }
     connection.prepare_cached(&format!("{ROW} WHERE b.form = 3"))?.query_map([], blob_row)?.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{self, Mode};
+    use crate::paths;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_lookup_is_planned_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sqlite");
+        let connection = database::create(&path, paths::IDENTITY, Mode::Journal, paths::SCHEMA).unwrap();
+        let digests: Vec<Digest> = (0..50_u8).map(|number| Digest::of(&[number])).collect();
+        for digest in &digests {
+            assert_eq!(find(&connection, digest).unwrap(), None);
+        }
+        let statement = connection.prepare_cached(&format!("{ROW} WHERE b.digest = ?1")).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::Run), 50);
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+}

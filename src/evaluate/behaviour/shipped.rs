@@ -1,7 +1,8 @@
 //! The shipped checks and their cases.
 
 use crate::cases::{evaluation, run_cases};
-use crate::testing::shipped;
+use crate::testing::{collectors, shipped};
+use crate::{Catalogues, CheckSet};
 use jiff::SignedDuration;
 use model::{Outcome, SnapshotStatus, Verdict};
 
@@ -94,4 +95,15 @@ fn cases_that_expect_otherwise_are_told_what_differs() {
     assert_eq!(lines[4..6], ["    expected  fail", "    found     no row"], "{difference}");
     assert_eq!(lines[6..8], [subject.as_str(), "    expected  no row"], "{difference}");
     assert!(lines[8].starts_with("    found     fail: "), "{difference}");
+}
+
+/// What a run takes on trust is what was proven here.
+#[test]
+fn a_run_reads_the_shipped_checks_as_they_were_proven() {
+    let proven = shipped();
+    let run = CheckSet::load_to_run(&[], &Catalogues::builtin().unwrap(), &collectors()).unwrap();
+    assert!(proven.checks().iter().any(|check| check.reads_history && check.reads_identity_map));
+    for (proven, run) in proven.checks().iter().zip(run.checks()) {
+        assert_eq!(format!("{proven:?}"), format!("{run:?}"));
+    }
 }

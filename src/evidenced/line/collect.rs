@@ -72,7 +72,7 @@ impl Line {
             finished_at: now(),
             binary_sha256: binary_sha256()?,
             synchronised: synchronised(),
-            last_counted: last.map(|snapshot| snapshot.value().completeness.counted),
+            last_counts: last.map(|last| last.value().completeness.counts.clone()).unwrap_or_default(),
         };
         let (manifest, blobs) = describe(capture, &run, &aside)?;
         tokio::task::block_in_place(|| Ok(self.store()?.seal_snapshot(now(), &manifest, &blobs)?))

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::settings::Source;
 use egress::Aside;
 use model::{
-    ClockState, CollectorSpec, Completeness, CompletenessRecord, Digest, ErrorRecord, ExchangeRecord, Manifest,
+    ClockState, CollectorSpec, Completeness, CompletenessRecord, Count, Digest, ErrorRecord, ExchangeRecord, Manifest,
     Observation, Reason, ReasonCode, SnapshotStatus, TableRecord, Timestamp,
 };
 
@@ -24,8 +24,15 @@ pub(crate) struct Run<'a> {
     pub(crate) finished_at: Timestamp,
     pub(crate) binary_sha256: Digest,
     pub(crate) synchronised: Option<bool>,
-    /// Members counted by the last complete snapshot of this source.
-    pub(crate) last_counted: Option<u64>,
+    /// What the last complete snapshot of this source counted.
+    pub(crate) last_counts: Vec<Count>,
+}
+
+impl Run<'_> {
+    /// Whether the configuration says which tables the source has. Each is then a population, and none is the first.
+    fn tables_are_declared(&self) -> bool {
+        self.source.settings.get("table").is_some()
+    }
 }
 
 /// The manifest of `capture`, and every blob it names; tables are laid `aside`.
@@ -108,13 +115,12 @@ pub(crate) fn describe(
 
 /// Status and completeness statement of an observation: what the collector says, then whether it is plausible.
 fn worth(observation: Observation, run: &Run<'_>) -> (SnapshotStatus, CompletenessRecord) {
-    let counted = observation.counts.first().map(|count| count.counted);
     match observation.completeness {
         Completeness::Incomplete { reasons } => {
             (SnapshotStatus::Incomplete, completeness(None, observation.counts, reasons))
         }
         Completeness::Complete { basis } => {
-            let doubts = doubts(counted.unwrap_or(0), run);
+            let doubts = doubts(&observation.counts, run);
             let status = if doubts.is_empty() { SnapshotStatus::Complete } else { SnapshotStatus::Suspect };
             (status, completeness(Some(basis), observation.counts, doubts))
         }
@@ -122,9 +128,10 @@ fn worth(observation: Observation, run: &Run<'_>) -> (SnapshotStatus, Completene
 }
 
 /// Why a complete population is implausible.
-fn doubts(counted: u64, run: &Run<'_>) -> Vec<Reason> {
-    let guard = u64::from(run.source.drop_guard_percent);
-    if counted == 0 {
+fn doubts(counts: &[Count], run: &Run<'_>) -> Vec<Reason> {
+    let is_declared = run.tables_are_declared();
+    let populations = if is_declared { counts } else { counts.get(..1).unwrap_or_default() };
+    if populations.iter().all(|count| count.counted == 0) {
         if run.source.expect_empty {
             return Vec::new();
         }
@@ -132,19 +139,32 @@ fn doubts(counted: u64, run: &Run<'_>) -> Vec<Reason> {
                        this snapshot with `evidenced snapshots confirm`";
         return vec![Reason::new(ReasonCode::Empty, message)];
     }
-    match run.last_counted {
-        Some(last) if last > counted && (last - counted) * 100 > last * guard => {
-            let message = format!(
-                "{counted} members where the last complete snapshot had {last}: a drop of more than {guard} %; confirm \
-                 this snapshot with `evidenced snapshots confirm` if it is right"
-            );
-            vec![Reason::new(ReasonCode::Drop, message)]
-        }
-        _ => Vec::new(),
-    }
+    let before = |count: &Count| match is_declared {
+        true => run.last_counts.iter().find(|last| last.table == count.table),
+        false => run.last_counts.first(),
+    };
+    let fallen = populations.iter().filter_map(|count| {
+        let last = before(count)?;
+        let of = if is_declared { format!(" of `{}`", count.table) } else { String::new() };
+        fell(count.counted, last.counted, &of, run.source)
+    });
+    fallen.collect()
 }
 
-fn completeness(basis: Option<String>, counts: Vec<model::Count>, reasons: Vec<Reason>) -> CompletenessRecord {
+/// That a population fell by more than the source's guard allows.
+fn fell(counted: u64, last: u64, of: &str, source: &Source) -> Option<Reason> {
+    let guard = u64::from(source.drop_guard_percent);
+    if last <= counted || (last - counted) * 100 <= last * guard || (counted == 0 && source.expect_empty) {
+        return None;
+    }
+    let message = format!(
+        "{counted} members{of} where the last complete snapshot had {last}: a drop of more than {guard} %; confirm this \
+         snapshot with `evidenced snapshots confirm` if it is right"
+    );
+    Some(Reason::new(ReasonCode::Drop, message))
+}
+
+fn completeness(basis: Option<String>, counts: Vec<Count>, reasons: Vec<Reason>) -> CompletenessRecord {
     let first = counts.first();
     let counted = first.map_or(0, |count| count.counted);
     let declared = first.and_then(|count| count.declared);
@@ -185,7 +205,16 @@ mod tests {
         }
     }
 
+    fn count(table: &str, counted: u64) -> Count {
+        Count { table: table.into(), counted, declared: None, declared_by: None }
+    }
+
     fn status(counted: u64, last: Option<u64>, source: &Source) -> SnapshotStatus {
+        described(vec![count("t", counted)], last.map(|last| count("t", last)).into_iter().collect(), source).0
+    }
+
+    /// The status, and why.
+    fn described(counts: Vec<Count>, last_counts: Vec<Count>, source: &Source) -> (SnapshotStatus, Vec<String>) {
         let spec = collectors::find("hr_file").unwrap().spec();
         let run = Run {
             source,
@@ -197,18 +226,19 @@ mod tests {
             finished_at: Timestamp::UNIX_EPOCH,
             binary_sha256: Digest::of(b""),
             synchronised: None,
-            last_counted: last,
+            last_counts,
         };
         let observation = Observation {
             tables: vec![],
             completeness: Completeness::Complete { basis: "single document".into() },
-            counts: vec![model::Count { table: "t".into(), counted, declared: None, declared_by: None }],
+            counts,
             caller: None,
             observed_at: None,
             redactions: vec![],
         };
         let capture = Capture { exchanges: vec![], outcome: Ok(observation) };
-        describe(capture, &run, &Aside::default()).unwrap().0.status
+        let manifest = describe(capture, &run, &Aside::default()).unwrap().0;
+        (manifest.status, manifest.completeness.sentences())
     }
 
     #[test]
@@ -222,5 +252,24 @@ mod tests {
         assert_eq!(status(70, Some(100), &source(30, false)), SnapshotStatus::Complete);
         assert_eq!(status(69, Some(100), &source(30, false)), SnapshotStatus::Suspect);
         assert_eq!(status(500, Some(100), &source(30, false)), SnapshotStatus::Complete);
+    }
+
+    #[test]
+    fn every_table_that_the_configuration_declares_is_guarded() {
+        let declared = |expect_empty| Source {
+            settings: serde_json::json!({ "table": { "key": {}, "user": {} } }),
+            ..source(30, expect_empty)
+        };
+        let now = |keys, users| vec![count("key", keys), count("user", users)];
+        let (status, why) = described(now(10, 50), now(10, 100), &declared(false));
+        assert_eq!(status, SnapshotStatus::Suspect);
+        assert!(why.len() == 1 && why[0].starts_with("50 members of `user` where"), "{why:?}");
+        assert_eq!(described(now(10, 0), now(10, 100), &declared(false)).0, SnapshotStatus::Suspect);
+        assert_eq!(described(now(10, 0), now(10, 100), &declared(true)).0, SnapshotStatus::Complete, "it is expected");
+        // nothing where there never was anything is no drop, and the whole source is not empty
+        assert_eq!(described(now(0, 100), now(0, 100), &declared(false)).0, SnapshotStatus::Complete);
+        assert_eq!(described(now(0, 0), Vec::new(), &declared(false)).0, SnapshotStatus::Suspect);
+        // of a collector's own tables the first is the population: groups and keys come and go
+        assert_eq!(described(now(10, 50), now(10, 100), &source(30, false)).0, SnapshotStatus::Complete);
     }
 }
