@@ -139,9 +139,9 @@ fn doubts(counts: &[Count], run: &Run<'_>) -> Vec<Reason> {
                        this snapshot with `evidenced snapshots confirm`";
         return vec![Reason::new(ReasonCode::Empty, message)];
     }
-    let before = |count: &Count| match is_declared {
-        true => run.last_counts.iter().find(|last| last.table == count.table),
-        false => run.last_counts.first(),
+    let before = |count: &Count| {
+        let of_it = || run.last_counts.iter().find(|last| last.table == count.table);
+        if is_declared { of_it() } else { run.last_counts.first() }
     };
     let fallen = populations.iter().filter_map(|count| {
         let last = before(count)?;
