@@ -108,10 +108,14 @@ fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// An instant as the tables hold it.
+fn text(instant: Option<Timestamp>) -> Option<String> {
+    instant.map(seconds_text)
+}
+
 /// Fills the programme's tables.
 pub(crate) fn fill(connection: &Connection, inputs: &Inputs) -> rusqlite::Result<()> {
     sources(connection, inputs)?;
-    let text = |instant: Option<Timestamp>| instant.map(seconds_text);
     let Programme { counts, findings, exceptions, log } = &inputs.programme;
     let mut insert = connection.prepare("INSERT INTO population_count VALUES (?, ?, ?, ?, ?, ?)")?;
     for row in counts {
@@ -170,7 +174,6 @@ pub(crate) fn fill(connection: &Connection, inputs: &Inputs) -> rusqlite::Result
 }
 
 fn sources(connection: &Connection, inputs: &Inputs) -> rusqlite::Result<()> {
-    let text = |instant: Option<Timestamp>| instant.map(seconds_text);
     let mut sources: Vec<&SourceInput> = inputs.sources.iter().collect();
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     let mut insert = connection.prepare(

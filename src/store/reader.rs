@@ -21,7 +21,7 @@ use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
 use crate::{database, paths, signed};
 use jiff::Timestamp;
 use ledger::{Consistency, Entry, Inclusion, KeyChain, Opening, Proof, Sealed, SignedCheckpoint, VerifierKey, tree};
-use model::{Digest, Evaluation, Hasher, Manifest, SnapshotStatus};
+use model::{Digest, Evaluation, Hasher, Manifest, Outcome, SnapshotStatus};
 use rusqlite::Connection;
 use std::ops::Range;
 use std::path::Path;
@@ -366,6 +366,19 @@ impl Reader {
     pub fn evaluations(&self, check: Option<&str>, limit: Option<u64>) -> Result<Vec<EvaluationRow>, StoreError> {
         let size = self.checkpoint()?.size();
         self.read("list evaluations", |connection| tables::evaluations(connection, check, limit, size))
+    }
+
+    /// The latest instant up to `as_of` for which `check` was evaluated with one of `outcomes`.
+    pub fn last_evaluated(
+        &self,
+        check: &str,
+        as_of: Timestamp,
+        outcomes: [Outcome; 2],
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let size = self.checkpoint()?.size();
+        self.read("look up an evaluation", |connection| {
+            tables::last_evaluated(connection, check, as_of, outcomes, size)
+        })
     }
 
     /// The evaluation that the entry at `index` sealed.

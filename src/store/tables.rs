@@ -449,6 +449,23 @@ pub(crate) fn evaluations(
         .collect()
 }
 
+/// The latest instant up to `as_of` for which `check` was evaluated with one of `outcomes`.
+pub(crate) fn last_evaluated(
+    connection: &Connection,
+    check: &str,
+    as_of: Timestamp,
+    outcomes: [Outcome; 2],
+    size: u64,
+) -> Result<Option<Timestamp>> {
+    let [one, other] = outcomes.map(Outcome::as_str);
+    connection
+        .prepare_cached(
+            "SELECT max(as_of) FROM evaluation \
+             WHERE check_name = ?1 AND log_index < ?2 AND as_of <= ?3 AND outcome IN (?4, ?5)",
+        )?
+        .query_row(params![check, sql(size)?, millis(as_of), one, other], |row| instant_opt(row, 0))
+}
+
 /// Every finding, by id.
 pub(crate) fn findings(connection: &Connection) -> Result<Vec<FindingRow>> {
     connection

@@ -4,7 +4,7 @@ use super::args::{Format, Global};
 use super::{print, report};
 use crate::failure::{Exit, Failure};
 use crate::line::{self, Checked};
-use crate::settings::Settings;
+use crate::settings::{Settings, end_of_day};
 use model::{Evaluation, Member, Outcome, Timestamp, Verdict, VerdictCounts};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -300,12 +300,8 @@ pub(crate) fn instant(text: &str, settings: &Settings) -> Result<Timestamp, Fail
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant);
     }
-    let end_of_day = text
-        .parse::<jiff::civil::Date>()
-        .ok()
-        .and_then(|date| date.tomorrow().ok())
-        .and_then(|next| next.to_zoned(settings.organisation.timezone.clone()).ok());
-    end_of_day.map(|zoned| zoned.timestamp()).ok_or_else(|| {
+    let date = text.parse().ok();
+    date.and_then(|date| end_of_day(date, &settings.organisation.timezone)).ok_or_else(|| {
         Failure::usage(
             format!("`{text}` is not an instant"),
             "write 2026-03-31 (the end of that day) or 2026-03-31T12:00:00Z",

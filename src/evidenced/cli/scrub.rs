@@ -41,7 +41,7 @@ pub(super) fn scrub(settings: Settings, rate: Option<&str>, global: &Global) -> 
     let mut unrecorded = None;
     match super::writing(settings, |line| line.note_looked_through(&scrubbed.damage)) {
         Ok(index) => recorded = index,
-        Err(failure) if failure.exit == Exit::Busy => {
+        Err(failure) if changed && failure.exit == Exit::Busy => {
             unrecorded = Some("a daemon writes to the store: its own scrub will seal what is damaged");
         }
         // a disk that can be read and not written: what was found is said all the same

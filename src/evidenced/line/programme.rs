@@ -1,10 +1,10 @@
 //! What the programme's own records say at an instant: findings, exceptions, how the log is kept.
 
-use super::decide::read;
+use super::check::sealed_findings;
+use super::decide::exceptions;
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Settings, end_of_day};
 use evaluate::{CountRow, ExceptionRow, FindingRow, LogRow, Programme, names};
-use jiff::civil::Date;
 use ledger::Body;
 use model::{Outcome, Timestamp};
 use serde::de::DeserializeOwned;
@@ -18,42 +18,43 @@ pub(super) fn programme(
     as_of: Timestamp,
     counts: Vec<CountRow>,
 ) -> Result<Programme, Failure> {
-    let findings = findings_at(reader, as_of)?;
-    let exceptions = exceptions_at(reader, as_of)?;
+    let of_finding = |finding: &Finding| format!("finding/{}", finding.id);
+    let findings =
+        as_they_stood(reader, as_of, sealed_findings(reader)?, of_finding, |event: FindingEvent| event.finding)?;
+    let of_exception = |exception: &Exception| format!("exception/{}", exception.id);
+    let exceptions =
+        as_they_stood(reader, as_of, exceptions(reader)?, of_exception, |event: ExceptionEvent| event.exception)?;
     let rows: Result<Vec<ExceptionRow>, Failure> = exceptions
         .iter()
         .filter_map(|exception| exception_row(exception, &findings, as_of))
-        .map(|row| Ok(ExceptionRow { judged_at: judged_at(reader, &row.check, as_of)?, ..row }))
+        .map(|row| {
+            let judged_at = reader.last_evaluated(&row.check, as_of, [Outcome::Pass, Outcome::Fail])?;
+            Ok(ExceptionRow { judged_at, ..row })
+        })
         .collect();
     let exceptions = rows?;
     let findings = findings.iter().map(|finding| finding_row(settings, finding)).collect();
     Ok(Programme { counts, findings, exceptions, log: log(settings, reader, as_of)? })
 }
 
-fn findings_at(reader: &Reader, as_of: Timestamp) -> Result<Vec<Finding>, Failure> {
-    let mut found = Vec::new();
-    for row in reader.findings()? {
-        let stood = if reader.entry(row.log_index)?.entry.at <= as_of {
-            serde_json::from_value(row.body).ok()
+/// Each of `now`, which comes with the entry of its last event, as it stood at `as_of`; those that were not there yet are left
+/// out. `series` names the series of its events, `thing` takes it out of one.
+fn as_they_stood<T, E: DeserializeOwned>(
+    reader: &Reader,
+    as_of: Timestamp,
+    now: Vec<(u64, T)>,
+    series: impl Fn(&T) -> String,
+    thing: impl Fn(E) -> T,
+) -> Result<Vec<T>, Failure> {
+    let mut stood = Vec::with_capacity(now.len());
+    for (index, one) in now {
+        if reader.entry(index)?.entry.at <= as_of {
+            stood.push(one);
         } else {
-            last_event::<FindingEvent>(reader, &format!("finding/{}", row.id), as_of)?.map(|event| event.finding)
-        };
-        found.extend(stood);
-    }
-    Ok(found)
-}
-
-fn exceptions_at(reader: &Reader, as_of: Timestamp) -> Result<Vec<Exception>, Failure> {
-    let mut found = Vec::new();
-    for row in reader.records("exception")? {
-        if reader.entry(row.log_index)?.entry.at <= as_of {
-            found.push(read(row)?.1);
-        } else {
-            let event = last_event::<ExceptionEvent>(reader, &format!("exception/{}", row.id), as_of)?;
-            found.extend(event.map(|event| event.exception));
+            stood.extend(last_event(reader, &series(&one), as_of)?.map(&thing));
         }
     }
-    Ok(found)
+    Ok(stood)
 }
 
 /// The last event of `series` that was sealed by `as_of`.
@@ -74,17 +75,11 @@ fn finding_row(settings: &Settings, finding: &Finding) -> FindingRow {
         class: finding.class.map(|class| class.as_str().to_owned()),
         owner: finding.owner.clone(),
         due: finding.due.clone(),
-        due_at: finding.due.as_deref().and_then(|day| end_of(settings, day)),
+        due_at: finding.due.as_deref().and_then(|day| end_of_day(day.parse().ok()?, &settings.organisation.timezone)),
         raised_at: finding.raised_at,
         confirmed_at: finding.confirmed.as_ref().map(|word| word.at),
         open_items: finding.open_items().count() as u64,
     }
-}
-
-/// First instant after `day` in the organisation's zone.
-fn end_of(settings: &Settings, day: &str) -> Option<Timestamp> {
-    let next = day.parse::<Date>().ok()?.tomorrow().ok()?;
-    Some(next.to_zoned(settings.organisation.timezone.clone()).ok()?.timestamp())
 }
 
 /// None for one that was never in force by `as_of`.
@@ -109,13 +104,6 @@ fn exception_row(exception: &Exception, findings: &[Finding], as_of: Timestamp) 
         judged_at: None,
         open_items: open.count() as u64,
     })
-}
-
-/// Instant of the newest evaluation of `check` by `as_of` that said pass or fail.
-fn judged_at(reader: &Reader, check: &str, as_of: Timestamp) -> Result<Option<Timestamp>, Failure> {
-    let rows = reader.evaluations(Some(check), None)?.into_iter();
-    let said = rows.filter(|row| row.as_of <= as_of && matches!(row.outcome, Outcome::Pass | Outcome::Fail));
-    Ok(said.map(|row| row.as_of).max())
 }
 
 fn log(settings: &Settings, reader: &Reader, as_of: Timestamp) -> Result<Option<LogRow>, Failure> {

@@ -87,8 +87,9 @@ pub(crate) fn compose(reader: &Reader, row: &NoticeRow, personal: bool) -> Told 
             "finding" => {
                 read(&document).map(|event: FindingEvent| of_finding(blank.clone(), happening, &event, personal))
             }
-            "exception" => read(&document)
-                .map(|event: ExceptionEvent| of_exception(blank.clone(), happening, &event.exception, personal)),
+            "exception" => {
+                read(&document).map(|event: ExceptionEvent| of_exception(blank.clone(), &event.exception, personal))
+            }
             "check" => read(&document).map(|evaluation| of_check(blank.clone(), happening, &evaluation, personal)),
             _ => read(&document).map(|manifest| of_source(blank.clone(), happening, &manifest, personal)),
         },
@@ -175,7 +176,7 @@ fn members(finding: &Finding, personal: bool) -> Vec<String> {
     named.chain(more.map(|more| format!("and {more} more"))).collect()
 }
 
-fn of_exception(blank: Told, _: Happening, exception: &Exception, personal: bool) -> Told {
+fn of_exception(blank: Told, exception: &Exception, personal: bool) -> Told {
     let request = &exception.request;
     let until = seconds_text(request.until);
     Told {

@@ -1,12 +1,12 @@
 //! Typed reading of one section: every wrong kind, missing key and unknown key becomes a problem with its place.
 
-use super::Custody;
 use super::document::KeyPath;
 use super::keys::{Absent, Key, Kind, toml_value};
 use super::layers::{Layers, Variables};
 use super::problem::{Place, Problem};
 use super::secret::{SecretRef, check_file};
 use super::suggest::{did_you_mean, nearest};
+use super::{Custody, end_of_day};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -343,8 +343,11 @@ impl<'a> Fields<'a> {
         let date = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10);
         let instant = match date {
             Some(date) => {
-                let first = if day_included { date.tomorrow() } else { Ok(date) };
-                first.and_then(|date| date.to_zoned(zone.clone())).map(|zoned| zoned.timestamp()).ok()
+                if day_included {
+                    end_of_day(date, zone)
+                } else {
+                    date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp()).ok()
+                }
             }
             None => text.parse::<Timestamp>().ok(),
         };

@@ -38,9 +38,9 @@ pub(crate) use witness::Witness;
 
 use crate::daemon::Schedule;
 use evaluate::Sandbox;
-use jiff::SignedDuration;
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use model::Digest;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -100,6 +100,11 @@ pub(crate) struct Organisation {
     pub(crate) domains: Vec<String>,
     /// Whether the part before the `@` is compared without case.
     pub(crate) fold_local_part: bool,
+}
+
+/// First instant after `day` in `zone`: what a bare date means where something ends with it.
+pub(crate) fn end_of_day(day: Date, zone: &TimeZone) -> Option<Timestamp> {
+    Some(day.tomorrow().ok()?.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
 /// `[store]`
