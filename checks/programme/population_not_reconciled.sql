@@ -11,7 +11,8 @@ criteria = "A population is as large as its source, asked in another way, says t
 impact = "Members that were not listed are in no check, no access review and no sample."
 action = "Collect again; if the counts still differ, let `evidenced doctor` show what the credential cannot see."
 ---*/
--- A count that is older than the source's maximum age says nothing of today. A source may count a population in several ways: the
+-- A count that is older than the source's maximum age says nothing of today, and one of a snapshot that is not complete, or is
+-- implausible, nothing of the population. A source may count a population in several ways: the
 -- one that speaks most against it decides.
 WITH counted AS (
     SELECT s.source, p.snapshot, p.table_name, p.counted, p.declared, p.declared_by, n.status,
@@ -27,7 +28,7 @@ judged AS (
                WHEN status IS NULL THEN 'never'
                WHEN is_old THEN 'old'
                WHEN declared IS NOT NULL AND declared <> counted THEN 'differ'
-               WHEN status IN ('failed', 'incomplete') THEN 'broken'
+               WHEN status <> 'complete' THEN 'broken'
                WHEN declared IS NULL THEN 'untold'
                ELSE 'agree'
            END AS standing

@@ -57,6 +57,7 @@ pub(super) fn population_not_reconciled(view: &View<'_>) -> Members {
             Some((_, State::Stale)) if *source != Source::Crm => Word::Unknown("older than the source's maximum age"),
             Some((fault, _)) if differs(table, fault) => Word::Fail,
             Some((_, State::Incomplete)) => Word::Unknown("its latest snapshot is incomplete"),
+            Some((_, State::Suspect)) => Word::Unknown("its latest snapshot is suspect"),
             _ if *is_counted => Word::Pass,
             _ => Word::NotApplicable,
         };
