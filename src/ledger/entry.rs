@@ -212,6 +212,13 @@ pub enum Body {
         /// `file`, `added`, `withdrawn`.
         event: String,
     },
+    /// Something happened to who may sign in, or somebody did; whom it is about, by name, and who did it is the document.
+    Access {
+        /// The user's id, which says nothing of who that is.
+        user: String,
+        /// `added`, `set_up`, `signed_in`, `role`, `disabled` …
+        event: String,
+    },
     /// The documents of these entries were erased, with what only they referred to; who and why is the document.
     Erasure {
         /// Positions in the log.
@@ -278,7 +285,7 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 19] = [
+    const KNOWN: [&str; 20] = [
         "genesis",
         "snapshot",
         "evaluation",
@@ -297,6 +304,7 @@ impl Body {
         "release",
         "exception",
         "evidence",
+        "access",
         "erasure",
     ];
 
@@ -321,6 +329,7 @@ impl Body {
             Self::Release { .. } => "release",
             Self::Exception { .. } => "exception",
             Self::Evidence { .. } => "evidence",
+            Self::Access { .. } => "access",
             Self::Erasure { .. } => "erasure",
             Self::Unknown { kind } => kind,
         }

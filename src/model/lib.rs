@@ -7,6 +7,7 @@ pub mod check;
 pub mod collector;
 pub mod detail;
 pub mod digest;
+pub mod role;
 pub mod snapshot;
 pub mod table;
 pub mod time;
@@ -17,6 +18,7 @@ pub use collector::{CollectError, CollectorSpec};
 pub use detail::{Detail, DetailNames};
 pub use digest::{Digest, Hasher};
 pub use jiff::Timestamp;
+pub use role::Role;
 pub use snapshot::{
     Caller, ClockState, Completeness, CompletenessRecord, Count, ErrorRecord, Exchange, ExchangeRecord, Manifest,
     Observation, Reason, ReasonCode, Redaction, SnapshotStatus, TableRecord,

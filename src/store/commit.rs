@@ -2,6 +2,7 @@
 //!
 //! It reads the database and draws nonces; it writes nothing.
 
+use crate::access::AccessChange;
 use crate::anchors;
 use crate::content::Content;
 use crate::error::StoreError;
@@ -80,6 +81,8 @@ pub(crate) struct Prepared {
     pub(crate) shelved: Shelved,
     /// What an erasure among the entries has to remove.
     pub(crate) doomed: Vec<Digest>,
+    /// What changes of who may sign in, with the entries that say so.
+    pub(crate) access: Vec<AccessChange>,
 }
 
 /// Who writes, and when.

@@ -3,6 +3,7 @@
 //! One process writes ([`Store`]); any number read beside it ([`Reader`]). Nothing here changes or deletes evidence, no store
 //! comes into being but by [`Store::init`], and no failed fsync is tried again.
 
+mod access;
 mod anchors;
 mod blob_rows;
 mod blobs;
@@ -41,6 +42,7 @@ mod writer_lock;
 #[cfg(test)]
 mod behaviour;
 
+pub use access::{AccessChange, LinkRow, SessionRow, UserRow, UserSource};
 pub use anchors::{Anchor, AnchorError, AnchorFiles, Stamp};
 pub use commit::{Document, Draft, LogEntry};
 pub use content::Content;

@@ -6,20 +6,25 @@ use crate::error::StoreError;
 use crate::{marker, signed};
 use std::path::{Path, PathBuf};
 
-/// `EVDS`, version 4 of the schema. An older one is read as it is, and brought to this version when it is opened to write.
-pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_4453, oldest: 1, version: 4 };
+/// `EVDS`, version 5 of the schema. An older one is read as it is, and brought to this version when it is opened to write.
+pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_4453, oldest: 1, version: 5 };
 
 /// The schema of the evidence database.
 pub(crate) const SCHEMA: &str = concat!(
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
-    include_str!("schema_4.sql")
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql")
 );
 
 /// What each version adds to the one before, from version 2 on.
-pub(crate) const UPGRADES: [&str; 3] =
-    [include_str!("schema_2.sql"), include_str!("schema_3.sql"), include_str!("schema_4.sql")];
+pub(crate) const UPGRADES: [&str; 4] = [
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+];
 
 /// The schema as version `version` has it.
 pub(crate) fn schema_of(version: i64) -> &'static str {
@@ -27,6 +32,12 @@ pub(crate) fn schema_of(version: i64) -> &'static str {
         ..2 => include_str!("schema.sql"),
         2 => concat!(include_str!("schema.sql"), include_str!("schema_2.sql")),
         3 => concat!(include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")),
+        4 => concat!(
+            include_str!("schema.sql"),
+            include_str!("schema_2.sql"),
+            include_str!("schema_3.sql"),
+            include_str!("schema_4.sql")
+        ),
         _ => SCHEMA,
     }
 }

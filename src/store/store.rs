@@ -3,6 +3,7 @@
 //! A snapshot or entry is sealed when the call that seals it has returned; a kill before that leaves it wholly in or wholly out.
 //! It never changes or removes evidence, and after a failure of unknown outcome it writes no more.
 
+use crate::access::AccessChange;
 use crate::anchors::{self, AnchorError, Stamp};
 use crate::commit::{self, Document, Draft, LogEntry, Origin, Prepared};
 use crate::content::Content;
@@ -19,7 +20,7 @@ use crate::signed::{self, SignedLock};
 use crate::start::{self, Found, with_nodes};
 use crate::tables;
 use crate::writer_lock::WriterLock;
-use crate::{blob_rows, closing, durable, erase, marker, publish};
+use crate::{access, blob_rows, closing, durable, erase, marker, publish};
 use jiff::Timestamp;
 use ledger::timestamp::Timestamped;
 use ledger::{
@@ -52,6 +53,8 @@ pub struct Store {
     reader: Reader,
     /// What the erasure about to be sealed has to remove.
     doomed: Vec<Digest>,
+    /// What the entry about to be sealed changes of who may sign in.
+    pub(crate) access: Vec<AccessChange>,
     poison: Option<String>,
     _lock: WriterLock,
 }
@@ -232,6 +235,7 @@ impl Store {
             frontier,
             signed,
             doomed: Vec::new(),
+            access: Vec::new(),
             poison: None,
             _lock: lock,
         })
@@ -392,6 +396,7 @@ impl Store {
         let prepared = self.prepare(now, drafts);
         let mut prepared = self.guard(prepared)?;
         prepared.doomed = std::mem::take(&mut self.doomed);
+        prepared.access = std::mem::take(&mut self.access);
         let stored = self.store_documents(&mut prepared, blobs, relied_on, hints);
         self.guard(stored)?;
         let acknowledged = self.acknowledge(&prepared);
@@ -824,6 +829,7 @@ fn write_rows(
         blob_rows::insert(&transaction, row).map_err(failed)?;
     }
     erase::doom(&transaction, &prepared.doomed).map_err(failed)?;
+    access::apply(&transaction, &prepared.access).map_err(failed)?;
     for change in &prepared.changes {
         tables::apply(&transaction, change).map_err(failed)?;
     }

@@ -1,5 +1,6 @@
 //! The store as its users see it: one kind of claim to a file.
 
+mod access;
 mod crash;
 mod daily;
 mod erasure;

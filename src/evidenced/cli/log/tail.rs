@@ -98,6 +98,7 @@ fn what(body: &Body) -> String {
         }
         Body::Release { hold } => format!("{hold} released"),
         Body::IdentityLink { link, decision } => format!("{link} {}", decision.as_str()),
+        Body::Access { user, event } => format!("{user} {}", event.replace('_', " ")),
         Body::Erasure { entries } => {
             let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
             format!("documents of {} erased", entries.join(", "))
