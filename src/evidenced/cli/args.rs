@@ -2,6 +2,7 @@
 
 use super::decisions::{EvidenceCommand, ExceptionsCommand, FindingsCommand};
 use super::log::LogCommand;
+use super::users::UserCommand;
 use crate::settings::Override;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -124,10 +125,10 @@ pub(crate) enum Command {
         /// Where the demo keeps its store
         #[arg(default_value = "evidenced-demo")]
         dir: PathBuf,
-        /// End after the pack instead of serving the page
+        /// End after the pack instead of serving the pages
         #[arg(long)]
         no_serve: bool,
-        /// Where the page listens
+        /// Where the pages listen
         #[arg(long, default_value = "127.0.0.1:8632")]
         listen: std::net::SocketAddr,
     },
@@ -280,6 +281,12 @@ pub(crate) enum Command {
     Notify {
         #[command(subcommand)]
         command: Option<NotifyCommand>,
+    },
+    /// Who may sign in to the pages
+    #[command(after_help = "Example: evidenced user add grace@acme.example --role reviewer --by ada@acme.example")]
+    User {
+        #[command(subcommand)]
+        command: Option<UserCommand>,
     },
     /// The log as other people's tools read it: checkpoint, proofs, entries
     Log {

@@ -46,7 +46,7 @@ pub(super) fn exceptions(
         Some(ExceptionsCommand::Refuse { id, by, reason }) => (id, by, ExceptionAct::Refuse { reason }),
         Some(ExceptionsCommand::Revoke { id, by, reason }) => (id, by, ExceptionAct::Revoke { reason }),
     };
-    let (index, event) = super::writing(settings, |line| line.act_on_exception(&id, &step, &by))?;
+    let (index, event) = super::writing(settings, |line| Ok(line.act_on_exception(&id, &step, &by)?))?;
     told(index, &event, global)
 }
 

@@ -47,7 +47,7 @@ pub(super) fn findings(settings: Settings, command: Option<FindingsCommand>, glo
         FindingsCommand::Owner { acting, owner, reason } => (acting, Act::Owner { owner, reason }),
     };
     let ActArgs { id, by, looked_at } = acting;
-    let (index, event) = super::writing(settings, |line| line.act(&id, &step, &by, looked_at))?;
+    let (index, event) = super::writing(settings, |line| Ok(line.act(&id, &step, &by, looked_at)?))?;
     told(index, &event, global)
 }
 

@@ -24,7 +24,10 @@ mod run;
 mod scrub;
 mod snapshots;
 mod store;
+mod users;
 
+pub(crate) use evaluate::instant;
+pub(crate) use pack::first_instant;
 pub(crate) use progress::ConsoleProgress;
 
 use crate::failure::{Exit, Failure};
@@ -123,6 +126,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Notify { command: Some(args::NotifyCommand::Test { name }) } => {
             notify::test(&load(global)?, &name, global).await
         }
+        Command::User { command } => users::users(load(global)?, command, global),
         Command::Log { command } => log::log(load(global)?, command, global).await,
         Command::Retention { command } => retention::retention(load(global)?, command, global),
         Command::Scrub { rate } => scrub::scrub(load(global)?, rate.as_deref(), global),

@@ -144,7 +144,7 @@ pub(super) fn verify(
 }
 
 /// Like [`super::evaluate::instant`], but a date means the beginning of that day.
-pub(super) fn first_instant(text: &str, settings: &Settings) -> Result<model::Timestamp, Failure> {
+pub(crate) fn first_instant(text: &str, settings: &Settings) -> Result<model::Timestamp, Failure> {
     match text.parse::<jiff::civil::Date>() {
         Ok(date) => date
             .to_zoned(settings.organisation.timezone.clone())

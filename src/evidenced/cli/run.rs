@@ -1,5 +1,6 @@
 //! `evidenced run`: the daemon.
 
+use super::print;
 use crate::daemon::{self, WallClock};
 use crate::failure::{Exit, Failure};
 use crate::line::{self, KeptLine, Lending, Line};
@@ -14,24 +15,32 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     // the store first: of two daemons the second is told so, and not that its port is taken
     let line = Line::open(settings)?;
     let listener = match listen {
-        Some(listen) => Some(web::bind(listen).await?),
+        Some(listen) => Some(web::bind(listen, Some(&line.settings().serve)).await?),
         None => None,
     };
     line.note_configuration()?;
     let lending = Lending::begin(&line);
-    let page = listener.map(|listener| {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-        tracing::info!(address, "page served");
-        let serving = tokio::spawn(web::serve(listener, line.settings(), async {
-            // a dropped sender stops the page as well
-            let _ = stopped.await;
-        }));
-        (stop, serving)
-    });
+    let kept = Arc::new(KeptLine::new(line, checks));
+    let page = match listener {
+        Some(listener) => {
+            let address = listener.local_addr().map_err(Failure::store)?;
+            let app = web::App::new(Arc::clone(&kept), address)?;
+            if let Some(invitation) = app.invitation()? {
+                // not to the log, where secrets have no place
+                print::line_to_stderr(&invitation);
+            }
+            let (stop, stopped) = oneshot::channel::<()>();
+            tracing::info!(%address, "pages served");
+            let serving = tokio::spawn(web::serve(listener, app, async {
+                // a dropped sender stops the pages as well
+                let _ = stopped.await;
+            }));
+            Some((stop, serving))
+        }
+        None => None,
+    };
     tracing::info!(configuration = %file.display(), sources = jobs.len(), "keeping schedules");
     let events = daemon::signals().map_err(Failure::store)?;
-    let kept = Arc::new(KeptLine::new(line, checks));
     let scrubbing = line::Scrubbing::begin(Arc::clone(&kept)).map_err(Failure::store)?;
     let outcome = tokio::select! {
         outcome = daemon::keep(Arc::clone(&kept), &WallClock, jobs, events) => outcome,
@@ -47,7 +56,7 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
     drop((scrubbing, lending));
     if let Some((stop, serving)) = page {
         drop(stop);
-        // a page that ended badly must not hide how the daemon ended
+        // pages that ended badly must not hide how the daemon ended
         let _ = serving.await;
     }
     outcome.map_err(|error| match error.downcast::<Failure>() {

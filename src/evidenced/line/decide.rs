@@ -6,7 +6,7 @@ use crate::settings::nearest;
 use ledger::Body;
 use model::Verdict;
 use serde::de::DeserializeOwned;
-use store::{Content, Document, Draft, LogEntry, Reader, RecordRow};
+use store::{Content, Document, Draft, LogEntry, Reader, RecordRow, StoreError};
 use workflow::{
     Act, Acting, EvidenceRef, Exception, ExceptionAct, ExceptionEvent, Finding, FindingEvent, FindingText, Refusal,
     Request,
@@ -19,6 +19,48 @@ pub(crate) struct Raise {
     pub(crate) controls: Vec<String>,
 }
 
+/// Why a decision was not sealed.
+#[derive(Debug)]
+pub(crate) enum Declined {
+    /// A guard says no: nothing went wrong.
+    Refused(Refusal),
+    /// It could not be done.
+    Failed(Failure),
+}
+
+impl From<Refusal> for Declined {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Failure> for Declined {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<StoreError> for Declined {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<model::CanonicalError> for Declined {
+    fn from(error: model::CanonicalError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Declined> for Failure {
+    fn from(declined: Declined) -> Self {
+        match declined {
+            Declined::Refused(refusal) => refused(refusal),
+            Declined::Failed(failure) => failure,
+        }
+    }
+}
+
 impl Line {
     /// Takes finding `id` one step further. `looked_at` is the entry of its last event as the person saw it.
     pub(crate) fn act(
@@ -27,12 +69,12 @@ impl Line {
         step: &Act,
         by: &str,
         looked_at: Option<u64>,
-    ) -> Result<(u64, FindingEvent), Failure> {
+    ) -> Result<(u64, FindingEvent), Declined> {
         // held from looking to sealing: of two people at once, one wins and the other is told
         let store = self.store()?;
         let (last_event, finding) = finding(&self.reader()?, id)?;
-        let event = workflow::act(&finding, step, Acting { by, at: now(), looked_at, last_event }).map_err(refused)?;
-        sealed(store, finding_draft(&event, model::canonical_json(&event)?), event)
+        let event = workflow::act(&finding, step, Acting { by, at: now(), looked_at, last_event })?;
+        Ok(sealed(store, finding_draft(&event, model::canonical_json(&event)?), event)?)
     }
 
     /// Raises a finding that no check raised.
@@ -46,7 +88,7 @@ impl Line {
     }
 
     /// Asks for an exception. The check must exist.
-    pub(crate) fn request_exception(&self, request: Request, by: &str) -> Result<(u64, ExceptionEvent), Failure> {
+    pub(crate) fn request_exception(&self, request: Request, by: &str) -> Result<(u64, ExceptionEvent), Declined> {
         let checks = super::load_checks(Some(&self.settings()))?;
         if checks.get(&request.check).is_none() {
             let names: Vec<&str> = checks.checks().iter().map(|check| check.name.as_str()).collect();
@@ -54,12 +96,12 @@ impl Line {
                 || "`evidenced checks list` shows them".to_owned(),
                 |near| format!("did you mean `{near}`?"),
             );
-            return Err(Failure::usage(format!("there is no check `{}`", request.check), help));
+            return Err(Failure::usage(format!("there is no check `{}`", request.check), help).into());
         }
         let store = self.store()?;
         let number = self.reader()?.records("exception")?.len() + 1;
-        let event = Exception::request(number, request, by, now()).map_err(refused)?;
-        sealed(store, exception_draft(&event)?, event)
+        let event = Exception::request(number, request, by, now())?;
+        Ok(sealed(store, exception_draft(&event)?, event)?)
     }
 
     /// Of the last evaluation of its check, the members that `request` names, and how many of them fail; none when it was
@@ -84,14 +126,14 @@ impl Line {
         id: &str,
         step: &ExceptionAct,
         by: &str,
-    ) -> Result<(u64, ExceptionEvent), Failure> {
+    ) -> Result<(u64, ExceptionEvent), Declined> {
         let store = self.store()?;
         let all = exceptions(&self.reader()?)?;
         let (_, exception) = all.iter().find(|(_, exception)| exception.id == id).ok_or_else(|| {
             Failure::usage(format!("there is no exception `{id}`"), "`evidenced exceptions list` shows them")
         })?;
-        let event = exception.act(step, by, now()).map_err(refused)?;
-        sealed(store, exception_draft(&event)?, event)
+        let event = exception.act(step, by, now())?;
+        Ok(sealed(store, exception_draft(&event)?, event)?)
     }
 }
 
@@ -124,7 +166,7 @@ fn exception_draft(event: &ExceptionEvent) -> Result<Draft, Failure> {
 }
 
 /// A finding and the entry of its last event.
-fn finding(reader: &Reader, id: &str) -> Result<(u64, Finding), Failure> {
+pub(crate) fn finding(reader: &Reader, id: &str) -> Result<(u64, Finding), Failure> {
     let row =
         reader.findings()?.into_iter().find(|row| row.id == id).ok_or_else(|| {
             Failure::usage(format!("there is no finding `{id}`"), "`evidenced findings list` shows them")

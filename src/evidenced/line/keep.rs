@@ -35,7 +35,7 @@ impl KeptLine {
     }
 
     /// The line that is kept.
-    pub(super) const fn line(&self) -> &Line {
+    pub(crate) const fn line(&self) -> &Line {
         &self.line
     }
 
@@ -50,7 +50,7 @@ impl KeptLine {
         is_due
     }
 
-    pub(super) fn checks(&self) -> Arc<CheckSet> {
+    pub(crate) fn checks(&self) -> Arc<CheckSet> {
         Arc::clone(&self.checks.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -3,6 +3,7 @@
 //! This is where the rooms are joined. Each stage lives in its own crate; here a sealed thing of one stage is handed
 //! to the next. Nothing here prints.
 
+mod access;
 pub(crate) mod anchor;
 mod backtest;
 mod blob;
@@ -28,12 +29,13 @@ mod shape;
 mod tell;
 mod witness;
 
+pub(crate) use access::{SESSION, SetUpLink, recognise};
 pub(crate) use backtest::{Retold, backtest};
 pub(crate) use check::{
     Checked, evaluation_failure, findings, last_sealed, load_checks, load_checks_and_cases, sealed_findings, worker,
 };
 pub(crate) use collect::{Capture, Trigger, capture};
-pub(crate) use decide::{Raise, evidence, exceptions};
+pub(crate) use decide::{Declined, Raise, evidence, exceptions};
 pub(crate) use derive::rederive;
 pub(crate) use diff::difference;
 pub(crate) use history::problems as history_problems;

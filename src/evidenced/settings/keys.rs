@@ -659,13 +659,22 @@ pub(super) const NETWORK: &[Key] = &[
     ),
 ];
 
-pub(super) const SERVE: &[Key] = &[key(
-    "listen",
-    Kind::Text,
-    Absent::Nothing,
-    "\"127.0.0.1:8080\"",
-    "loopback address of the read-only pages of `evidenced run`; absent: none",
-)];
+pub(super) const SERVE: &[Key] = &[
+    key(
+        "listen",
+        Kind::Text,
+        Absent::Nothing,
+        "\"127.0.0.1:8080\"",
+        "address of the pages of `evidenced run`; absent: none; beyond loopback only with a `base_url` of https",
+    ),
+    key(
+        "base_url",
+        Kind::Url,
+        Absent::Nothing,
+        "\"https://evidence.acme.example\"",
+        "where people reach the pages, through a proxy that does TLS and keeps the Host header; absent: at `listen`",
+    ),
+];
 
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "organisation", times: Times::Once, help: "Whose evidence it is.", keys: ORGANISATION },
@@ -734,7 +743,7 @@ pub(super) const SECTIONS: &[Section] = &[
         help: "Who is told of findings and of evidence that is missing; one section for each of them. Nobody is told twice.",
         keys: NOTIFY,
     },
-    Section { name: "serve", times: Times::Once, help: "The read-only pages.", keys: SERVE },
+    Section { name: "serve", times: Times::Once, help: "The pages, for people who sign in.", keys: SERVE },
 ];
 
 /// Sections and keys of the design that this version has not got. Refused, because ignoring them would promise them.

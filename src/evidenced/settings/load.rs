@@ -414,13 +414,26 @@ fn network(fields: &Fields<'_>) -> Network {
 
 fn serve(fields: &Fields<'_>) -> Serve {
     fields.refuse_unknown(&[]);
+    let base_url = fields.url("base_url").and_then(|text| Url::parse(&text).ok()).filter(|url| {
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if !bare {
+            let help = "the pages have a host of their own: leave out what follows it";
+            fields.problem("base_url", format!("`{url}` has a path"), help);
+        }
+        bare
+    });
+    let is_protected = base_url.as_ref().is_some_and(|url| url.scheme() == "https");
     let listen = fields.text("listen").and_then(|text| match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => Some(address),
+        Ok(address) if address.ip().is_loopback() || is_protected => Some(address),
         Ok(address) => {
             fields.problem(
                 "listen",
-                format!("{address} is not a loopback address, and the pages have no sign-in in this version"),
-                format!("write `listen = \"127.0.0.1:{}\"` and put a proxy with sign-in before it", address.port()),
+                format!("{address} is not a loopback address, and without TLS whoever listens in could sign in"),
+                format!(
+                    "write `listen = \"127.0.0.1:{}\"`, or put a proxy that does TLS before it and name it: \
+                     `base_url = \"https://…\"`",
+                    address.port()
+                ),
             );
             None
         }
@@ -429,5 +442,11 @@ fn serve(fields: &Fields<'_>) -> Serve {
             None
         }
     });
-    Serve { listen }
+    if let (Some(url), Some(listen)) = (&base_url, listen)
+        && url.scheme() == "http"
+        && !listen.ip().is_loopback()
+    {
+        fields.problem("base_url", "people would sign in over http", "write https, and let a proxy do TLS");
+    }
+    Serve { listen, base_url }
 }

@@ -220,8 +220,21 @@ pub(crate) struct Findings {
 /// `[serve]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Serve {
-    /// Loopback address; none: no pages.
+    /// Where they listen; none: no pages.
     pub(crate) listen: Option<SocketAddr>,
+    /// Where people reach them; none: where they listen.
+    pub(crate) base_url: Option<Url>,
+}
+
+impl Serve {
+    /// Where people reach the pages, without a slash at the end; empty where there are none.
+    pub(crate) fn address(&self) -> String {
+        match (&self.base_url, self.listen) {
+            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
+            (None, Some(listen)) => format!("http://{listen}"),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 /// Bytes a second, of a text like `10 MiB/s`; none when it is not one, or less than one.

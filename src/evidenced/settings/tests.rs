@@ -293,8 +293,13 @@ fn what_this_version_has_not_got_is_refused_by_name() {
     );
     refused(
         &source_with("[serve]\nlisten = \"0.0.0.0:80\""),
-        "evidenced.toml:14:10: 0.0.0.0:80 is not a loopback address, and the pages have no sign-in in this version\n  \
-         help: write `listen = \"127.0.0.1:80\"` and put a proxy with sign-in before it",
+        "evidenced.toml:14:10: 0.0.0.0:80 is not a loopback address, and without TLS whoever listens in could sign in\n  \
+         help: write `listen = \"127.0.0.1:80\"`, or put a proxy that does TLS before it and name it: `base_url = \"https://…\"`",
+    );
+    refused(
+        &source_with("[serve]\nlisten = \"127.0.0.1:80\"\nbase_url = \"https://acme.example/evidence\""),
+        "evidenced.toml:15:12: `https://acme.example/evidence` has a path\n  \
+         help: the pages have a host of their own: leave out what follows it",
     );
 }
 

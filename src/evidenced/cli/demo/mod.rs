@@ -9,22 +9,25 @@ mod sample;
 use super::args::Global;
 use super::{ConsoleProgress, collect, evaluate, init, print};
 use crate::failure::{Exit, Failure};
-use crate::line::{self, Line, PackRequest, Trigger};
+use crate::line::{self, KeptLine, Line, PackRequest, Trigger};
 use crate::settings::{self, Settings};
 use crate::web;
-use model::{Outcome, SnapshotStatus};
+use model::{Outcome, Role, SnapshotStatus};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Whom the demo signs in.
+const VISITOR: &str = "visitor@demo.example";
+
 const ORIGIN: &str = "demo.evidenced.example/sample";
 
-/// Runs the demo in `dir`; serves the page on `listen` afterwards unless that is none.
+/// Runs the demo in `dir`; serves the pages on `listen` afterwards unless that is none.
 pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global) -> Result<Exit, Failure> {
     let say = |text: &str| if global.quiet { Ok(()) } else { print::text_line(text) };
     // before any work: a port that is taken should not cost a minute first
     let listener = match listen {
-        Some(listen) => Some(web::bind(listen).await?),
+        Some(listen) => Some(web::bind(listen, None).await?),
         None => None,
     };
     let sample = sample::start().await?;
@@ -87,17 +90,35 @@ pub(crate) async fn run(dir: &Path, listen: Option<SocketAddr>, global: &Global)
         return Ok(Exit::Failed);
     }
 
-    if let Some(listener) = listener {
-        let address = listener.local_addr().map_err(Failure::store)?;
-        say(&format!("\nServing http://{address}/ (read-only) until Ctrl-C"))?;
-        web::serve(listener, settings, async {
-            // without a signal handler the page is served until the process is killed
-            let _ = tokio::signal::ctrl_c().await;
-        })
-        .await?;
+    let Some(listener) = listener else {
+        line.close()?;
+        return Ok(Exit::Done);
+    };
+    let visitor = visitor(&line)?;
+    let kept = Arc::new(KeptLine::new(line, checks));
+    let app = web::App::new(Arc::clone(&kept), listener.local_addr().map_err(Failure::store)?)?;
+    say(&format!(
+        "\nThe pages are served until Ctrl-C; this link signs you in as `{VISITOR}`:\n  {}",
+        app.open_door(&visitor)?
+    ))?;
+    web::serve(listener, app, async {
+        // without a signal handler the pages are served until the process is killed
+        let _ = tokio::signal::ctrl_c().await;
+    })
+    .await?;
+    if let Some(kept) = Arc::into_inner(kept) {
+        kept.close()?;
     }
-    line.close()?;
     Ok(Exit::Done)
+}
+
+/// Whoever looks at the demo: an administrator without a password, so that the link of this run is the only way in.
+fn visitor(line: &Line) -> Result<String, Failure> {
+    if let Some(user) = line.reader()?.user_named(VISITOR)? {
+        return Ok(user.id);
+    }
+    let (user, _) = line.add_user(VISITOR, Role::Administrator, VISITOR)?;
+    Ok(user.id)
 }
 
 /// Writes the demo's configuration, roster and keys, and loads the configuration like any other.
