@@ -1,39 +1,90 @@
-//! A small read-only page: sources, checks, findings, snapshots, each with what it rests on.
+//! The pages: what is collected, checked and found, each with what it rests on, and the forms by which people act on it.
 //!
-//! Only GET, only loopback unless the operator says otherwise, no script, no third-party request. Changes nothing.
+//! Nothing is shown to anybody who is not signed in, no role may what its routes do not name, and nothing is written without a
+//! session, the form's own token and the browser's word that the form is ours. No script, no third-party request.
 
+mod answers;
+mod door;
+mod forms;
+mod guard;
+mod limits;
 mod pages;
+mod routes;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod users;
 
 use crate::failure::{Exit, Failure};
-use crate::settings::Settings;
-use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
-use std::net::{Ipv4Addr, SocketAddr};
+use crate::line::KeptLine;
+use crate::settings::Serve;
+use door::Door;
+use guard::Address;
+use limits::Limits;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
-const STYLE: &str = include_str!("style.css");
+/// Hashing a password takes 19 MiB: so many are hashed at once, the others wait.
+const HASHING: usize = 2;
 
-/// Headers of every answer: nothing is loaded from elsewhere, nothing runs, nothing is framed or cached.
-const HEADERS: [(HeaderName, &str); 4] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::CACHE_CONTROL, "no-store"),
-];
+/// What every request is answered with.
+pub(crate) struct App {
+    line: Arc<KeptLine>,
+    address: Address,
+    door: Door,
+    limits: Limits,
+    hashing: Semaphore,
+}
 
-/// Binds `listen`, which must be a loopback address: the page has no sign-in yet.
-pub(crate) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
-    if !listen.ip().is_loopback() {
+impl App {
+    /// Pages over `line`, reached at `listening` or where the configuration says.
+    pub(crate) fn new(line: Arc<KeptLine>, listening: SocketAddr) -> Result<Self, Failure> {
+        let settings = line.line().settings();
+        Ok(Self {
+            address: Address::new(settings.serve.base_url.as_ref(), listening)?,
+            door: Door::default(),
+            limits: Limits::default(),
+            hashing: Semaphore::new(HASHING),
+            line,
+        })
+    }
+
+    /// What to tell whoever started it, where nobody can sign in yet.
+    pub(crate) fn invitation(&self) -> Result<Option<String>, Failure> {
+        if !self.line.line().reader()?.users()?.is_empty() {
+            return Ok(None);
+        }
+        let Some(origin) = self.address.loopback() else {
+            return Ok(Some(
+                "nobody can sign in to the pages yet: `evidenced user add NAME --role administrator --by NAME` prints a link"
+                    .to_owned(),
+            ));
+        };
+        let link = self.door.invite()?;
+        Ok(Some(format!(
+            "nobody can sign in to the pages yet: this link makes the first administrator, once\n  {origin}/set-up/{}",
+            link.text()
+        )))
+    }
+
+    /// A link that signs `user` in for as long as this process runs: for the demo, whose data is nobody's.
+    pub(crate) fn open_door(&self, user: &str) -> Result<String, Failure> {
+        let origin = self
+            .address
+            .loopback()
+            .ok_or_else(|| Failure::usage("the demo is for this machine alone", "listen on a loopback address"))?;
+        Ok(format!("{origin}/open/{}", self.door.open_for(user)?.text()))
+    }
+}
+
+/// Binds `listen`. Beyond loopback only where people come through TLS.
+pub(crate) async fn bind(listen: SocketAddr, serve: Option<&Serve>) -> Result<TcpListener, Failure> {
+    let is_protected = serve.and_then(|serve| serve.base_url.as_ref()).is_some_and(|url| url.scheme() == "https");
+    if !listen.ip().is_loopback() && !is_protected {
         return Err(Failure::usage(
-            format!("the page would listen on {listen}, which is not loopback, and it has no sign-in"),
+            format!("the pages would listen on {listen}, which is not loopback, without TLS"),
             "listen on 127.0.0.1 and reach it by an ssh tunnel",
         ));
     }
@@ -50,67 +101,9 @@ pub(crate) async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
 /// Serves until `stop` resolves.
 pub(crate) async fn serve(
     listener: TcpListener,
-    settings: Arc<Settings>,
+    app: App,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
-    let router = Router::new()
-        .route("/", get(overview))
-        .route("/snapshots/{id}", get(snapshot))
-        .route("/checks/{name}", get(check))
-        .route("/findings/{id}", get(finding))
-        .route("/style.css", get(|| async { dressed(([(header::CONTENT_TYPE, "text/css")], STYLE)) }))
-        .fallback(|| async { page(StatusCode::NOT_FOUND, &pages::missing("page")) })
-        .layer(axum::middleware::from_fn(loopback_names))
-        .with_state(settings);
+    let router = routes::router(&Arc::new(app), routes::ROUTES);
     axum::serve(listener, router).with_graceful_shutdown(stop).await.map_err(Failure::store)
-}
-
-/// Answers only to this machine's own names: without a sign-in, a page elsewhere must not reach it by a name of its own.
-async fn loopback_names(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
-    if matches!(name, "localhost" | "[::1]") || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()) {
-        next.run(request).await
-    } else {
-        page(StatusCode::MISDIRECTED_REQUEST, &pages::missing("page under this name"))
-    }
-}
-
-async fn overview(State(settings): State<Arc<Settings>>) -> Response {
-    answer(pages::overview(&settings).map(Some), "overview")
-}
-
-async fn snapshot(State(settings): State<Arc<Settings>>, Path(id): Path<String>) -> Response {
-    answer(pages::snapshot(&settings, &id), "snapshot")
-}
-
-async fn check(State(settings): State<Arc<Settings>>, Path(name): Path<String>) -> Response {
-    answer(pages::check(&settings, &name), "check")
-}
-
-async fn finding(State(settings): State<Arc<Settings>>, Path(id): Path<String>) -> Response {
-    answer(pages::finding(&settings, &id), "finding")
-}
-
-fn answer(result: Result<Option<String>, Failure>, what: &str) -> Response {
-    match result {
-        Ok(Some(html)) => page(StatusCode::OK, &html),
-        Ok(None) => page(StatusCode::NOT_FOUND, &pages::missing(what)),
-        Err(failure) => {
-            tracing::error!(error = %failure.message, "web.page_failed");
-            page(StatusCode::INTERNAL_SERVER_ERROR, &pages::broken(&failure.message))
-        }
-    }
-}
-
-fn page(status: StatusCode, html: &str) -> Response {
-    dressed((status, Html(html.to_owned())))
-}
-
-fn dressed(response: impl IntoResponse) -> Response {
-    let mut response = response.into_response();
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
