@@ -9,6 +9,7 @@ mod aws_accounts;
 mod aws_emulator;
 mod backup_tools;
 mod bridges;
+mod browser;
 mod company;
 mod crash;
 mod damage;
@@ -35,6 +36,7 @@ mod network;
 mod notify;
 mod okta_emulator;
 mod packs;
+mod pages;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod people;
