@@ -1,7 +1,7 @@
 // Goes through the pages as a person does, in Debian's Chromium: a set-up link, a second factor, a step on a finding, all without
 // JavaScript; then every page that a link leads to, in light and dark and as narrow as a phone, judged by axe. Prints what it saw.
 //
-//     node journey.mjs BASE_URL SET_UP_PATH FINDING_PATH SCREENSHOT_FOLDER
+//     node journey.mjs BASE_URL SET_UP_PATH FINDING_PATH [SCREENSHOT_FOLDER]
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -85,10 +85,9 @@ for (const [name, look] of Object.entries(looks)) {
 }
 while (waiting.length > 0) {
     const path = waiting.shift();
-    // pages of one kind look alike: a few of each are enough
-    const kind = path.split("?")[0].split("/").slice(0, 2).join("/");
-    const alike = [...done].filter((one) => one.split("?")[0].split("/").slice(0, 2).join("/") === kind).length;
-    if (done.has(path) || alike >= 4 || done.size >= MOST_PAGES) {
+    // pages of one kind look alike: two of each are enough
+    const alike = [...done].filter((one) => kind(one) === kind(path)).length;
+    if (done.has(path) || alike >= 2 || done.size >= MOST_PAGES) {
         if (!done.has(path)) seen.skipped += 1;
         continue;
     }
@@ -108,6 +107,12 @@ for (const [name, look] of Object.entries(looks)) {
 await browser.close();
 console.log(JSON.stringify(seen));
 
+// `/findings` and `/findings?state=open` are of one kind, `/findings/x-1` is of another
+function kind(path) {
+    const [, first, ...rest] = path.split("?")[0].split("/");
+    return `${first}${rest.length > 0 ? "/one" : ""}`;
+}
+
 async function links(at) {
     const hrefs = await at.locator("a[href]").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
     return hrefs.filter((href) => href.startsWith("/")).map((href) => href.split("#")[0]);
@@ -125,6 +130,7 @@ async function judge(at, path, look) {
     }
     const width = await at.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (width > 0) seen.too_wide.push(`${look} ${path}: by ${width} pixels`);
+    if (!folder) return;
     const name = path === "/" ? "overview" : path.slice(1).replace(/[^a-z0-9]+/gi, "-").slice(0, 60);
     await at.screenshot({ path: join(folder, `${name}.${look}.png`), fullPage: true });
 }

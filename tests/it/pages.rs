@@ -225,7 +225,19 @@ fn people_are_let_in_act_and_are_out_at_their_next_request() {
     location(&lin.fill("/exceptions", "/exceptions", &fields));
     let own = lin.fill("/exceptions/exception-1", "/exceptions/exception-1/approve", &[]);
     assert!(own.status == 422 && own.text().contains("(second_person)"), "{}", own.text());
+    let overview = lin.get("/").text();
+    assert!(overview.contains("<strong>1</strong> exceptions to approve or refuse"), "{overview}");
     location(&grace.fill("/exceptions/exception-1", "/exceptions/exception-1/approve", &[]));
+
+    // every entry has its proof, which is checked while one looks
+    let verified = lin.get("/log/3?verify=1").text();
+    assert!(verified.contains("Verified just now") && verified.contains("the document hashes to"), "{verified}");
+    assert!(verified.contains("is signed by test.example/evidence+"), "{verified}");
+    for path in ["/log/999999", "/log/-1", "/sources/nobody", "/snapshots/none"] {
+        assert_eq!(lin.get(path).status, 404, "{path}");
+    }
+    let calendar = lin.get("/sources").text();
+    assert!(calendar.contains(" complete</span>") && calendar.contains(": no run</span>"), "{calendar}");
 
     // a code is good for once, and so often one may guess
     location(&grace.fill("/", "/sign-out", &[]));

@@ -27,6 +27,7 @@ mod store;
 mod users;
 
 pub(crate) use evaluate::instant;
+pub(crate) use log::what as entry_words;
 pub(crate) use pack::first_instant;
 pub(crate) use progress::ConsoleProgress;
 

@@ -69,7 +69,7 @@ fn readable<T>(found: Result<Option<T>, StoreError>) -> Result<Option<T>, Failur
 }
 
 /// A loaded check and its last evaluation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct CheckRow {
     pub(crate) name: String,
     pub(crate) title: String,

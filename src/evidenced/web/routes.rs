@@ -67,6 +67,13 @@ pub(super) static ROUTES: &[Route] = &[
     read("/open/{secret}", Who::Anybody, || get(sign_in::open)),
     step("/sign-out", READERS, || post(sign_in::leave)),
     read("/", READERS, || get(pages::overview)),
+    read("/controls", READERS, || get(pages::controls)),
+    read("/checks", READERS, || get(pages::checks)),
+    read("/sources", READERS, || get(pages::sources)),
+    read("/sources/{source}", READERS, || get(pages::source)),
+    read("/log", READERS, || get(pages::log)),
+    read("/log/{index}", READERS, || get(pages::entry)),
+    read("/snapshots", READERS, || get(pages::snapshots)),
     read("/snapshots/{id}", READERS, || get(pages::snapshot)),
     step("/snapshots/{id}/confirm", OPERATORS, || post(pages::confirm_snapshot)),
     read("/checks/{name}", READERS, || get(pages::check)),
@@ -97,8 +104,17 @@ pub(super) static ROUTES: &[Route] = &[
 
 /// The places of the navigation that somebody of `role` may go to: path and name.
 pub(super) fn places(role: Role) -> impl Iterator<Item = (&'static str, &'static str)> {
-    const PLACES: [(&str, &str); 4] =
-        [("/", "Overview"), ("/findings", "Findings"), ("/exceptions", "Exceptions"), ("/users", "Users")];
+    const PLACES: [(&str, &str); 9] = [
+        ("/", "Overview"),
+        ("/findings", "Findings"),
+        ("/exceptions", "Exceptions"),
+        ("/controls", "Controls"),
+        ("/checks", "Checks"),
+        ("/sources", "Sources"),
+        ("/snapshots", "Snapshots"),
+        ("/log", "Log"),
+        ("/users", "Users"),
+    ];
     PLACES.into_iter().filter(move |(path, _)| may(role, &Method::GET, path))
 }
 

@@ -102,7 +102,13 @@ impl House {
             Some("users") => &self.other.id,
             _ => "",
         };
-        route.path.replace("{id}", id).replace("{name}", "leaver_still_active").replace("{secret}", "nobodys")
+        route
+            .path
+            .replace("{id}", id)
+            .replace("{name}", "leaver_still_active")
+            .replace("{secret}", "nobodys")
+            .replace("{source}", "hr")
+            .replace("{index}", "1")
     }
 }
 

@@ -8,6 +8,8 @@ mod tail;
 mod timestamp;
 mod witness;
 
+pub(crate) use tail::what;
+
 use super::args::Global;
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;

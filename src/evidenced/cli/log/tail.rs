@@ -74,7 +74,7 @@ fn cells(LogEntry { index, entry }: &LogEntry) -> [Option<String>; 5] {
 }
 
 /// What an entry says beyond its kind, in a few words.
-fn what(body: &Body) -> String {
+pub(crate) fn what(body: &Body) -> String {
     match body {
         Body::Genesis { log_key, .. } => format!("the log begins, signed by {log_key}"),
         Body::Snapshot { snapshot, status, .. } => format!("{snapshot} {}", status.as_str()),

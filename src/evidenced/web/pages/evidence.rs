@@ -1,8 +1,9 @@
 //! What there is: sources, checks and snapshots, each with what it rests on.
 
-use super::{Frame, Said, answer, capital, class, maybe, render, sent, take, when, words};
+use super::{Frame, Said, answer, capital, class, controls, maybe, render, sent, take, when, words};
 use crate::failure::Failure;
 use crate::line::{self, overview};
+use crate::settings::Settings;
 use crate::web::forms::{Form, Kind};
 use crate::web::guard::Visit;
 use crate::web::routes::may;
@@ -13,8 +14,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use model::{Evaluation, Manifest, Outcome, SnapshotStatus, TableRecord, Timestamp, Verdict};
 use std::collections::BTreeSet;
-use store::{Reader, SnapshotFilter, SnapshotRow, StoreError};
-use workflow::Finding;
+use store::{Reader, StoreError};
+use workflow::{Finding, State};
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -25,10 +26,27 @@ struct Overview<'a> {
     size: u64,
     now: Timestamp,
     authorities: Vec<line::anchor::AuthorityState>,
+    needs: Vec<Need>,
+    bar: Vec<Part>,
+    total: usize,
+    /// What fails, and what nobody knows.
+    rows: Vec<overview::CheckRow>,
     sources: Vec<overview::SourceRow>,
-    checks: Vec<overview::CheckRow>,
     findings: Vec<Finding>,
-    snapshots: Vec<SnapshotRow>,
+}
+
+/// Something that waits for a person.
+struct Need {
+    count: usize,
+    text: &'static str,
+    path: &'static str,
+}
+
+/// The checks of one outcome, as a part of all.
+struct Part {
+    word: &'static str,
+    count: usize,
+    from: usize,
 }
 
 #[derive(Template)]
@@ -58,25 +76,29 @@ struct CheckPage<'a> {
     evaluation: Option<(&'a Evaluation, u64)>,
 }
 
-/// Snapshots shown on the overview.
-const SHOWN: usize = 50;
+/// Findings shown on the overview.
+const SHOWN: usize = 20;
 
 /// The overview.
 pub(in crate::web) async fn overview(Extension(visit): Extension<Visit>) -> Response {
     answer(visit, StatusCode::OK, |visit, settings, reader| {
         let now = line::now();
-        let mut checks = overview::checks(&visit.app.line.checks(), reader)?;
-        checks.sort_by_key(|row| match row.outcome {
-            Some(Outcome::Fail) => 0,
-            Some(Outcome::Inconclusive) | None => 1,
-            Some(Outcome::Pass) => 2,
-            Some(Outcome::NotApplicable) => 3,
+        let checks = overview::checks(&visit.app.line.checks(), reader)?;
+        let (total, tally) = (checks.len(), controls::tally(&checks));
+        let mut from = 0;
+        let bar = tally.into_iter().map(|(word, count)| {
+            from += count;
+            Part { word, count, from: from - count }
         });
+        let bar = bar.collect();
         let mut findings = line::findings(reader)?;
         findings.retain(|finding| !finding.state.is_over());
-        findings.reverse();
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.raised_at));
+        let sources = overview::sources(settings, reader, now)?;
+        let needs = needs(settings, reader, &findings, &sources, now)?;
         findings.truncate(SHOWN);
-        let filter = SnapshotFilter { limit: Some(SHOWN as u64), ..SnapshotFilter::default() };
+        let (fail, unknown) = (Some(Outcome::Fail), Some(Outcome::Inconclusive));
+        let rows = |outcome| checks.iter().filter(move |row| row.outcome == outcome).cloned();
         render(&Overview {
             frame: Frame::here(visit),
             organisation: &settings.organisation.name,
@@ -84,14 +106,54 @@ pub(in crate::web) async fn overview(Extension(visit): Extension<Visit>) -> Resp
             size: reader.checkpoint()?.size(),
             now,
             authorities: line::anchor::authorities(&settings.log, reader, now)?,
-            sources: overview::sources(settings, reader, now)?,
-            checks,
+            needs,
+            bar,
+            total,
+            rows: rows(fail).chain(rows(unknown)).take(SHOWN).collect(),
+            sources,
             findings,
-            snapshots: reader.snapshots(&filter)?,
         })
         .map(Some)
     })
     .await
+}
+
+/// What waits for a person, as far as the log tells. `open` are the findings that are not over.
+fn needs(
+    settings: &Settings,
+    reader: &Reader,
+    open: &[Finding],
+    sources: &[overview::SourceRow],
+    now: Timestamp,
+) -> Result<Vec<Need>, Failure> {
+    let today = now.to_zoned(settings.organisation.timezone.clone()).date().to_string();
+    let of = |state: State| open.iter().filter(|finding| finding.state == state).count();
+    let is_late = |finding: &&Finding| {
+        let is_to_do = !matches!(finding.state, State::Implemented | State::Verified | State::Accepted);
+        is_to_do && finding.due.as_deref().is_some_and(|due| due < today.as_str())
+    };
+    let asked = line::exceptions(reader)?;
+    let asked = asked.iter().filter(|(_, exception)| exception.standing(now) == "requested").count();
+    let suspect = sources.iter().filter(|row| row.evidence == "suspect").count();
+    let unseen = sources.iter().filter(|row| !matches!(row.evidence.as_str(), "complete" | "suspect")).count();
+    let needs = [
+        Need { count: of(State::Draft), text: "drafts to confirm or dismiss", path: "/findings?state=draft" },
+        Need {
+            count: open.iter().filter(is_late).count(),
+            text: "findings past their due date",
+            path: "/findings?state=open",
+        },
+        Need {
+            count: of(State::Confirmed) + of(State::Reopened),
+            text: "confirmed findings without a plan",
+            path: "/findings?state=open",
+        },
+        Need { count: of(State::Verified), text: "verified findings to close", path: "/findings?state=verified" },
+        Need { count: asked, text: "exceptions to approve or refuse", path: "/exceptions" },
+        Need { count: suspect, text: "sources whose last snapshot is suspect", path: "/sources" },
+        Need { count: unseen, text: "sources without complete, fresh evidence", path: "/sources" },
+    ];
+    Ok(needs.into_iter().filter(|need| need.count > 0).collect())
 }
 
 /// A snapshot.

@@ -1,13 +1,19 @@
 //! The pages themselves: read the store, fill a compile-time template. Every one is bounded.
 
+mod controls;
 mod evidence;
 mod exceptions;
 mod findings;
+mod log;
+mod sources;
 mod steps;
 
+pub(super) use controls::{checks, controls};
 pub(super) use evidence::{check, confirm_snapshot, overview, snapshot};
 pub(super) use exceptions::{act_on_exception, exception, exceptions, request_exception};
 pub(super) use findings::{act, finding, findings};
+pub(super) use log::{entry, log};
+pub(super) use sources::{snapshots, source, sources};
 
 use super::answers::{page, status_of};
 use super::forms::{Form, Sent};
@@ -42,10 +48,10 @@ struct Place {
 
 impl Frame {
     fn of(person: &Person, here: Option<&str>, query: Option<&Sent>) -> Self {
-        let beneath = |path: &str| match (here, path) {
-            (Some(here), "/") => here == "/" || here.starts_with("/checks") || here.starts_with("/snapshots"),
-            (Some(here), path) => here.starts_with(path),
-            (None, _) => false,
+        let beneath = |path: &str| match here {
+            Some(here) if path == "/" => here == "/",
+            Some(here) => here.starts_with(path),
+            None => false,
         };
         Self {
             name: person.user.name.clone(),

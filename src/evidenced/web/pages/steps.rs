@@ -53,7 +53,13 @@ fn form(step: &str, finding: &Finding) -> Option<Form> {
             ];
             let plan = new("Plan what to do", "Plan")
                 .help("A nonconformity needs all five answers; others an owner and a day.");
-            let plan = fields.into_iter().fold(plan, |form, (name, label)| form.optional(name, label, Kind::Lines));
+            let plan = fields.into_iter().fold(plan, |form, (name, label)| {
+                if finding.is_nonconformity() {
+                    form.field(name, label, Kind::Lines)
+                } else {
+                    form.optional(name, label, Kind::Lines)
+                }
+            });
             plan.field("owner", "Who answers for it", Kind::Line)
                 .value(finding.owner.clone().unwrap_or_default())
                 .field("due", "Last day", Kind::Date)
