@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use ledger::{Consistency, Entry, Inclusion, KeyChain, Opening, Proof, Sealed, SignedCheckpoint, VerifierKey, tree};
 use model::{Digest, Evaluation, Hasher, Manifest, Outcome, SnapshotStatus};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -368,6 +369,13 @@ impl Reader {
         self.read("list evaluations", |connection| tables::evaluations(connection, check, limit, size))
     }
 
+    /// The evaluation of `check` for the latest instant, which is not always the last one in the log; of several for that instant
+    /// the last.
+    pub fn latest_evaluation(&self, check: &str) -> Result<Option<EvaluationRow>, StoreError> {
+        let size = self.checkpoint()?.size();
+        self.read("look up an evaluation", |connection| tables::latest_evaluation(connection, check, size))
+    }
+
     /// The latest instant up to `as_of` for which `check` was evaluated with one of `outcomes`.
     pub fn last_evaluated(
         &self,
@@ -389,6 +397,15 @@ impl Reader {
     /// Every finding as its last event left it, by id.
     pub fn findings(&self) -> Result<Vec<FindingRow>, StoreError> {
         self.read("list findings", tables::findings)
+    }
+
+    /// Those of the entries at `indexes` that were written after `instant`.
+    pub fn written_after(
+        &self,
+        indexes: impl IntoIterator<Item = u64>,
+        instant: Timestamp,
+    ) -> Result<BTreeSet<u64>, StoreError> {
+        self.read("look for later entries", |connection| tables::written_after(connection, indexes, instant))
     }
 
     /// Outcomes of slots due in the period, of one source or of all, oldest first.

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::de::IntoDeserializer as _;
 use serde::de::value::StrDeserializer;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -440,13 +441,31 @@ pub(crate) fn evaluations(
     limit: Option<u64>,
     size: u64,
 ) -> Result<Vec<EvaluationRow>> {
+    let limit = limit.map_or(Ok(-1), sql)?;
+    // one statement for both could not use the index
+    match check {
+        Some(check) => connection
+            .prepare_cached(
+                "SELECT * FROM evaluation WHERE check_name = ?1 AND log_index < ?2 ORDER BY log_index DESC LIMIT ?3",
+            )?
+            .query_map(params![check, sql(size)?, limit], evaluation_row)?
+            .collect(),
+        None => connection
+            .prepare_cached("SELECT * FROM evaluation WHERE log_index < ?1 ORDER BY log_index DESC LIMIT ?2")?
+            .query_map(params![sql(size)?, limit], evaluation_row)?
+            .collect(),
+    }
+}
+
+/// The evaluation of `check` for the latest instant, sealed before `size`; of several for one instant the last.
+pub(crate) fn latest_evaluation(connection: &Connection, check: &str, size: u64) -> Result<Option<EvaluationRow>> {
     connection
         .prepare_cached(
-            "SELECT * FROM evaluation WHERE log_index < ?1 AND (?2 IS NULL OR check_name = ?2) \
-             ORDER BY log_index DESC LIMIT ?3",
+            "SELECT * FROM evaluation WHERE check_name = ?1 AND log_index < ?2 \
+             ORDER BY as_of DESC, log_index DESC LIMIT 1",
         )?
-        .query_map(params![sql(size)?, check, limit.map_or(Ok(-1), sql)?], evaluation_row)?
-        .collect()
+        .query_row(params![check, sql(size)?], evaluation_row)
+        .optional()
 }
 
 /// The latest instant up to `as_of` for which `check` was evaluated with one of `outcomes`.
@@ -464,6 +483,22 @@ pub(crate) fn last_evaluated(
              WHERE check_name = ?1 AND log_index < ?2 AND as_of <= ?3 AND outcome IN (?4, ?5)",
         )?
         .query_row(params![check, sql(size)?, millis(as_of), one, other], |row| instant_opt(row, 0))
+}
+
+/// Those of the entries at `indexes` that were written after `instant`.
+pub(crate) fn written_after(
+    connection: &Connection,
+    indexes: impl IntoIterator<Item = u64>,
+    instant: Timestamp,
+) -> Result<BTreeSet<u64>> {
+    let mut look = connection.prepare_cached("SELECT at > ?2 FROM entry WHERE idx = ?1")?;
+    let mut after = BTreeSet::new();
+    for index in indexes {
+        if look.query_row(params![sql(index)?, millis(instant)], |row| row.get(0))? {
+            after.insert(index);
+        }
+    }
+    Ok(after)
 }
 
 /// Every finding, by id.

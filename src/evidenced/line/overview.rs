@@ -104,8 +104,7 @@ pub(crate) fn checks(checks: &CheckSet, reader: &Reader) -> Result<Vec<CheckRow>
 /// The sealed evaluation of `check` for the latest instant. One made of the past (`--as-of`, a pack) is newer in the log
 /// and says nothing of the present.
 pub(crate) fn latest_evaluation(reader: &Reader, check: &str) -> Result<Option<ledger::Sealed<Evaluation>>, Failure> {
-    let row = reader.evaluations(Some(check), None)?.into_iter().max_by_key(|row| (row.as_of, row.log_index));
-    Ok(row.map(|row| reader.evaluation(row.log_index)).transpose()?)
+    Ok(reader.latest_evaluation(check)?.map(|row| reader.evaluation(row.log_index)).transpose()?)
 }
 
 /// A control and what its checks say.

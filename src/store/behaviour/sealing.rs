@@ -118,6 +118,8 @@ fn projections_answer_what_was_sealed() {
     assert_eq!(evaluations[0].verdicts.fail, 1);
     assert_eq!(reader.evaluation(evaluations[0].log_index).unwrap().value().check, "mfa_missing");
     assert!(reader.evaluations(Some("other"), None).unwrap().is_empty());
+    assert_eq!(reader.evaluations(None, None).unwrap(), evaluations);
+    assert!(reader.evaluations(None, Some(0)).unwrap().is_empty());
 
     let findings = reader.findings().unwrap();
     assert_eq!(findings.len(), 1);
@@ -214,4 +216,32 @@ fn the_writer_can_follow_a_reader_that_stays() {
     let mut store = scene.open().unwrap();
     store.append(at(60), vec![finding("f-3", "raised", "draft")]).unwrap();
     assert_eq!(store.reader().findings().unwrap().len(), 3);
+}
+
+#[test]
+fn the_evaluation_of_the_latest_instant_is_not_always_the_last_in_the_log() {
+    let scene = Scene::filled();
+    let mut store = scene.open().unwrap();
+    let made = [("keys", 90), ("keys", 70), ("other", 95), ("keys", 90), ("keys", 80)];
+    let drafts = made.map(|(check, as_of)| evaluation(check, at(as_of))).to_vec();
+    let first = store.append(at(100), drafts).unwrap()[0].index;
+    let reader = store.reader();
+    let latest = reader.latest_evaluation("keys").unwrap().unwrap();
+    assert_eq!((latest.as_of, latest.log_index), (at(90), first + 3));
+    let newest: Vec<u64> =
+        reader.evaluations(Some("keys"), Some(2)).unwrap().iter().map(|row| row.log_index).collect();
+    assert_eq!(newest, [first + 4, first + 3]);
+    assert!(reader.latest_evaluation("none").unwrap().is_none());
+}
+
+#[test]
+fn entries_after_an_instant_are_told_from_those_before() {
+    let scene = Scene::filled();
+    let mut store = scene.open().unwrap();
+    let before = store.append(at(100), vec![finding("f-8", "raised", "draft")]).unwrap()[0].index;
+    let after = store.append(at(101), vec![finding("f-9", "raised", "draft")]).unwrap()[0].index;
+    let reader = store.reader();
+    assert_eq!(reader.written_after([before, after], at(100)).unwrap().into_iter().collect::<Vec<_>>(), [after]);
+    assert!(reader.written_after([before, after], at(101)).unwrap().is_empty());
+    assert!(reader.written_after([after + 1], at(0)).is_err());
 }
