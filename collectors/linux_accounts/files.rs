@@ -36,6 +36,8 @@ pub(super) struct ShadowEntry {
     pub(super) name: String,
     pub(super) password: String,
     pub(super) changed_on: Option<Date>,
+    /// Days after which the password must be changed; none: it need not be.
+    pub(super) max_days: Option<i64>,
     pub(super) expires_on: Option<Date>,
 }
 
@@ -96,12 +98,14 @@ pub(super) fn passwd(content: &[u8]) -> Parsed<PasswdEntry> {
 
 pub(super) fn shadow(content: &[u8]) -> Parsed<ShadowEntry> {
     entries(content, |fields| {
-        let [login, password, changed, _, _, _, _, expires, ..] = fields else {
+        let [login, password, changed, _, most, _, _, expires, ..] = fields else {
             return Err(format!("has {} fields instead of 9", fields.len()));
         };
         Ok(ShadowEntry {
             name: name(login)?,
             password: (*password).to_owned(),
+            // without a day of the last change nothing is counted from it
+            max_days: days(most, "longest age")?.filter(|_| !changed.is_empty()),
             // 0 means that the password must be changed at the next login, not a date
             changed_on: day(changed, "day of the last change")?.filter(|_| *changed != "0"),
             expires_on: day(expires, "day of expiry")?,
@@ -132,6 +136,15 @@ fn day(text: &str, what: &str) -> Result<Option<Date>, String> {
     let instant =
         days.checked_mul(86_400).and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(wrong)?;
     Ok(Some(instant.to_zoned(jiff::tz::TimeZone::UTC).date()))
+}
+
+/// A number of days; -1 is what chage(1) takes to mean none.
+fn days(text: &str, what: &str) -> Result<Option<i64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let days: i64 = text.parse().map_err(|_| format!("has the {what} `{text}`, which is no number of days"))?;
+    Ok(Some(days).filter(|days| *days >= 0))
 }
 
 /// What a password field says. Works on redacted fields: only marks and the algorithm's name are looked at.
@@ -223,6 +236,22 @@ mod tests {
         assert_eq!(parsed.entries[0].expires_on.unwrap().to_string(), "2026-02-16");
         assert_eq!(parsed.entries[1].changed_on, None);
         assert_eq!(parsed.problems.len(), 1);
+    }
+
+    #[test]
+    fn a_password_expires_where_the_line_says_after_how_many_days() {
+        let most = |change: &str, most: &str| {
+            let parsed = shadow(format!("ada:$6$REDACTED:{change}:0:{most}:7:::\n").as_bytes());
+            parsed.entries.first().map(|entry| entry.max_days)
+        };
+        assert_eq!(most("20454", "90"), Some(Some(90)));
+        assert_eq!(most("20454", "0"), Some(Some(0)));
+        assert_eq!(most("0", "90"), Some(Some(90)));
+        assert_eq!(most("20454", "99999"), Some(Some(99_999)));
+        assert_eq!(most("20454", ""), Some(None));
+        assert_eq!(most("20454", "-1"), Some(None));
+        assert_eq!(most("", "90"), Some(None));
+        assert_eq!(most("20454", "often"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 -- sshd's configuration shows that no key elsewhere, authority or ticket lets anybody in. Where it does not show that,
 -- `keys_elsewhere` says why, and the status is not known.
 INSERT INTO account (account_key, source, system, native_id, login, display_name, kind, status, is_admin, last_active_at,
-                     password_enabled, password_changed_at)
+                     password_enabled, password_changed_at, password_expires, password_max_age_days)
 SELECT _source || ':' || name,
        _source,
        _source,
@@ -21,7 +21,9 @@ SELECT _source || ':' || name,
        is_admin,
        last_login_at,
        password_state IN ('set', 'empty'),
-       password_changed_on || 'T00:00:00Z'
+       password_changed_on || 'T00:00:00Z',
+       password_expires,
+       password_max_days
 FROM linux_account;
 
 INSERT INTO entitlement (account_key, source, system, resource, resource_kind, role, privilege, via)

@@ -150,6 +150,8 @@ async fn see(host: &Host<'_>, started_at: Timestamp) -> Result<Seen, CollectErro
                 "password_state",
                 "password_algorithm",
                 "password_changed_on",
+                "password_expires",
+                "password_max_days",
                 "expires_on",
                 "expired",
             ]),

@@ -163,6 +163,12 @@ fn account(seen: &Seen, entry: &PasswdEntry, resolved: &Resolved, reasons: &[Rea
         ("x", None) => None,
         (own, _) => Some(password_state(own)),
     };
+    // only a password that is kept in shadow can have an age
+    let max_days = match (entry.password.as_str(), shadow) {
+        ("x", Some(shadow)) => Some(shadow.max_days),
+        ("x", None) => None,
+        _ => Some(None),
+    };
     let expires_on = shadow.and_then(|shadow| shadow.expires_on);
     let today = seen.started_at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let expired = shadow.map(|_| expires_on.is_some_and(|day| day <= today));
@@ -181,6 +187,8 @@ fn account(seen: &Seen, entry: &PasswdEntry, resolved: &Resolved, reasons: &[Rea
         "password_state": password.as_ref().map(|password| password.state),
         "password_algorithm": password.as_ref().and_then(|password| password.algorithm.clone()),
         "password_changed_on": shadow.and_then(|shadow| shadow.changed_on),
+        "password_expires": max_days.map(|days| days.is_some()),
+        "password_max_days": max_days.flatten(),
         "expires_on": expires_on,
         "expired": expired,
         "groups": groups,

@@ -56,7 +56,9 @@ CREATE TABLE account (
     created_at TEXT,
     last_active_at TEXT,                -- newest sign-in or use of any of its credentials
     password_enabled INTEGER CHECK (password_enabled IN (0, 1)),  -- can sign in with a password
-    password_changed_at TEXT
+    password_changed_at TEXT,
+    password_expires INTEGER CHECK (password_expires IN (0, 1)),  -- must be changed after some time, however long
+    password_max_age_days INTEGER       -- after how many days; NULL also where it never expires
 ) STRICT;
 
 -- What an account may do: one row per grant.

@@ -74,6 +74,11 @@ fn spells(company: &Company, listed: &Listed, day: Day) -> String {
     text
 }
 
+/// After how many days a password of the host must be changed; none: never.
+pub(super) fn max_days(company: &Company, login: &str) -> Option<u32> {
+    [Some(90), None, Some(365), Some(366), Some(99_999)][company.uid(login) % 5]
+}
+
 /// The files of the host.
 pub(super) fn host(company: &Company, day: Day, fault: Option<Fault>, root: &Path) {
     let etc = root.join("etc");
@@ -92,7 +97,8 @@ pub(super) fn host(company: &Company, day: Day, fault: Option<Fault>, root: &Pat
             (false, Kind::Root | Kind::Service) => "*",
             (false, _) => "!$6$salt$nohashofanything",
         };
-        writeln!(shadow, "{login}:{hash}:19000:0:99999:7:::").unwrap();
+        let most = max_days(company, login).map(|days| days.to_string()).unwrap_or_default();
+        writeln!(shadow, "{login}:{hash}:19000:0:{most}:7:::").unwrap();
         if account.admin && account.kind != Kind::Root {
             sudo.push(login.clone());
         }

@@ -4,6 +4,7 @@
 use super::leavers::known;
 use super::{Members, Standing, View, Word};
 use crate::company::lives::{Kind, PersonId, Registration, Shown, Source};
+use crate::company::show::max_days;
 use std::collections::BTreeSet;
 
 fn of(view: &View<'_>, chosen: impl Fn(&Shown) -> bool, word: impl Fn(&Shown) -> Word) -> Members {
@@ -174,6 +175,14 @@ pub(super) fn sudo_without_justification(view: &View<'_>) -> Members {
     of(view, on_host, |account| match view.entry(account) {
         _ if account.login == "root" || !account.admin || !account.open => Word::NotApplicable,
         Some(entry) if entry.justified && entry.approved && in_force(view, entry) => Word::Pass,
+        _ => Word::Fail,
+    })
+}
+
+pub(super) fn password_never_expires(view: &View<'_>) -> Members {
+    of(view, on_host, |account| match max_days(view.company, &account.login) {
+        _ if account.password != Some(true) => Word::NotApplicable,
+        Some(..=365) => Word::Pass,
         _ => Word::Fail,
     })
 }

@@ -70,6 +70,7 @@ const RULES: &[Rule] = &[
     rare("service_account_without_owner", ALL, register::service_account_without_owner),
     rare("shared_account_without_exception", ACCOUNTS, register::shared_account_without_exception),
     rule("account_without_owner_on_host", &[Source::Hr, Source::Host], register::account_without_owner_on_host),
+    rule("password_never_expires", HOST, register::password_never_expires),
     rule("sudo_without_justification", HOST, register::sudo_without_justification),
     rule("uid_zero_besides_root", HOST, register::uid_zero_besides_root),
     rule("evidence_gap", &[], programme::evidence_gap),
