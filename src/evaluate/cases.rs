@@ -317,6 +317,7 @@ impl Reader<'_> {
             accounts: entry.accounts.clone(),
             exceptions: Vec::new(),
             history: Vec::new(),
+            sources_only: false,
             programme: crate::programme::Programme::default(),
         })
     }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use model::time::seconds_text;
 use model::{Column, ColumnKind, TableSpec};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A person as far as linking is concerned.
@@ -126,7 +127,7 @@ impl<'a> Directory<'a> {
         };
         for person in persons {
             for address in person.addresses.iter().filter_map(|address| normalise(address, fold_local_part)) {
-                add_once(directory.by_address.entry(address).or_default(), &person.key);
+                add_once(directory.by_address.entry(address.into_owned()).or_default(), &person.key);
             }
             if let Some(id) = person.employee_id.as_deref().filter(|id| !id.is_empty()) {
                 add_once(directory.by_employee_id.entry(id).or_default(), &person.key);
@@ -135,10 +136,9 @@ impl<'a> Directory<'a> {
         directory
     }
 
-    /// Who has the address of `account`.
-    fn of_address(&self, account: &Account) -> &[&'a str] {
-        let address = account.address().and_then(|(written, _)| normalise(written, self.fold_local_part));
-        address.and_then(|address| self.by_address.get(&address)).map_or(&[], Vec::as_slice)
+    /// Who has the address `address`, which is written as addresses are compared.
+    fn of_address(&self, address: Option<&str>) -> &[&'a str] {
+        address.and_then(|address| self.by_address.get(address)).map_or(&[], Vec::as_slice)
     }
 
     /// Who has the employee number `id`.
@@ -205,7 +205,8 @@ impl<'a> Linker<'a> {
     ) -> Self {
         let mut held: HashMap<String, Vec<Holding>> = HashMap::new();
         for holding in holdings {
-            if let Some(address) = normalise(&holding.address, inputs.fold_local_part) {
+            let address = normalise(&holding.address, inputs.fold_local_part).map(Cow::into_owned);
+            if let Some(address) = address {
                 held.entry(address).or_default().push(holding);
             }
         }
@@ -228,12 +229,15 @@ impl<'a> Linker<'a> {
 
     /// Whose `account` is; none: nobody's, which is noted.
     pub(crate) fn link(&mut self, account: Account) -> Option<Link<'a>> {
+        let address = account.address().and_then(|(written, _)| normalise(written, self.inputs.fold_local_part));
+        let address = address.as_deref();
+        let addressed = self.directory.of_address(address);
         let decision = match self.approved.get(account.key.as_str()) {
             Some(approved) => by_approval(approved, &self.directory.known),
-            None => by_identity(&account, self.directory)
-                .unwrap_or_else(|| by_mail(&account, self.inputs, self.directory, &self.held)),
+            None => by_identity(&account, addressed, self.directory)
+                .unwrap_or_else(|| by_mail(&account, address, addressed, self.inputs, &self.held)),
         };
-        set_aside(&account, &decision, self.directory, &mut self.possible);
+        set_aside(&account, &decision, addressed, self.directory, &mut self.possible);
         if let Err(Refusal { former: Some(former), .. }) = &decision {
             self.possible.push(PossibleMatch {
                 account_key: account.key.clone(),
@@ -309,7 +313,7 @@ fn by_approval<'a>(approved: &[&'a ApprovedLink], known: &HashSet<&str>) -> Deci
 }
 
 /// By what the source itself knows of the account's owner; none when it knows nothing that a roster has.
-fn by_identity<'a>(account: &Account, directory: &Directory<'a>) -> Option<Decision<'a>> {
+fn by_identity<'a>(account: &Account, addressed: &[&'a str], directory: &Directory<'a>) -> Option<Decision<'a>> {
     if account.nobodys().is_some() {
         return None;
     }
@@ -325,7 +329,6 @@ fn by_identity<'a>(account: &Account, directory: &Directory<'a>) -> Option<Decis
     // an id that a provisioner made up may look like an employee number: it must not contradict the address
     let provisioned = directory.of_employee_id(account.external_id.as_ref());
     let [person] = provisioned else { return None };
-    let addressed = directory.of_address(account);
     if addressed.iter().any(|other| other != person) {
         let both: BTreeSet<&str> = addressed.iter().chain([person]).copied().collect();
         let both: Vec<&str> = both.into_iter().collect();
@@ -334,28 +337,29 @@ fn by_identity<'a>(account: &Account, directory: &Directory<'a>) -> Option<Decis
     Some(Ok(exact(person, "external_id")))
 }
 
+/// By `address`, which `persons` have.
 fn by_mail<'a>(
     account: &Account,
+    address: Option<&str>,
+    persons: &[&'a str],
     inputs: &Inputs,
-    directory: &Directory<'a>,
     held: &HashMap<String, Vec<Holding>>,
 ) -> Decision<'a> {
     if let Some(kind) = account.nobodys() {
         return refuse(format!("a {kind} account belongs to no single person"), &[]);
     }
-    let Some((written, method)) = account.address() else {
+    let Some((_, method)) = account.address() else {
         return refuse("the source reports no address for it", &[]);
     };
-    let Some(address) = normalise(written, inputs.fold_local_part) else {
+    let Some(address) = address else {
         return refuse("its address is not of the form name@domain", &[]);
     };
-    let persons = directory.by_address.get(&address).map_or(&[][..], Vec::as_slice);
     let domain = address.rsplit('@').next().unwrap_or_default();
     if !inputs.domains.is_empty() && !inputs.domains.iter().any(|own| own.eq_ignore_ascii_case(domain)) {
         return refuse(format!("its address is not in a domain of the organisation: `{domain}`"), persons);
     }
     match persons {
-        [person] => match inherited(account, person, held.get(&address).map_or(&[], Vec::as_slice)) {
+        [person] => match inherited(account, person, held.get(address).map_or(&[], Vec::as_slice)) {
             Some(former) => Err(Refusal {
                 reason: format!(
                     "its address was {former}'s before it was {person}'s, and it is not known to be younger"
@@ -380,11 +384,17 @@ fn inherited<'a>(account: &Account, person: &str, holdings: &'a [Holding]) -> Op
     (!younger).then_some(former.person.as_str())
 }
 
-/// Adds the exact matches of `account` that `decision` does not follow, and what set each aside.
-fn set_aside(account: &Account, decision: &Decision<'_>, directory: &Directory<'_>, possible: &mut Vec<PossibleMatch>) {
+/// Adds the exact matches of `account`, whose address `addressed` have, that `decision` does not follow, and what set each aside.
+fn set_aside(
+    account: &Account,
+    decision: &Decision<'_>,
+    addressed: &[&str],
+    directory: &Directory<'_>,
+    possible: &mut Vec<PossibleMatch>,
+) {
     let linked = decision.as_ref().map_or("", |link| link.person_key);
     let bases = [
-        ("address", directory.of_address(account)),
+        ("address", addressed),
         ("employee_id", directory.of_employee_id(account.employee_id.as_ref())),
         ("external_id", directory.of_employee_id(account.external_id.as_ref())),
     ];
@@ -418,11 +428,15 @@ fn exact<'a>(person_key: &'a str, method: &'static str) -> Link<'a> {
 }
 
 /// The address as it is compared; none when it is not one.
-fn normalise(address: &str, fold_local_part: bool) -> Option<String> {
+fn normalise(address: &str, fold_local_part: bool) -> Option<Cow<'_, str>> {
     let (local, domain) = address.split_once('@')?;
     if local.is_empty() || domain.is_empty() || domain.contains('@') {
         return None;
     }
+    let folded = |part: &str| !part.bytes().any(|byte| byte.is_ascii_uppercase());
+    if folded(domain) && (!fold_local_part || folded(local)) {
+        return Some(address.into());
+    }
     let local = if fold_local_part { local.to_ascii_lowercase() } else { local.to_owned() };
-    Some(format!("{local}@{}", domain.to_ascii_lowercase()))
+    Some(format!("{local}@{}", domain.to_ascii_lowercase()).into())
 }

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use model::time::seconds_text;
 use model::{ColumnKind, TableSpec};
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -106,8 +106,12 @@ impl Scratch {
     ) -> Result<Self, ScratchError> {
         connection.execute_batch("BEGIN")?;
         employment_instants(&connection, &inputs.timezone, inputs.last_day_ends)?;
-        let (links, orphans) = identities(&connection, inputs)?;
-        programme::fill(&connection, inputs)?;
+        let (links, orphans) = if inputs.sources_only {
+            (Vec::new(), Vec::new())
+        } else {
+            programme::fill(&connection, inputs)?;
+            identities(&connection, inputs)?
+        };
         connection.execute_batch("COMMIT")?;
         let mut rows = BTreeMap::new();
         for table in table_names(&connection)? {
@@ -430,44 +434,66 @@ fn each_account(
     mut each: impl FnMut(Account, bool) -> Result<(), ScratchError>,
 ) -> Result<(), ScratchError> {
     let mut select = connection.prepare(
-        "SELECT a.account_key, a.source, a.login, a.email, a.kind, a.employee_id, a.external_id, a.display_name,
-                CASE WHEN ?1 THEN coalesce(a.created_at, (SELECT min(h.since_at) FROM account_history AS h
-                                                           WHERE h.account_key = a.account_key)) END,
-                1
-           FROM account AS a
-         UNION ALL
-         SELECT h.account_key, h.source, h.login, h.email, h.kind, h.employee_id, h.external_id, NULL,
-                CASE WHEN ?1 THEN (SELECT min(f.since_at) FROM account_history AS f WHERE f.account_key = h.account_key) END,
-                0
-           FROM account_history AS h
-          WHERE h.listed = 1
-            AND CASE WHEN EXISTS (SELECT 1 FROM account AS a WHERE a.account_key = h.account_key) THEN 0
-                     ELSE h.since_at = (SELECT max(n.since_at) FROM account_history AS n
-                                         WHERE n.account_key = h.account_key AND n.listed = 1) END
-          ORDER BY 1",
+        "SELECT account_key, source, login, email, kind, employee_id, external_id, display_name,
+                CASE WHEN ?1 THEN coalesce(created_at, (SELECT min(h.since_at) FROM account_history AS h
+                                                         WHERE h.account_key = account.account_key)) END
+           FROM account
+          ORDER BY account_key",
     )?;
-    let mut rows = select.query([since_when])?;
-    let mut waiting: Option<(Account, bool)> = None;
-    while let Some(row) = rows.next()? {
-        let account = Account {
-            key: row.get(0)?,
-            source: row.get(1)?,
-            login: row.get(2)?,
-            email: row.get(3)?,
-            kind: row.get(4)?,
-            employee_id: row.get(5)?,
-            external_id: row.get(6)?,
-            display_name: row.get(7)?,
-            known_since: row.get(8)?,
+    // of the keys alone an index has them all in order: asking of each whether it is listed would cost as much as all the rest
+    let mut select_past = connection.prepare("SELECT DISTINCT account_key FROM account_history ORDER BY account_key")?;
+    let mut select_last = connection.prepare(
+        "SELECT account_key, source, login, email, kind, employee_id, external_id, NULL,
+                CASE WHEN ?1 THEN (SELECT min(f.since_at) FROM account_history AS f WHERE f.account_key = ?2) END
+           FROM account_history
+          WHERE account_key = ?2 AND listed = 1
+          ORDER BY since_at",
+    )?;
+    let mut last_seen = |key: &str| -> rusqlite::Result<Option<Account>> {
+        select_last.query_map(params![since_when, key], account)?.last().transpose()
+    };
+
+    let mut past = select_past.query([])?;
+    let mut next_past = || -> rusqlite::Result<Option<String>> { past.next()?.map(|row| row.get(0)).transpose() };
+    let mut known = next_past()?;
+    let mut listed = select.query_map([since_when], account)?.peekable();
+    loop {
+        let next = listed.peek();
+        let is_before = |key: &mut String| match next {
+            Some(Ok(account)) => *key < account.key,
+            Some(Err(_)) => false,
+            None => true,
         };
+        if let Some(gone) = known.take_if(is_before) {
+            if let Some(account) = last_seen(&gone)? {
+                each(account, false)?;
+            }
+            known = next_past()?;
+            continue;
+        }
+        let Some(account) = listed.next().transpose()? else { return Ok(()) };
+        if known.as_ref() == Some(&account.key) {
+            known = next_past()?;
+        }
         // of a key that comes twice the last counts
-        if let Some((before, was_listed)) = waiting.replace((account, row.get(9)?))
-            && waiting.as_ref().is_some_and(|(account, _)| account.key != before.key)
-        {
-            each(before, was_listed)?;
+        if !matches!(listed.peek(), Some(Ok(next)) if next.key == account.key) {
+            each(account, true)?;
         }
     }
-    waiting.map_or(Ok(()), |(account, is_listed)| each(account, is_listed))
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    Ok(Account {
+        key: row.get(0)?,
+        source: row.get(1)?,
+        login: row.get(2)?,
+        email: row.get(3)?,
+        kind: row.get(4)?,
+        employee_id: row.get(5)?,
+        external_id: row.get(6)?,
+        display_name: row.get(7)?,
+        known_since: row.get(8)?,
+    })
 }
 
 /// Who had which address, as far as complete snapshots of rosters tell.

@@ -47,7 +47,7 @@ impl Directory<'_> {
         if let Some(key) = self.known.get(owner) {
             return Some((*key).to_owned());
         }
-        let persons = self.by_address.get(&normalise(owner, self.fold_local_part)?)?;
+        let persons = self.by_address.get(&*normalise(owner, self.fold_local_part)?)?;
         let mut persons = persons.iter();
         let person = persons.next()?;
         persons.next().is_none().then(|| (*person).to_owned())

@@ -2,8 +2,8 @@
 //!
 //! Each of these is a way in which one person's account is written, and a way in which an attacker writes theirs.
 
-use super::{Account, Person, PossibleMatch};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{Account, Person, PossibleMatch, add_once};
+use std::collections::HashMap;
 
 /// A suggestion that this many persons fit says nothing.
 const MOST: usize = 5;
@@ -29,61 +29,68 @@ const LIKENESSES: &[Likeness] = &[
     },
 ];
 
-/// Who each of `accounts` might belong to, by the closest likeness that somebody has.
+/// Who each of `accounts` might belong to, by the closest likeness that somebody has; in no order.
 pub(super) fn suggest(persons: &[Person], accounts: &[Account]) -> Vec<PossibleMatch> {
-    if accounts.is_empty() {
-        return Vec::new();
-    }
-    let by_address: Vec<BTreeMap<String, BTreeSet<&str>>> = LIKENESSES
-        .iter()
-        .map(|likeness| {
-            let mut persons_by = BTreeMap::<String, BTreeSet<&str>>::new();
-            for person in persons {
-                for text in person.addresses.iter().filter_map(|address| (likeness.of_address)(address)) {
-                    persons_by.entry(text).or_default().insert(&person.key);
-                }
-            }
-            persons_by
-        })
-        .collect();
-    let mut by_name = BTreeMap::<String, BTreeSet<&str>>::new();
-    for person in persons {
-        if let Some(name) = person.name.as_deref().and_then(name_parts) {
-            by_name.entry(name).or_default().insert(&person.key);
-        }
-    }
-
     let mut found = Vec::new();
-    for account in accounts {
-        let mut propose = |basis, persons: Option<&BTreeSet<&str>>| {
-            let Some(persons) = persons.filter(|persons| persons.len() <= MOST) else { return false };
-            found.extend(persons.iter().map(|person| PossibleMatch {
-                account_key: account.key.clone(),
-                source: account.source.clone(),
-                person_key: (*person).to_owned(),
-                basis,
-                set_aside_by: None,
-            }));
-            true
-        };
-        // where the source tells no address, a login is as much as a local part
-        let written = account.address().map(|(address, _)| address).or(account.login.as_deref());
-        if let Some(written) = written {
-            let likenesses = LIKENESSES.iter().zip(&by_address);
-            let whole = written.contains('@');
-            for (likeness, persons) in likenesses.filter(|(likeness, _)| whole || likeness.basis == "local_part") {
-                let text = if whole { (likeness.of_address)(written) } else { Some(written.to_lowercase()) };
-                if text.is_some_and(|text| propose(likeness.basis, persons.get(&text))) {
-                    break;
-                }
-            }
+    let mut propose = |account: &Account, basis, persons: Option<&Vec<&str>>| {
+        let Some(persons) = persons.filter(|persons| persons.len() <= MOST) else { return false };
+        found.extend(persons.iter().map(|person| PossibleMatch {
+            account_key: account.key.clone(),
+            source: account.source.clone(),
+            person_key: (*person).to_owned(),
+            basis,
+            set_aside_by: None,
+        }));
+        true
+    };
+    let mut left: Vec<(&Account, &str)> =
+        accounts.iter().filter_map(|account| Some((account, written(account)?))).collect();
+    for likeness in LIKENESSES {
+        if left.is_empty() {
+            break;
         }
-        let name = account.display_name.as_deref().and_then(name_parts);
-        if let Some(name) = name {
-            propose("display_name", by_name.get(&name));
+        // of a large company the persons by one likeness are much, and by all of them at once too much
+        let alike =
+            alike(persons, |person| person.addresses.iter().filter_map(|one| (likeness.of_address)(one)).collect());
+        left.retain(|(account, written)| {
+            let text = if written.contains('@') {
+                (likeness.of_address)(written)
+            } else {
+                (likeness.basis == "local_part").then(|| written.to_lowercase())
+            };
+            !text.is_some_and(|text| propose(account, likeness.basis, alike.get(&text)))
+        });
+    }
+    let named: Vec<(&Account, String)> = accounts
+        .iter()
+        .filter_map(|account| Some((account, account.display_name.as_deref().and_then(name_parts)?)))
+        .collect();
+    if !named.is_empty() {
+        let alike = alike(persons, |person| person.name.as_deref().and_then(name_parts).into_iter().collect());
+        for (account, name) in named {
+            propose(account, "display_name", alike.get(&name));
         }
     }
     found
+}
+
+/// What an account is compared by: where the source tells no address, a login is as much as a local part.
+fn written(account: &Account) -> Option<&str> {
+    account.address().map(|(address, _)| address).or(account.login.as_deref())
+}
+
+/// The persons by each of their texts, no more of each than tells that there are too many.
+fn alike<'a>(persons: &'a [Person], texts: impl Fn(&'a Person) -> Vec<String>) -> HashMap<String, Vec<&'a str>> {
+    let mut alike = HashMap::<String, Vec<&str>>::with_capacity(persons.len());
+    for person in persons {
+        for text in texts(person) {
+            let persons = alike.entry(text).or_default();
+            if persons.len() <= MOST {
+                add_once(persons, &person.key);
+            }
+        }
+    }
+    alike
 }
 
 /// The address with `change` applied to what is before the `@`, in lower case.

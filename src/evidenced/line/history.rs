@@ -230,6 +230,7 @@ fn alone(settings: &Settings, as_of: Timestamp, source: SourceInput) -> Inputs {
         history: Vec::new(),
         exceptions: Vec::new(),
         programme: evaluate::Programme::default(),
+        sources_only: true,
     }
 }
 

@@ -110,6 +110,7 @@ fn inputs(
         exceptions: super::decide::approved(reader)?,
         history: history::history(settings, reader, as_of)?,
         programme: programme::programme(settings, reader, as_of, counts)?,
+        sources_only: false,
     })
 }
 
