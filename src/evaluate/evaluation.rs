@@ -99,13 +99,21 @@ pub(crate) fn evaluate_with(
     for check in checks {
         bound.push(check.bind(parameters.get(&check.name))?);
     }
-    let loaded = match runner.load(inputs) {
+    let reads_history = checks.iter().any(|check| check.reads_history);
+    let loaded = if reads_history { runner.load(inputs) } else { runner.load(&history::for_links(inputs)) };
+    let loaded = match loaded {
+        // of accounts that could not be mapped, say
+        Err(LoadError::LeftOut) => runner.load(inputs),
+        loaded => loaded,
+    };
+    let loaded = match loaded {
         Ok(summary) => Ok(summary),
         Err(LoadError::Unbuilt(problem)) => Err(problem),
+        Err(error @ LoadError::LeftOut) => Err(error.to_string()),
         Err(LoadError::Rows { snapshot, error }) => return Err(EvaluateError::of_rows(snapshot, &error)),
     };
     // reading all of it for nobody is time
-    let history_sha256 = if checks.iter().any(|check| check.reads_history) {
+    let history_sha256 = if reads_history {
         history::digest(&inputs.history)
             .map_err(|error| EvaluateError::of_rows("the history of earlier snapshots".to_owned(), &error))?
     } else {

@@ -4,7 +4,7 @@
 //! state after. Only complete snapshots count, for absence proves something in no other. What is kept are the changes, so that a
 //! thousand snapshots that agree cost what one does, and what was known at an earlier instant can be told again.
 
-use crate::inputs::{Inputs, TableInput};
+use crate::inputs::{Inputs, SourceInput, TableInput};
 use crate::rows::{Rows, RowsError, Take};
 use crate::run::{LoadError, MAX_ROWS, Question, Runner, TakeRows};
 use crate::worker::{ProcessRunner, Worker};
@@ -179,16 +179,17 @@ fn link(chain: &Digest, snapshot: &PastSnapshot) -> Digest {
 /// The history as the first of `snapshots` leave it, as many as there are, in the engine's tables.
 pub fn history_tables(history: &Arc<History>, snapshots: &Arc<[PastSnapshot]>) -> Vec<HistoryInput> {
     let Some(newest) = snapshots.last() else { return Vec::new() };
-    KEPT.iter()
-        .enumerate()
-        .filter(|(_, kept)| history.changes.contains_key(kept.table))
-        .map(|(kept, what)| HistoryInput {
-            source: history.source.clone(),
-            newest_snapshot: newest.id.clone(),
-            table: TableInput {
-                spec: spec(what),
-                rows: Arc::new(Runs { history: Arc::clone(history), snapshots: Arc::clone(snapshots), kept }),
-            },
+    let tables = KEPT.iter().enumerate().filter(|(_, kept)| history.changes.contains_key(kept.table));
+    tables
+        .map(|(kept, what)| {
+            let runs = Runs { history: Arc::clone(history), snapshots: Arc::clone(snapshots), kept, all: true };
+            HistoryInput {
+                source: history.source.clone(),
+                newest_snapshot: newest.id.clone(),
+                table: TableInput { spec: spec(what), rows: Arc::new(runs.clone()) },
+                left_out: None,
+                runs: Some(runs),
+            }
         })
         .collect()
 }
@@ -202,6 +203,43 @@ pub struct HistoryInput {
     pub newest_snapshot: String,
     /// Its rows.
     pub table: TableInput,
+    /// What they lack; none: they are all there.
+    pub left_out: Option<LeftOut>,
+    /// What they are made of, where they are made of changes.
+    #[serde(skip)]
+    runs: Option<Runs>,
+}
+
+/// Rows that say of what is listed now that it stood so from the first snapshot on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// How many there are.
+    pub count: u64,
+    /// The instant that the first snapshot describes.
+    pub since_at: String,
+}
+
+/// `inputs` with no more of history than links rest on: of a million accounts most stood as they do from the first snapshot on, and
+/// their rows would say so one by one.
+pub(crate) fn for_links(inputs: &Inputs) -> Inputs {
+    let is_present = |one: &HistoryInput| {
+        let of = |source: &&SourceInput| source.name == one.source;
+        let snapshot = inputs.sources.iter().find(of).and_then(|source| source.snapshot.as_ref());
+        snapshot.is_some_and(|snapshot| snapshot.id == one.newest_snapshot)
+    };
+    let needed = inputs.history.iter().filter(|one| one.table.spec.name != "employment_history");
+    let history = needed
+        .map(|one| match &one.runs {
+            Some(runs) if one.table.spec.name == "account_history" && is_present(one) => {
+                let sparse = Runs { all: false, ..runs.clone() };
+                let left_out = sparse.left_out();
+                let table = TableInput { rows: Arc::new(sparse), ..one.table.clone() };
+                HistoryInput { table, left_out, runs: None, ..one.clone() }
+            }
+            _ => one.clone(),
+        })
+        .collect();
+    Inputs { history, ..inputs.clone() }
 }
 
 /// The columns that every table of history has beside key and state.
@@ -229,11 +267,37 @@ fn spec(kept: &Kept) -> TableSpec {
 }
 
 /// Rows made of changes while they are asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Runs {
     history: Arc<History>,
     snapshots: Arc<[PastSnapshot]>,
     kept: usize,
+    /// Whether what never changed is told too.
+    all: bool,
+}
+
+impl Runs {
+    fn changes(&self) -> impl Iterator<Item = (&String, &Vec<Change>)> {
+        self.history.changes.get(KEPT[self.kept].table).into_iter().flatten()
+    }
+
+    /// The first snapshot that could be read.
+    fn first(&self) -> Option<usize> {
+        (0..self.snapshots.len()).find(|at| !self.history.unreadable.contains(at))
+    }
+
+    /// Whether all that `changes` say is that it stood from `first` on as it does at the end.
+    fn never_changed(&self, changes: &[Change], first: usize) -> bool {
+        let is_known = |change: &&Change| change.0 < self.snapshots.len();
+        matches!(changes, [(at, Some(_)), rest @ ..] if *at == first && !rest.iter().any(|change| is_known(&change)))
+    }
+
+    /// What is not told; none: all is.
+    fn left_out(&self) -> Option<LeftOut> {
+        let first = self.first().filter(|_| !self.all)?;
+        let count = self.changes().filter(|(_, changes)| self.never_changed(changes, first)).count() as u64;
+        Some(LeftOut { count, since_at: seconds_text(self.snapshots[first].seen_at) })
+    }
 }
 
 /// Rows are handed on when there is so much of them.
@@ -249,7 +313,11 @@ impl Rows for Runs {
             self.snapshots.iter().map(|snapshot| quoted(seconds_text(snapshot.seen_at))).collect();
         let ids: Vec<String> = self.snapshots.iter().map(|snapshot| quoted(snapshot.id.as_str())).collect();
         let mut piece = Vec::new();
-        for (key, changes) in self.history.changes.get(kept.table).into_iter().flatten() {
+        let left_out = self.first().filter(|_| !self.all);
+        for (key, changes) in self.changes() {
+            if left_out.is_some_and(|first| self.never_changed(changes, first)) {
+                continue;
+            }
             let key: Vec<&RawValue> = serde_json::from_str(key).map_err(unreadable)?;
             let known = changes.iter().take_while(|(at, _)| *at < end);
             for (place, (at, state)) in known.enumerate() {
@@ -331,6 +399,7 @@ impl<'a> Observer<'a> {
 pub(crate) fn observe(runner: &mut dyn Runner, inputs: &Inputs) -> Result<Observed, String> {
     let summary = runner.load(inputs).map_err(|error| match error {
         LoadError::Unbuilt(problem) => problem,
+        error @ LoadError::LeftOut => error.to_string(),
         LoadError::Rows { error, .. } => error.to_string(),
     })?;
     if let Some(problem) = summary.unmapped.into_values().next() {

@@ -42,7 +42,7 @@ pub use database::write_database;
 pub use diagnostic::Diagnostic;
 pub use evaluation::{Each, EvaluateError, Evaluated};
 pub use exceptions::names;
-pub use history::{History, HistoryInput, Observed, Observer, PastSnapshot, history_tables, keeps_history};
+pub use history::{History, HistoryInput, LeftOut, Observed, Observer, PastSnapshot, history_tables, keeps_history};
 pub use inputs::{
     ApprovedLink, ExceptionInput, Inputs, RegisteredAccount, SlotRow, SnapshotInput, SnapshotRow, SourceInput,
     TableInput,

@@ -55,6 +55,9 @@ pub(crate) enum LoadError {
     /// The rows of a snapshot did not come: that says nothing of the checks.
     #[error("rows of snapshot {snapshot}: {error}")]
     Rows { snapshot: String, error: RowsError },
+    /// The history that was left out is not that of the accounts there are: all of it is needed.
+    #[error("what was left out of the history of accounts does not fit the accounts there are")]
+    LeftOut,
 }
 
 impl From<String> for LoadError {
@@ -107,6 +110,7 @@ impl InProcess {
     pub(crate) fn build(&mut self, inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Summary, LoadError> {
         let mut scratch = Scratch::build(inputs, pour).map_err(|error| match error {
             ScratchError::Rows { snapshot, error } => LoadError::Rows { snapshot, error },
+            ScratchError::LeftOut => LoadError::LeftOut,
             other => LoadError::Unbuilt(other.to_string()),
         })?;
         // nobody looks at the map in here again

@@ -5,6 +5,7 @@
 //! built from nothing every time and thrown away; nothing in it is evidence.
 
 use crate::guard::{self, Rule};
+use crate::history::LeftOut;
 use crate::inputs::{Inputs, SnapshotInput, SourceInput, TableInput};
 use crate::people::{Account, Directory, Holding, Link, Linker, Orphan, Person, Registration};
 use crate::programme;
@@ -49,6 +50,8 @@ pub(crate) enum ScratchError {
     Map(#[from] model::CanonicalError),
     #[error("rows of snapshot {snapshot}: {error}")]
     Rows { snapshot: String, error: RowsError },
+    #[error("scratch database: the history that was left out is not that of the accounts there are")]
+    LeftOut,
 }
 
 /// A built scratch database.
@@ -337,7 +340,17 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<u8>, Vec<
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         let since_when = linker.asks_since_when();
-        each_account(connection, since_when, |mut account, is_listed| {
+        // how many accounts of each source history says nothing of
+        let mut unknown: HashMap<&str, (&LeftOut, u64)> =
+            left_out(inputs).map(|(of, left_out)| (of, (left_out, 0))).collect();
+        each_account(connection, since_when, |mut account, standing| {
+            let is_listed = standing != Standing::Gone;
+            if standing == Standing::Unknown
+                && let Some((left_out, count)) = unknown.get_mut(account.source.as_str())
+            {
+                *count += 1;
+                account.known_since = account.known_since.or_else(|| Some(left_out.since_at.clone()));
+            }
             if let Some(entry) = Registration::of(&account, &inputs.accounts, &directory) {
                 account.kind.clone_from(&entry.kind);
                 if is_listed {
@@ -358,6 +371,9 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<u8>, Vec<
             ])?;
             add_line(&mut lines, &LinkLine { account_key: &key, source: &source, link: &link })
         })?;
+        if unknown.values().any(|(left_out, count)| left_out.count != *count) {
+            return Err(ScratchError::LeftOut);
+        }
     }
     enter(connection, &registered)?;
 
@@ -369,6 +385,11 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<u8>, Vec<
         insert.execute(params![found.account_key, found.source, found.person_key, found.basis, found.set_aside_by])?;
     }
     Ok((lines, orphans))
+}
+
+/// What history lacks of each source's accounts.
+fn left_out(inputs: &Inputs) -> impl Iterator<Item = (&str, &LeftOut)> {
+    inputs.history.iter().filter_map(|one| Some((one.source.as_str(), one.left_out.as_ref()?)))
 }
 
 /// A row of the identity map, as it is sealed: [`crate::people::identity_link_spec`] describes it.
@@ -426,12 +447,23 @@ fn enter(connection: &Connection, registered: &[Registration]) -> rusqlite::Resu
     Ok(())
 }
 
-/// Gives every account that is listed, and every one that was, in the order of their keys and each key once, with whether it is
-/// listed; those that are no longer, as they were seen last. Since when one is known is looked up only where that is asked for.
+/// What there is of an account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is listed, and history tells of it.
+    Known,
+    /// It is listed, and history does not tell of it.
+    Unknown,
+    /// It was listed.
+    Gone,
+}
+
+/// Gives every account that is listed, and every one that was, in the order of their keys and each key once; those that are no
+/// longer, as they were seen last. Since when one is known is looked up only where that is asked for.
 fn each_account(
     connection: &Connection,
     since_when: bool,
-    mut each: impl FnMut(Account, bool) -> Result<(), ScratchError>,
+    mut each: impl FnMut(Account, Standing) -> Result<(), ScratchError>,
 ) -> Result<(), ScratchError> {
     let mut select = connection.prepare(
         "SELECT account_key, source, login, email, kind, employee_id, external_id, display_name,
@@ -441,7 +473,8 @@ fn each_account(
           ORDER BY account_key",
     )?;
     // of the keys alone an index has them all in order: asking of each whether it is listed would cost as much as all the rest
-    let mut select_past = connection.prepare("SELECT DISTINCT account_key FROM account_history ORDER BY account_key")?;
+    let mut select_past =
+        connection.prepare("SELECT DISTINCT account_key FROM account_history ORDER BY account_key")?;
     let mut select_last = connection.prepare(
         "SELECT account_key, source, login, email, kind, employee_id, external_id, NULL,
                 CASE WHEN ?1 THEN (SELECT min(f.since_at) FROM account_history AS f WHERE f.account_key = ?2) END
@@ -466,18 +499,21 @@ fn each_account(
         };
         if let Some(gone) = known.take_if(is_before) {
             if let Some(account) = last_seen(&gone)? {
-                each(account, false)?;
+                each(account, Standing::Gone)?;
             }
             known = next_past()?;
             continue;
         }
         let Some(account) = listed.next().transpose()? else { return Ok(()) };
+        // of a key that comes twice the last counts
+        if matches!(listed.peek(), Some(Ok(next)) if next.key == account.key) {
+            continue;
+        }
         if known.as_ref() == Some(&account.key) {
             known = next_past()?;
-        }
-        // of a key that comes twice the last counts
-        if !matches!(listed.peek(), Some(Ok(next)) if next.key == account.key) {
-            each(account, true)?;
+            each(account, Standing::Known)?;
+        } else {
+            each(account, Standing::Unknown)?;
         }
     }
 }

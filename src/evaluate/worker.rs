@@ -102,6 +102,7 @@ pub fn query(worker: &Worker, inputs: &Inputs, sql: &str, most: usize) -> Result
     runner.load(inputs).map_err(|error| match error {
         LoadError::Unbuilt(problem) => EvaluateError::Query(problem),
         LoadError::Rows { snapshot, error } => EvaluateError::of_rows(snapshot, &error),
+        error @ LoadError::LeftOut => EvaluateError::Query(error.to_string()),
     })?;
     let parameters = BTreeMap::from([("as_of".to_owned(), json!(seconds_text(seconds_up(inputs.as_of))))]);
     let most = most.min(MAX_QUERY_ROWS);
@@ -132,6 +133,8 @@ enum Response {
     /// Whether there were more rows than asked for.
     Asked(bool),
     Failed(String),
+    /// There is no database: [`LoadError::LeftOut`].
+    LeftOut,
 }
 
 /// The worker's side: reads requests until the end of `input`, answers on `output`. Returns the exit code.
@@ -162,6 +165,7 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
                     continue;
                 }
                 Err(LoadError::Unbuilt(problem)) => Response::Failed(problem),
+                Err(LoadError::LeftOut) => Response::LeftOut,
                 // the other side knows why they end
                 Err(error @ LoadError::Rows { .. }) => return Err(io::Error::other(error)),
             },
@@ -459,10 +463,11 @@ impl<'a> ProcessRunner<'a> {
     }
 
     /// What came of loading: what the database shows, or why there is none. An error is the worker's end.
-    fn loaded(&self, running: &mut Running, until: Instant) -> Result<Result<Summary, String>, String> {
+    fn loaded(&self, running: &mut Running, until: Instant) -> Result<Result<Summary, LoadError>, String> {
         let mut summary = match self.answer(running, until)? {
             Response::Loaded(summary) => *summary,
-            Response::Failed(problem) => return Ok(Err(problem)),
+            Response::Failed(problem) => return Ok(Err(problem.into())),
+            Response::LeftOut => return Ok(Err(LoadError::LeftOut)),
             _ => return Err(ANOTHER_QUESTION.to_owned()),
         };
         loop {
@@ -484,7 +489,7 @@ impl<'a> ProcessRunner<'a> {
         if let Some((snapshot, error)) = load.broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(LoadError::Rows { snapshot, error });
         }
-        answer?.map_err(Into::into)
+        answer?
     }
 }
 

@@ -1,9 +1,9 @@
 //! What earlier snapshots showed, run by run.
 
 use crate::evaluation::evaluate_with;
-use crate::history::{History, Observed, PastSnapshot, history_tables, observe};
+use crate::history::{History, Observed, PastSnapshot, for_links, history_tables, observe};
 use crate::inputs::{Inputs, SourceInput};
-use crate::run::{Grid, InProcess, Question, Runner};
+use crate::run::{Grid, InProcess, LoadError, Question, Runner};
 use crate::testing::{check, inputs, toy_source};
 use model::{Digest, Outcome};
 use serde_json::json;
@@ -136,4 +136,66 @@ fn an_evaluation_names_the_history_it_read_and_only_then() {
     let mut shorter = inputs;
     shorter.history = history_tables(&Arc::new(story().0), &snapshots[..2].into());
     assert_ne!(evaluate(&shorter)[0].history_sha256.unwrap(), named);
+}
+
+/// The identity map over `inputs`, for a check that reads all of history and for one that reads none of it.
+fn map(inputs: &Inputs, all: bool) -> String {
+    let table = if all { "account_history" } else { "account" };
+    let check = check(
+        "asks",
+        "account = { monotone = true }",
+        &format!("SELECT DISTINCT account_key AS subject, 'pass' AS verdict, 'there' AS reason, source FROM {table}"),
+    );
+    assert_eq!(check.reads_history, all);
+    let evaluated =
+        evaluate_with(&mut InProcess::default(), &[&check], &BTreeMap::new(), inputs, &mut |_| Ok(())).unwrap();
+    String::from_utf8(evaluated.identity_map.unwrap()).unwrap()
+}
+
+/// A roster whose address `a@x.example` was ada's on the first day and is eve's since the second.
+fn roster() -> (SourceInput, History) {
+    let shown = |holder: &str| {
+        let mut source = toy_source("hr", AS_OF, &[("ada", ""), ("eve", "")]);
+        source.specs[0].name = "toy_person".to_owned();
+        source.snapshot.as_mut().unwrap().tables[0].spec.name = "toy_person".to_owned();
+        source.mapping_sql = format!(
+            "INSERT INTO person (person_key, source, work_email)
+             SELECT _source || ':' || login, _source, CASE login WHEN '{holder}' THEN 'a@x.example' END FROM toy_person;"
+        );
+        source.provides = vec!["person".to_owned()];
+        source
+    };
+    let mut history = History::new("hr", Digest::of(b"mapping"));
+    history.push(&snapshot(1), Some(seen(shown("ada"))));
+    history.push(&snapshot(2), Some(seen(shown("eve"))));
+    (shown("eve"), history)
+}
+
+#[test]
+fn links_do_not_depend_on_how_much_of_history_is_loaded() {
+    let (hr, of_hr) = roster();
+    // `first` is older than eve's address, `second` is not; `gone` is no longer listed
+    let first = [("first", "a@x.example"), ("gone", "a@x.example")];
+    let second = [("first", "a@x.example"), ("second", "a@x.example")];
+    let mut of_toy = History::new("toy", Digest::of(b"mapping"));
+    of_toy.push(&snapshot(1), Some(seen(toy_source("toy", AS_OF, &first))));
+    of_toy.push(&snapshot(2), Some(seen(toy_source("toy", AS_OF, &second))));
+    let snapshots: Arc<[PastSnapshot]> = [snapshot(1), snapshot(2)].into();
+    let mut toy = toy_source("toy", AS_OF, &second);
+    toy.snapshot.as_mut().unwrap().id = "s2".to_owned();
+    let history = [of_hr, of_toy].map(|history| history_tables(&Arc::new(history), &snapshots)).concat();
+    let whole = Inputs { sources: vec![hr, toy], history, ..inputs(AS_OF) };
+
+    let light = for_links(&whole);
+    let left_out: Vec<u64> = light.history.iter().filter_map(|one| Some(one.left_out.as_ref()?.count)).collect();
+    assert_eq!(left_out, [1], "of `first` alone nothing need be told");
+    let links = map(&whole, true);
+    assert!(links.contains("toy:second") && !links.contains("toy:first") && !links.contains("toy:gone"), "{links}");
+    assert_eq!(map(&whole, false), links);
+
+    // accounts that cannot be mapped are as if they were gone, whatever is left out
+    let mut unmapped = whole;
+    unmapped.sources[1].mapping_sql = "INSERT INTO account SELECT nothing FROM toy_user;".to_owned();
+    assert!(matches!(InProcess::default().load(&for_links(&unmapped)), Err(LoadError::LeftOut)));
+    assert_eq!(map(&unmapped, false), map(&unmapped, true));
 }

@@ -228,8 +228,7 @@ fn the_evaluation_of_the_latest_instant_is_not_always_the_last_in_the_log() {
     let reader = store.reader();
     let latest = reader.latest_evaluation("keys").unwrap().unwrap();
     assert_eq!((latest.as_of, latest.log_index), (at(90), first + 3));
-    let newest: Vec<u64> =
-        reader.evaluations(Some("keys"), Some(2)).unwrap().iter().map(|row| row.log_index).collect();
+    let newest: Vec<u64> = reader.evaluations(Some("keys"), Some(2)).unwrap().iter().map(|row| row.log_index).collect();
     assert_eq!(newest, [first + 4, first + 3]);
     assert!(reader.latest_evaluation("none").unwrap().is_none());
 }
