@@ -473,9 +473,8 @@ fn each_account(
           ORDER BY account_key",
     )?;
     // of the keys alone an index has them all in order: asking of each whether it is listed would cost as much as all the rest
-    let mut select_past =
-        connection.prepare("SELECT DISTINCT account_key FROM account_history ORDER BY account_key")?;
-    let mut select_last = connection.prepare(
+    let mut keys_seen = connection.prepare("SELECT DISTINCT account_key FROM account_history ORDER BY account_key")?;
+    let mut state_before = connection.prepare(
         "SELECT account_key, source, login, email, kind, employee_id, external_id, NULL,
                 CASE WHEN ?1 THEN (SELECT min(f.since_at) FROM account_history AS f WHERE f.account_key = ?2) END
            FROM account_history
@@ -483,10 +482,10 @@ fn each_account(
           ORDER BY since_at",
     )?;
     let mut last_seen = |key: &str| -> rusqlite::Result<Option<Account>> {
-        select_last.query_map(params![since_when, key], account)?.last().transpose()
+        state_before.query_map(params![since_when, key], account)?.last().transpose()
     };
 
-    let mut past = select_past.query([])?;
+    let mut past = keys_seen.query([])?;
     let mut next_past = || -> rusqlite::Result<Option<String>> { past.next()?.map(|row| row.get(0)).transpose() };
     let mut known = next_past()?;
     let mut listed = select.query_map([since_when], account)?.peekable();
