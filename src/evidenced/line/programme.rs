@@ -50,10 +50,10 @@ fn as_they_stood<T, E: DeserializeOwned>(
     // most often none, and then no entry is read
     let moved = reader.written_after(now.iter().map(|(index, _)| *index), as_of)?;
     for (index, one) in now {
-        if !moved.contains(&index) {
-            stood.push(one);
-        } else {
+        if moved.contains(&index) {
             stood.extend(last_event(reader, &series(&one), as_of)?.map(&thing));
+        } else {
+            stood.push(one);
         }
     }
     Ok(stood)
