@@ -45,6 +45,13 @@ const page = await plain.newPage();
 listen(page);
 page.setDefaultTimeout(60000);
 
+const looks = {
+    light: { colorScheme: "light", viewport: { width: 1280, height: 900 } },
+    dark: { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+    phone: { colorScheme: "light", viewport: { width: 375, height: 800 } },
+};
+for (const [name, look] of Object.entries(looks)) await judgeAsStranger(setUp, name, look);
+
 await page.goto(base + setUp);
 const key = await page.locator("code.key").textContent();
 await page.getByLabel("Name you sign in by").fill("grace@acme.example");
@@ -68,11 +75,6 @@ seen.state = await page.locator("p .state").first().textContent();
 
 // and everything a link leads to
 const cookies = await plain.cookies();
-const looks = {
-    light: { colorScheme: "light", viewport: { width: 1280, height: 900 } },
-    dark: { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
-    phone: { colorScheme: "light", viewport: { width: 375, height: 800 } },
-};
 const found = ["/", ...(await links(page))];
 const waiting = [...new Set(found)];
 const done = new Set();
@@ -98,14 +100,17 @@ while (waiting.length > 0) {
 seen.pages = [...done];
 
 // the way in, as a stranger sees it
-for (const [name, look] of Object.entries(looks)) {
+for (const [name, look] of Object.entries(looks)) await judgeAsStranger("/sign-in", name, look);
+await browser.close();
+console.log(JSON.stringify(seen));
+
+async function judgeAsStranger(path, name, look) {
     const context = await browser.newContext(look);
     const stranger = await context.newPage();
     listen(stranger);
-    await judge(stranger, "/sign-in", name);
+    await judge(stranger, path, name);
+    await context.close();
 }
-await browser.close();
-console.log(JSON.stringify(seen));
 
 // `/findings` and `/findings?state=open` are of one kind, `/findings/x-1` is of another
 function kind(path) {
@@ -131,6 +136,6 @@ async function judge(at, path, look) {
     const width = await at.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     if (width > 0) seen.too_wide.push(`${look} ${path}: by ${width} pixels`);
     if (!folder) return;
-    const name = path === "/" ? "overview" : path.slice(1).replace(/[^a-z0-9]+/gi, "-").slice(0, 60);
+    const name = path === "/" ? "overview" : path.replace(setUp, "/set-up").slice(1).replace(/[^a-z0-9]+/gi, "-").slice(0, 60);
     await at.screenshot({ path: join(folder, `${name}.${look}.png`), fullPage: true });
 }

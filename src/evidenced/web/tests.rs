@@ -21,7 +21,7 @@ const HOST: &str = "127.0.0.1:8080";
 
 /// Pages over a store of one finding, one exception and one snapshot, and somebody of every role.
 struct House {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     app: Arc<App>,
     users: Vec<UserRow>,
     /// Somebody the steps about users are tried on.
@@ -82,7 +82,7 @@ impl House {
         let users = Role::ALL.into_iter().map(|role| add(role.as_str(), role)).collect();
         let other = add("somebody else", Role::Auditor);
         let app = App::new(Arc::new(KeptLine::new(line, checks)), HOST.parse().unwrap()).unwrap();
-        Self { _folder: folder, app: Arc::new(app), users, other, snapshot }
+        Self { folder, app: Arc::new(app), users, other, snapshot }
     }
 
     fn line(&self) -> &Line {
@@ -273,4 +273,55 @@ async fn every_answer_forbids_scripts_framing_and_keeping() {
     }
     // nothing in the stylesheet is from elsewhere
     assert!(!answers::STYLE.contains("url(") && !answers::STYLE.contains("@import"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_people_at_once_one_decides() {
+    let house = House::new().await;
+    let router = router(&house.app, ROUTES);
+    let session = house.session(&house.users[0]);
+    let entry = house.line().reader().unwrap().findings().unwrap()[0].log_index;
+    let entries = || house.line().reader().unwrap().checkpoint().unwrap().size();
+    let before = entries();
+    let asking = (0..50).map(|number| {
+        let body = format!("token={}&looked_at={entry}&class=minor&note={number}", session.derived("form"));
+        let request = Request::post("/findings/manual-1/confirm")
+            .header(header::HOST, HOST)
+            .header(header::COOKIE, format!("evidenced={}", session.text()))
+            .header("sec-fetch-site", "same-origin")
+            .body(Body::from(body))
+            .unwrap();
+        let router = router.clone();
+        tokio::spawn(async move { ask(&router, request).await.status })
+    });
+    let mut statuses = Vec::new();
+    for asked in asking.collect::<Vec<_>>() {
+        statuses.push(asked.await.unwrap());
+    }
+    let count = |status| statuses.iter().filter(|one| **one == status).count();
+    assert_eq!((count(StatusCode::SEE_OTHER), count(StatusCode::CONFLICT)), (1, 49), "{statuses:?}");
+    assert_eq!(entries(), before + 1);
+}
+
+/// The button is no decoration.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_was_changed_is_not_verified() {
+    let house = House::new().await;
+    let router = router(&house.app, ROUTES);
+    let session = house.session(&house.users[0]);
+    let verify = || request(&Method::GET, "/log/1?verify=1", Some(&session));
+    let got = ask(&router, verify()).await;
+    assert!(String::from_utf8_lossy(&got.body).contains("Verified just now"));
+    let changed = std::process::Command::new("sqlite3")
+        .arg(house.folder.path().join("evidence/evidence.sqlite"))
+        .arg(
+            "DROP TRIGGER entry_is_never_changed; \
+             UPDATE entry SET bytes = CAST(replace(CAST(bytes AS TEXT), 'hr_file', 'hr_fine') AS BLOB) WHERE idx = 1;",
+        )
+        .output()
+        .unwrap();
+    assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
+    let got = ask(&router, verify()).await;
+    let text = String::from_utf8_lossy(&got.body).into_owned();
+    assert!(text.contains("hr_fine") && text.contains("Not verified") && !text.contains("Verified just now"), "{text}");
 }

@@ -167,7 +167,33 @@ struct SetUp<'a> {
     enrolment: &'a Enrolment,
     key: String,
     link: String,
+    picture: Option<Picture>,
     said: Option<Said>,
+}
+
+/// A QR code: its width with the quiet zone around it, and its dark squares as the path of an SVG.
+struct Picture {
+    width: usize,
+    path: String,
+}
+
+impl Picture {
+    /// Light squares around a code, without which no camera finds it.
+    const QUIET: usize = 4;
+
+    /// None of a text that fits no code: it is typed then.
+    fn of(text: &str) -> Option<Self> {
+        let code = qrcode::QrCode::new(text).ok()?;
+        let side = code.width();
+        let mut path = String::new();
+        for (at, color) in code.to_colors().into_iter().enumerate() {
+            if color == qrcode::Color::Dark {
+                let (x, y) = (at % side + Self::QUIET, at / side + Self::QUIET);
+                path.push_str(&format!("M{x} {y}h1v1h-1z"));
+            }
+        }
+        Some(Self { width: side + 2 * Self::QUIET, path })
+    }
 }
 
 #[derive(Template)]
@@ -231,7 +257,8 @@ pub(super) fn set_up(enrolment: &Enrolment, failure: Option<&Failure>) -> String
     let (key, name) = (enrolment.second.base32(), &enrolment.name);
     let label = if name.is_empty() { "administrator" } else { name };
     let link = enrolment.second.link(&format!("evidenced {}", enrolment.issuer), label);
-    plain(&SetUp { enrolment, key, link, said: failure.map(Said::from) })
+    let picture = Picture::of(&link);
+    plain(&SetUp { enrolment, key, link, picture, said: failure.map(Said::from) })
 }
 
 pub(super) fn users(
