@@ -171,16 +171,13 @@ impl Account {
 }
 
 /// That an account belongs to a person, as `identity_link` has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link<'a> {
     pub person_key: &'a str,
     pub method: &'static str,
     pub confidence: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<String>,
 }
 

@@ -334,6 +334,8 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<u8>, Vec<
     let mut linker = Linker::new(inputs, &directory, holdings(connection)?);
     let mut registered = Vec::new();
     let mut lines = Vec::new();
+    // the links by person come in no order: sorting them once costs less than finding the place of each
+    let indexes = take_indexes(connection, "identity_link")?;
     {
         let mut insert = connection.prepare(
             "INSERT INTO identity_link (account_key, source, person_key, method, confidence, approved_by, valid_from, valid_to)
@@ -369,11 +371,12 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<u8>, Vec<
                 link.valid_from,
                 link.valid_to,
             ])?;
-            add_line(&mut lines, &LinkLine { account_key: &key, source: &source, link: &link })
+            add_line(&mut lines, &LinkLine::of(&key, &source, &link))
         })?;
         if unknown.values().any(|(left_out, count)| left_out.count != *count) {
             return Err(ScratchError::LeftOut);
         }
+        connection.execute_batch(&indexes)?;
     }
     enter(connection, &registered)?;
 
@@ -387,6 +390,22 @@ fn identities(connection: &Connection, inputs: &Inputs) -> Result<(Vec<u8>, Vec<
     Ok((lines, orphans))
 }
 
+/// Takes the indexes of `table` away; the statements that make them again.
+fn take_indexes(connection: &Connection, table: &str) -> rusqlite::Result<String> {
+    let mut select = connection.prepare(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL ORDER BY name",
+    )?;
+    let indexes: Vec<(String, String)> =
+        select.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    drop(select);
+    let mut again = String::new();
+    for (name, sql) in indexes {
+        connection.execute_batch(&format!("DROP INDEX {}", quoted(&name)))?;
+        again += &format!("{sql};");
+    }
+    Ok(again)
+}
+
 /// What history lacks of each source's accounts.
 fn left_out(inputs: &Inputs) -> impl Iterator<Item = (&str, &LeftOut)> {
     inputs.history.iter().filter_map(|one| Some((one.source.as_str(), one.left_out.as_ref()?)))
@@ -395,10 +414,33 @@ fn left_out(inputs: &Inputs) -> impl Iterator<Item = (&str, &LeftOut)> {
 /// A row of the identity map, as it is sealed: [`crate::people::identity_link_spec`] describes it.
 #[derive(serde::Serialize)]
 struct LinkLine<'a> {
+    // in the order of canonical JSON, so that writing a million of them moves nothing
     account_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approved_by: Option<&'a str>,
+    confidence: &'static str,
+    method: &'static str,
+    person_key: &'a str,
     source: &'a str,
-    #[serde(flatten)]
-    link: &'a Link<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_to: Option<&'a str>,
+}
+
+impl<'a> LinkLine<'a> {
+    fn of(account_key: &'a str, source: &'a str, link: &'a Link<'_>) -> Self {
+        Self {
+            account_key,
+            approved_by: link.approved_by,
+            confidence: link.confidence,
+            method: link.method,
+            person_key: link.person_key,
+            source,
+            valid_from: link.valid_from.as_deref(),
+            valid_to: link.valid_to.as_deref(),
+        }
+    }
 }
 
 fn add_line(lines: &mut Vec<u8>, line: &LinkLine<'_>) -> Result<(), ScratchError> {

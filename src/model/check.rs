@@ -81,21 +81,22 @@ impl Verdict {
 /// One row a check's query returned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// The member, by the vocabulary's key.
-    pub subject: String,
-    /// Its verdict.
-    pub verdict: Verdict,
+    // in the order of canonical JSON, so that writing a million of them moves nothing
+    /// Further columns of the query.
+    #[serde(default, skip_serializing_if = "Detail::is_empty")]
+    pub detail: Detail,
+    /// The exception it fails under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
     /// Why, in a sentence.
     pub reason: String,
     /// The source whose evidence decided it.
     #[serde(default)]
     pub source: Option<String>,
-    /// The exception it fails under.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exception: Option<String>,
-    /// Further columns of the query.
-    #[serde(default, skip_serializing_if = "Detail::is_empty")]
-    pub detail: Detail,
+    /// The member, by the vocabulary's key.
+    pub subject: String,
+    /// Its verdict.
+    pub verdict: Verdict,
 }
 
 /// How an input stood at the time of an evaluation.
@@ -164,38 +165,39 @@ pub struct VerdictCounts {
 /// One run of one check (`evidenced/evaluation/v1`). The same inputs, check and `as_of` give the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// `evidenced/evaluation/v1`.
-    pub schema: String,
+    // in the order of canonical JSON: in any other all of it would be copied once it is written
+    /// The instant it was evaluated for, whole seconds.
+    pub as_of: Timestamp,
     /// The check's name: its file name without `.sql`.
     pub check: String,
     /// SHA-256 of the check's file.
     pub check_sha256: Digest,
-    /// The instant it was evaluated for, whole seconds.
-    pub as_of: Timestamp,
-    /// Parameter values as bound: durations in seconds.
-    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Controls it tests: `iso27001:2022/A.5.18`.
+    pub controls: Vec<String>,
     /// `sqlite 3.54.0`.
     pub engine: String,
-    /// The outcome for the whole.
-    pub outcome: Outcome,
-    /// Why it is inconclusive or not applicable, or passes under exceptions, one sentence each.
-    pub why: Vec<String>,
-    /// Members counted by verdict.
-    pub verdicts: VerdictCounts,
-    /// Every member, sorted by subject.
-    pub members: Vec<Member>,
-    /// Every input, sorted by source.
-    pub inputs: Vec<InputRef>,
     /// Every exception that a member fails under, by id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<ExceptionRef>,
-    /// SHA-256 of the identity map used (canonical JSON lines of `identity_link`).
-    pub identity_map_sha256: Option<Digest>,
     /// SHA-256 of what earlier complete snapshots showed, where the check reads it: the rows of the tables of history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history_sha256: Option<Digest>,
-    /// Controls it tests: `iso27001:2022/A.5.18`.
-    pub controls: Vec<String>,
+    /// SHA-256 of the identity map used (canonical JSON lines of `identity_link`).
+    pub identity_map_sha256: Option<Digest>,
+    /// Every input, sorted by source.
+    pub inputs: Vec<InputRef>,
+    /// Every member, sorted by subject.
+    pub members: Vec<Member>,
+    /// The outcome for the whole.
+    pub outcome: Outcome,
+    /// Parameter values as bound: durations in seconds.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// `evidenced/evaluation/v1`.
+    pub schema: String,
+    /// Members counted by verdict.
+    pub verdicts: VerdictCounts,
+    /// Why it is inconclusive or not applicable, or passes under exceptions, one sentence each.
+    pub why: Vec<String>,
 }
 
 impl Evaluation {
