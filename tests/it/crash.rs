@@ -393,7 +393,7 @@ impl Disk {
         let needed = |path: &&PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             path.starts_with(part)
-                && !(name.ends_with("-shm") || name == "writer.lock")
+                && !(name.ends_with("-shm") || name == "writer.lock" || name == "program.sha256")
                 && !path.components().any(|part| part.as_os_str() == ".tmp")
         };
         let contents = self.contents.iter().filter(needed).map(|path| format!("the content of {}", path.display()));

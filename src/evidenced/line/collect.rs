@@ -1,7 +1,7 @@
 //! schedule -> collect -> snapshot -> seal: one run of one source, sealed whatever became of it.
 
 use super::describe::{Run, describe};
-use super::{Line, binary_sha256, now, paths, proxy};
+use super::{Line, now, paths, program, proxy};
 use crate::failure::Failure;
 use crate::settings::{Settings, Source};
 use bytes::Bytes;
@@ -70,7 +70,7 @@ impl Line {
             slot,
             started_at,
             finished_at: now(),
-            binary_sha256: binary_sha256()?,
+            binary_sha256: program::sha256(&settings)?,
             synchronised: synchronised(),
             last_counts: last.map(|last| last.value().completeness.counts.clone()).unwrap_or_default(),
         };

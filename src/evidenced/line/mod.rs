@@ -22,6 +22,7 @@ mod links;
 pub(crate) mod manual;
 pub(crate) mod overview;
 mod packing;
+mod program;
 mod programme;
 mod retention;
 mod scrub;
@@ -53,10 +54,10 @@ pub(crate) use witness::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::settings::{SecretRef, Settings};
 use ledger::Body;
-use model::{Digest, Timestamp};
+use model::Timestamp;
 use secrecy::ExposeSecret;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use store::{Draft, Keeping, LogEntry, Reader, Restoration, Store, StoreError, StorePaths};
 use tokio::runtime::Handle;
 
@@ -280,31 +281,6 @@ fn key_help(key: &SecretRef) -> String {
         SecretRef::Env(name) => format!("set {name} to the one line that `evidenced init` wrote to its key file"),
         SecretRef::File(path) => format!("{} must hold the one line `evidenced init` wrote", path.display()),
     }
-}
-
-/// The digest of a file too large to be held.
-fn digest_of(mut file: std::fs::File) -> std::io::Result<Digest> {
-    let mut hasher = model::Hasher::new();
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        match std::io::Read::read(&mut file, &mut piece)? {
-            0 => return Ok(hasher.finish()),
-            read => hasher.update(&piece[..read]),
-        }
-    }
-}
-
-/// SHA-256 of the running program, computed once.
-fn binary_sha256() -> Result<Digest, Failure> {
-    static BINARY: OnceLock<Digest> = OnceLock::new();
-    if let Some(digest) = BINARY.get() {
-        return Ok(*digest);
-    }
-    // not its path: an upgrade may have put another file there
-    let digest = std::fs::File::open("/proc/self/exe")
-        .and_then(digest_of)
-        .map_err(|error| Failure::store(format!("cannot read the running program: {error}")))?;
-    Ok(*BINARY.get_or_init(|| digest))
 }
 
 impl From<StoreError> for Failure {
