@@ -1,12 +1,12 @@
 //! Whether the users listed, the credential report, the authorisation details and the account summary tell of the
 //! same account. Any difference makes the snapshot incomplete and is named.
 
-use super::grants::Granted;
+use super::grants::GrantedUser;
 use super::read::Devices;
 use super::report::ReportRow;
 use super::{AUTHORIZATION_COLUMNS, Facts, REPORT_COLUMNS, accessed, member, other};
 use crate::provider::aws::some;
-use aws_sdk_iam::types::{User, UserDetail};
+use aws_sdk_iam::types::User;
 use model::{Count, Reason, ReasonCode};
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ impl Facts {
     }
 
     /// What `user` is granted, unless the details tell of another user of the same name.
-    pub(super) fn granted(&self, user: &User) -> Option<&Granted<UserDetail>> {
+    pub(super) fn granted(&self, user: &User) -> Option<&GrantedUser> {
         let granted = self.details.as_ref()?.users.get(user.user_name())?;
-        (granted.detail.user_id() == Some(user.user_id())).then_some(granted)
+        (granted.user_id.as_deref() == Some(user.user_id())).then_some(granted)
     }
 }
 

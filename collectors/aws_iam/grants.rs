@@ -8,7 +8,8 @@ use aws_sdk_iam::types::{
 };
 use model::CollectError;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// Entities in a page: the most IAM gives.
 const PAGE_SIZE: i32 = 1000;
@@ -43,21 +44,40 @@ pub(super) fn is_administrator(power: &Power) -> Option<bool> {
 }
 
 /// Why some of them make an administrator: the first that does.
-pub(super) fn reason(grants: &[Grant]) -> Option<String> {
-    grants.iter().find_map(Grant::reason)
+pub(super) fn reason(grants: &[Arc<Grant>]) -> Option<String> {
+    grants.iter().find_map(|grant| grant.reason())
 }
 
-/// A user, group or role with what it is granted directly.
+/// Of each whether it makes an administrator.
+pub(super) fn administrators(grants: &[Arc<Grant>]) -> impl Iterator<Item = Option<bool>> {
+    grants.iter().map(|grant| grant.is_administrator())
+}
+
+/// A group or role with what it is granted directly.
 #[derive(Debug)]
 pub(super) struct Granted<T> {
     pub detail: T,
-    pub grants: Vec<Grant>,
+    pub grants: Vec<Arc<Grant>>,
+}
+
+/// A user with what it is granted directly. There may be very many, so it is no more of the answer than rows are made of, and what
+/// many share is there once.
+#[derive(Debug, Default)]
+pub(super) struct GrantedUser {
+    pub user_id: Option<Box<str>>,
+    /// Keys and values.
+    pub tags: Box<[(Box<str>, Box<str>)]>,
+    /// Names.
+    pub groups: Box<[Arc<str>]>,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<Arc<str>>,
+    pub grants: Box<[Arc<Grant>]>,
 }
 
 /// The account's authorisation details, by name.
 #[derive(Debug, Default)]
 pub(super) struct Details {
-    pub users: BTreeMap<String, Granted<UserDetail>>,
+    pub users: BTreeMap<String, GrantedUser>,
     pub groups: BTreeMap<String, Granted<GroupDetail>>,
     pub roles: BTreeMap<String, Granted<RoleDetail>>,
     /// The customer's managed policies by ARN, and whether each makes an administrator.
@@ -69,20 +89,19 @@ pub(super) struct Details {
 impl Details {
     /// Whether the user may do everything: by its own policies or by a group's. None when a policy could not be read
     /// and none of the others says yes.
-    pub(super) fn is_administrator(&self, user: &Granted<UserDetail>) -> Option<bool> {
-        let groups = user.detail.group_list().iter().map(|group| {
-            self.groups
-                .get(group)
-                .map_or(vec![None], |group| group.grants.iter().map(Grant::is_administrator).collect())
-        });
-        any(user.grants.iter().map(Grant::is_administrator).chain(groups.flatten()))
+    pub(super) fn is_administrator(&self, user: &GrantedUser) -> Option<bool> {
+        let groups = user
+            .groups
+            .iter()
+            .map(|group| self.groups.get(&**group).map_or(vec![None], |group| administrators(&group.grants).collect()));
+        any(administrators(&user.grants).chain(groups.flatten()))
     }
 
     /// Why the user may do everything, where it may: its own policies first, then its groups'.
-    pub(super) fn administrator_reason(&self, user: &Granted<UserDetail>) -> Option<String> {
+    pub(super) fn administrator_reason(&self, user: &GrantedUser) -> Option<String> {
         reason(&user.grants).or_else(|| {
-            let mut names: Vec<&String> = user.detail.group_list().iter().collect();
-            names.sort();
+            let mut names: Vec<&str> = user.groups.iter().map(|name| &**name).collect();
+            names.sort_unstable();
             names.into_iter().find_map(|name| {
                 Some(format!("group {name}: {}", self.groups.get(name).and_then(|group| reason(&group.grants))?))
             })
@@ -137,22 +156,74 @@ pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
             keep(&mut details.policies, &mut details.differing, arn, (policy, administrator));
         }
     }
+    let mut shared = Shared::default();
+    let repeated = repeated(&users);
+    // of those that come more than once, as the first of them is
+    let mut first: BTreeMap<String, UserDetail> = BTreeMap::new();
     for user in users {
         let name = named(OPERATION, user.user_name())?;
-        let grants = details.grants(user.attached_managed_policies(), user.user_policy_list())?;
-        keep(&mut details.users, &mut details.differing, name, Granted { detail: user, grants });
+        let grants = details.grants(user.attached_managed_policies(), user.user_policy_list(), &mut shared)?;
+        match first.get(&name) {
+            Some(earlier) if *earlier != user => _ = details.differing.insert(name),
+            Some(_) => {}
+            None => {
+                let granted = GrantedUser::of(&user, grants, &mut shared);
+                if repeated.contains(&name) {
+                    first.insert(name.clone(), user);
+                }
+                details.users.insert(name, granted);
+            }
+        }
     }
     for group in groups {
         let name = named(OPERATION, group.group_name())?;
-        let grants = details.grants(group.attached_managed_policies(), group.group_policy_list())?;
+        let grants = details.grants(group.attached_managed_policies(), group.group_policy_list(), &mut shared)?;
         keep(&mut details.groups, &mut details.differing, name, Granted { detail: group, grants });
     }
     for role in roles {
         let name = named(OPERATION, role.role_name())?;
-        let grants = details.grants(role.attached_managed_policies(), role.role_policy_list())?;
+        let grants = details.grants(role.attached_managed_policies(), role.role_policy_list(), &mut shared)?;
         keep(&mut details.roles, &mut details.differing, name, Granted { detail: role, grants });
     }
     Ok(details)
+}
+
+/// Names that come more than once.
+fn repeated(users: &[UserDetail]) -> BTreeSet<String> {
+    let mut seen = HashSet::new();
+    users.iter().filter_map(UserDetail::user_name).filter(|name| !seen.insert(*name)).map(str::to_owned).collect()
+}
+
+/// What many are granted, each once.
+#[derive(Default)]
+struct Shared {
+    /// By ARN and name.
+    attached: BTreeMap<(String, String), Arc<Grant>>,
+    texts: BTreeSet<Arc<str>>,
+}
+
+impl Shared {
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&text));
+        text
+    }
+}
+
+impl GrantedUser {
+    fn of(user: &UserDetail, grants: Vec<Arc<Grant>>, shared: &mut Shared) -> Self {
+        let boundary = user.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+        Self {
+            user_id: user.user_id().map(Into::into),
+            tags: user.tags().iter().map(|tag| (tag.key().into(), tag.value().into())).collect(),
+            groups: user.group_list().iter().map(|group| shared.text(group)).collect(),
+            boundary: boundary.map(|arn| shared.text(arn)),
+            grants: grants.into(),
+        }
+    }
 }
 
 impl<T: PartialEq> PartialEq for Granted<T> {
@@ -162,21 +233,33 @@ impl<T: PartialEq> PartialEq for Granted<T> {
 }
 
 impl Details {
-    fn grants(&self, attached: &[AttachedPolicy], inline: &[PolicyDetail]) -> Result<Vec<Grant>, CollectError> {
+    fn grants(
+        &self,
+        attached: &[AttachedPolicy],
+        inline: &[PolicyDetail],
+        shared: &mut Shared,
+    ) -> Result<Vec<Arc<Grant>>, CollectError> {
         let attached = attached.iter().map(|policy| {
             let arn = named(OPERATION, policy.policy_arn())?;
+            let name = policy.policy_name().unwrap_or(&arn).to_owned();
+            let key = (arn, name);
+            if let Some(known) = shared.attached.get(&key) {
+                return Ok(Arc::clone(known));
+            }
+            let (arn, name) = key.clone();
             let (kind, power) = if is_aws_managed(&arn) {
                 ("aws_managed", Some(aws_managed_power(&arn)))
             } else {
                 ("customer_managed", self.policies.get(&arn).and_then(|(_, power)| power.clone()))
             };
-            let name = policy.policy_name().unwrap_or(&arn).to_owned();
-            Ok(Grant { policy: arn, name, kind, power })
+            let grant = Arc::new(Grant { policy: arn, name, kind, power });
+            shared.attached.insert(key, Arc::clone(&grant));
+            Ok(grant)
         });
         let inline = inline.iter().map(|policy| {
             let name = named(OPERATION, policy.policy_name())?;
             let power = policy.policy_document().and_then(document).and_then(|document| power(&document));
-            Ok(Grant { policy: format!("inline:{name}"), name, kind: "inline", power })
+            Ok(Arc::new(Grant { policy: format!("inline:{name}"), name, kind: "inline", power }))
         });
         attached.chain(inline).collect()
     }

@@ -60,11 +60,14 @@ pub(super) struct Report {
     pub strange: BTreeSet<(String, String)>,
 }
 
-/// One user's cells.
+/// One user's cells, in as little as they take: there may be very many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ReportRow {
     positions: Arc<BTreeMap<&'static str, usize>>,
-    cells: csv::StringRecord,
+    /// One after another.
+    cells: Box<str>,
+    /// Where each ends.
+    ends: Box<[u32]>,
 }
 
 impl Report {
@@ -77,7 +80,17 @@ impl Report {
 impl ReportRow {
     /// A cell's text; none for AWS's words for nothing.
     pub(super) fn text(&self, column: &str) -> Option<&str> {
-        self.cells.get(*self.positions.get(column)?).filter(|text| !NOTHING.contains(text))
+        let position = *self.positions.get(column)?;
+        let end = |position: usize| self.ends.get(position).and_then(|end| usize::try_from(*end).ok());
+        let start = position.checked_sub(1).map_or(Some(0), end)?;
+        self.cells.get(start..end(position)?).filter(|text| !NOTHING.contains(text))
+    }
+
+    fn of(positions: &Arc<BTreeMap<&'static str, usize>>, record: &csv::StringRecord) -> Result<Self, String> {
+        let end = |position| record.range(position).and_then(|range| u32::try_from(range.end).ok());
+        let ends: Option<Box<[u32]>> = (0..record.len()).map(end).collect();
+        let ends = ends.ok_or("a row is longer than any can be")?;
+        Ok(Self { positions: Arc::clone(positions), cells: record.as_slice().into(), ends })
     }
 
     /// A cell of `true` or `false`.
@@ -162,9 +175,9 @@ fn parse(content: &[u8]) -> Result<(Rows, BTreeSet<(String, String)>), String> {
     let positions = Arc::new(positions);
     let mut rows = Rows::new();
     let mut strange = BTreeSet::new();
-    for record in reader.records() {
-        let cells = record.map_err(|error| error.to_string())?;
-        let row = ReportRow { positions: Arc::clone(&positions), cells };
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(|error| error.to_string())? {
+        let row = ReportRow::of(&positions, &record)?;
         let user = row.text("user").ok_or("a row names no user")?.to_owned();
         note_strange(&row, &mut strange);
         match rows.entry(user) {

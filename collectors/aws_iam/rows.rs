@@ -1,16 +1,17 @@
 //! From what was read to the tables of `collector.toml`. Whatever a source did not say is left out of its row.
 
-use super::grants::{Details, Grant, Granted, any, is_administrator, reason};
+use super::grants::{Details, Grant, GrantedUser, administrators, any, is_administrator, reason};
 use super::policy::document;
 use super::report::{ROOT, ReportRow};
 use super::{Facts, accessed, other};
 use crate::provider::aws::{instant, text};
 use crate::provider::rows::{push, row, table};
-use aws_sdk_iam::types::{AccessKeyLastUsed, StatusType, User, UserDetail};
+use aws_sdk_iam::types::{AccessKeyLastUsed, StatusType, User};
 use model::time::seconds_text;
 use model::{CollectError, CollectorSpec, Reason, ReasonCode, Table};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 /// Every table, also the empty ones. What was read of a user goes as its rows come, so that not both are held of all.
 pub(super) fn tables(
@@ -93,8 +94,8 @@ fn user_row(facts: &Facts, user: &User) -> Value {
         "path": text(Some(user.path())),
         "created_at": instant(Some(user.create_date())),
         "tags": granted.map(|granted| {
-            let tags = granted.detail.tags().iter();
-            tags.map(|tag| (tag.key().to_owned(), Value::from(tag.value()))).collect::<Map<_, _>>()
+            let tags = granted.tags.iter();
+            tags.map(|(key, value)| (key.to_string(), Value::from(&**value))).collect::<Map<_, _>>()
         }),
         "password_enabled": flag("password_enabled"),
         "password_last_used_at": password_last_used,
@@ -106,12 +107,10 @@ fn user_row(facts: &Facts, user: &User) -> Value {
         "access_key_2_active": flag("access_key_2_active"),
         "cert_1_active": flag("cert_1_active"),
         "cert_2_active": flag("cert_2_active"),
-        "groups": granted.map(|granted| granted.detail.group_list().iter().collect::<BTreeSet<_>>()),
+        "groups": granted.map(|granted| granted.groups.iter().map(|group| &**group).collect::<BTreeSet<&str>>()),
         "attached_policies": granted.map(|granted| attached(&granted.grants)),
         "inline_policies": granted.map(|granted| inline(&granted.grants)),
-        "permissions_boundary": granted
-            .and_then(|granted| granted.detail.permissions_boundary())
-            .and_then(|boundary| boundary.permissions_boundary_arn()),
+        "permissions_boundary": granted.and_then(|granted| granted.boundary.as_deref()),
         "is_administrator": granted
             .and_then(|granted| facts.details.as_ref().and_then(|details| details.is_administrator(granted))),
         "administrator_reason": granted
@@ -120,11 +119,11 @@ fn user_row(facts: &Facts, user: &User) -> Value {
     })
 }
 
-fn attached(grants: &[Grant]) -> BTreeSet<&str> {
+fn attached(grants: &[Arc<Grant>]) -> BTreeSet<&str> {
     grants.iter().filter(|grant| grant.kind != "inline").map(|grant| grant.policy.as_str()).collect()
 }
 
-fn inline(grants: &[Grant]) -> BTreeSet<&str> {
+fn inline(grants: &[Arc<Grant>]) -> BTreeSet<&str> {
     grants.iter().filter(|grant| grant.kind == "inline").map(|grant| grant.name.as_str()).collect()
 }
 
@@ -167,7 +166,7 @@ fn grants(facts: &Facts, details: &Details, add: &mut Add<'_>) -> Result<(), Col
             "created_at": instant(group.detail.create_date()),
             "attached_policies": attached(&group.grants),
             "inline_policies": inline(&group.grants),
-            "is_administrator": any(group.grants.iter().map(Grant::is_administrator)),
+            "is_administrator": any(administrators(&group.grants)),
             "administrator_reason": reason(&group.grants),
         });
         add("aws_iam_group", object)?;
@@ -190,7 +189,7 @@ fn grants(facts: &Facts, details: &Details, add: &mut Add<'_>) -> Result<(), Col
                 .and_then(|boundary| boundary.permissions_boundary_arn()),
             "last_used_at": instant(last_used.and_then(|used| used.last_used_date())),
             "last_used_region": text(last_used.and_then(|used| used.region())),
-            "is_administrator": any(role.grants.iter().map(Grant::is_administrator)),
+            "is_administrator": any(administrators(&role.grants)),
             "administrator_reason": reason(&role.grants),
         });
         accessed::complete(&facts.accessed, accessed::Kind::Role, name, &mut object);
@@ -212,15 +211,15 @@ fn grants(facts: &Facts, details: &Details, add: &mut Add<'_>) -> Result<(), Col
     Ok(())
 }
 
-fn granted_user(name: &str, user: &Granted<UserDetail>, add: &mut Add<'_>) -> Result<(), CollectError> {
+fn granted_user(name: &str, user: &GrantedUser, add: &mut Add<'_>) -> Result<(), CollectError> {
     attach("user", name, &user.grants, add)?;
-    for group in user.detail.group_list() {
-        add("aws_iam_group_member", json!({ "group_name": group, "user_name": name }))?;
+    for group in &user.groups {
+        add("aws_iam_group_member", json!({ "group_name": &**group, "user_name": name }))?;
     }
     Ok(())
 }
 
-fn attach(kind: &str, principal: &str, grants: &[Grant], add: &mut Add<'_>) -> Result<(), CollectError> {
+fn attach(kind: &str, principal: &str, grants: &[Arc<Grant>], add: &mut Add<'_>) -> Result<(), CollectError> {
     for grant in grants {
         let object = json!({
             "principal_kind": kind,
@@ -357,8 +356,11 @@ mod tests {
     fn what_was_read_of_a_user_that_is_listed_twice_is_in_both_rows() {
         let user = User::builder().path("/").user_name("ada").user_id("AIDAEXAMPLE").arn("arn:aws:iam::1:user/ada");
         let user = user.create_date(DateTime::from_secs(1_700_000_000)).build().unwrap();
-        let detail = UserDetail::builder().user_name("ada").user_id("AIDAEXAMPLE").group_list("staff").build();
-        let granted = Granted { detail, grants: Vec::new() };
+        let granted = GrantedUser {
+            user_id: Some("AIDAEXAMPLE".into()),
+            groups: [Arc::from("staff")].into(),
+            ..GrantedUser::default()
+        };
         let mut facts = Facts {
             account_id: "123456789012".to_owned(),
             users: vec![user.clone(), user],
