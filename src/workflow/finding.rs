@@ -136,28 +136,30 @@ impl Dismissal {
 }
 
 /// One failing member.
+///
+/// Its fields stand in the order in which canonical JSON has them, so that nothing is moved when thousands are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// The member, by the vocabulary's key.
-    pub subject: String,
-    /// The source whose evidence showed the failure.
-    pub source: Option<String>,
-    /// Why it fails, from the last evaluation that saw it.
-    pub reason: String,
+    /// The exception it is under: it still fails, and that is approved for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// Snapshots the last failing evaluation rested on.
+    pub failed_on: Vec<String>,
     /// `as_of` of the first evaluation that saw it fail.
     pub first_seen: Timestamp,
     /// `as_of` of the last one that an event tells of.
     pub last_seen: Timestamp,
+    /// Why it fails, from the last evaluation that saw it.
+    pub reason: String,
     /// `as_of` of the evaluation that showed it resolved.
     pub resolved_at: Option<Timestamp>,
-    /// Snapshots the last failing evaluation rested on.
-    pub failed_on: Vec<String>,
     /// Snapshots that showed it resolved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved_on: Vec<String>,
-    /// The exception it is under: it still fails, and that is approved for now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exception: Option<String>,
+    /// The source whose evidence showed the failure.
+    pub source: Option<String>,
+    /// The member, by the vocabulary's key.
+    pub subject: String,
 }
 
 impl Item {
