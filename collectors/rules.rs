@@ -30,6 +30,7 @@ fn every_folder_with_a_specification_is_registered_and_every_entry_has_its_folde
     let ids: Vec<&str> = all().iter().map(|collector| collector.spec().id.as_str()).collect();
     assert_eq!(folders, ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>());
     assert!(ids.is_sorted(), "the registry is sorted: {ids:?}");
+    assert_eq!(ids, crate::ids(), "a collector's id is the name of its module");
     assert!(ids.iter().all(|id| crate::find(id).is_some()));
 }
 

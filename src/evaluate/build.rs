@@ -1,4 +1,5 @@
-//! Lists the checks and control catalogues that are shipped, so that a new one costs its files and no edit.
+//! Lists the checks and control catalogues that are shipped, so that a new one costs its files and no edit, and writes down what
+//! each check says of itself, so that no command has to read the TOML of all of them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,15 @@ fn main() -> io::Result<()> {
     queries.sort();
     catalogues.sort();
 
-    let mut code = String::from("pub(crate) const CHECKS: &[(&str, &str, Option<&str>)] = &[\n");
+    let mut code = String::from("pub(crate) const CHECKS: &[Shipped] = &[\n");
     for query in &queries {
         let cases = query.with_extension("cases.toml");
         let cases = if cases.exists() { format!("Some({})", included(&cases)) } else { "None".to_owned() };
         let shown = shown(query, &checks);
-        writeln!(code, "    ({shown:?}, {}, {cases}),", included(query)).map_err(io::Error::other)?;
+        let front = front(&fs::read_to_string(query)?)?;
+        let text = included(query);
+        writeln!(code, "    Shipped {{ file: {shown:?}, text: {text}, cases: {cases}, front: {front:?} }},")
+            .map_err(io::Error::other)?;
     }
     code.push_str("];\npub(crate) const CATALOGUES: &[(&str, &str)] = &[\n");
     for catalogue in &catalogues {
@@ -27,6 +31,15 @@ fn main() -> io::Result<()> {
     }
     code.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("shipped.rs"), code)
+}
+
+/// The front matter of a check as JSON; empty where it cannot be read, which this crate's tests tell with its place.
+fn front(text: &str) -> io::Result<String> {
+    let front = text.strip_prefix("/*---\n").and_then(|rest| rest.split_once("\n---*/"));
+    match front.map(|(front, _)| toml::from_str::<toml::Table>(front)) {
+        Some(Ok(front)) => serde_json::to_string(&front).map_err(io::Error::other),
+        _ => Ok(String::new()),
+    }
 }
 
 fn included(file: &Path) -> String {

@@ -351,7 +351,7 @@ pub fn run_cases(check: &Check, cases: &[Case]) -> Vec<CaseResult> {
 pub(crate) fn evaluation(check: &Check, case: &Case, inputs: &Inputs) -> Result<Evaluation, String> {
     let scratch = scratch(case, inputs)?;
     let summary = scratch.summary.clone();
-    let mut runner = InProcess { scratch: Some(scratch) };
+    let mut runner = InProcess { scratch: Some(scratch), ..InProcess::default() };
     let answer = Members::ask(&mut runner, &question(check, &case.parameters, inputs), inputs);
     Ok(conclude(check, case.parameters.clone(), inputs, Some(&summary), None, answer))
 }

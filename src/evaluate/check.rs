@@ -8,9 +8,8 @@ use crate::catalogue::Catalogues;
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::history;
 use crate::reference::Reference;
-use crate::scratch::ENGINE_TABLES;
 use crate::set::CollectorTables;
-use crate::shipped;
+use crate::shipped::{self, Shipped};
 use crate::sql;
 use jiff::SignedDuration;
 use model::Digest;
@@ -18,7 +17,7 @@ use model::time::parse_duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 const OPENING: &str = "/*---\n";
@@ -67,9 +66,10 @@ pub enum ParameterKind {
 }
 
 /// A policy input of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Parameter {
     /// Its type.
+    #[serde(rename = "type")]
     pub kind: ParameterKind,
     /// Its value unless the configuration sets one, as it is bound.
     pub default: Value,
@@ -90,13 +90,15 @@ pub struct FindingText {
 }
 
 /// A table a check reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CheckInput {
     /// Whether no further row of it could undo a failure.
     pub monotone: bool,
     /// Collectors whose rows it is about; empty: every one that provides the table.
+    #[serde(default)]
     pub collectors: Vec<String>,
     /// Collectors whose rows it is not about.
+    #[serde(default)]
     pub except: Vec<String>,
 }
 
@@ -154,7 +156,7 @@ pub struct ParameterError {
 impl Check {
     /// Whether it is one of those shipped with the program.
     pub fn is_shipped(&self) -> bool {
-        shipped::CHECKS.iter().any(|(file, text, _)| *file == self.file && *text == self.text)
+        shipped::CHECKS.iter().any(|shipped| shipped.file == self.file && shipped.text == self.text)
     }
 
     /// The values to bind: the defaults, overridden by `given`.
@@ -198,14 +200,18 @@ fn bound_value(kind: ParameterKind, value: &Value) -> Result<Value, String> {
     }
 }
 
+/// The front matter with the place of whatever may be wrong in it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Header {
     title: Spanned<String>,
-    severity: Severity,
+    #[serde(rename = "severity")]
+    _severity: Severity,
     controls: Vec<Spanned<String>>,
-    subject: String,
-    population: String,
+    #[serde(rename = "subject")]
+    _subject: String,
+    #[serde(rename = "population")]
+    _population: String,
     #[serde(default)]
     max_age: Option<Spanned<String>>,
     #[serde(default)]
@@ -214,24 +220,19 @@ pub(crate) struct Header {
     pub inputs: BTreeMap<Spanned<String>, InputHeader>,
     #[serde(default)]
     pub parameters: BTreeMap<Spanned<String>, ParameterHeader>,
-    finding: FindingText,
+    #[serde(rename = "finding")]
+    _finding: FindingText,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InputHeader {
-    monotone: bool,
+    #[serde(rename = "monotone")]
+    _monotone: bool,
     #[serde(default)]
     collectors: Vec<Spanned<String>>,
     #[serde(default)]
     except: Vec<Spanned<String>>,
-}
-
-impl From<InputHeader> for CheckInput {
-    fn from(header: InputHeader) -> Self {
-        let plain = |words: Vec<Spanned<String>>| words.into_iter().map(Spanned::into_inner).collect();
-        Self { monotone: header.monotone, collectors: plain(header.collectors), except: plain(header.except) }
-    }
 }
 
 #[derive(Deserialize)]
@@ -240,7 +241,27 @@ pub(crate) struct ParameterHeader {
     #[serde(rename = "type")]
     kind: ParameterKind,
     default: Spanned<toml::Value>,
-    help: String,
+    #[serde(rename = "help")]
+    _help: String,
+}
+
+/// The same without places, where nothing in it is wrong.
+#[derive(Deserialize)]
+struct Front {
+    title: String,
+    severity: Severity,
+    controls: Vec<String>,
+    subject: String,
+    population: String,
+    #[serde(default)]
+    max_age: Option<String>,
+    #[serde(default)]
+    empty: Option<String>,
+    #[serde(default)]
+    inputs: BTreeMap<String, CheckInput>,
+    #[serde(default)]
+    parameters: BTreeMap<String, Parameter>,
+    finding: FindingText,
 }
 
 /// What checks are loaded against.
@@ -262,17 +283,19 @@ impl<'a> Known<'a> {
     }
 }
 
-/// What is done with the SQL of a check that is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sql {
-    /// It is held against the tables there are.
-    Prove,
-    /// That was done when the program was built.
-    Trust,
+/// A check that is shipped. Nothing in it is held against anything: this room's tests did.
+pub(crate) fn shipped(shipped: &Shipped, name: &str) -> Result<Check, Diagnostic> {
+    let place = Place { file: shipped.file, text: shipped.text };
+    let front = serde_json::from_str(shipped.front).map_err(|error| place.at(0, error.to_string(), ""))?;
+    let touched = sql::mentioned(shipped.text, &[&MAP[..], &history::TABLES].concat());
+    check(place, name, front, &touched)
 }
 
+/// What the engine makes of the identities of people.
+pub(crate) const MAP: [&str; 2] = ["identity_link", "possible_match"];
+
 /// Reads one check file; all its problems at once.
-pub(crate) fn parse(place: Place<'_>, name: &str, known: &Known<'_>, proof: Sql) -> Result<Check, Vec<Diagnostic>> {
+pub(crate) fn parse(place: Place<'_>, name: &str, known: &Known<'_>) -> Result<Check, Vec<Diagnostic>> {
     let Some(end) = place.text.strip_prefix(OPENING).and_then(|rest| rest.find(CLOSING)) else {
         let help = "begin the file with a line `/*---`, TOML, and a line `---*/`, then the SQL";
         return Err(vec![place.at(0, "no front matter", help)]);
@@ -298,33 +321,39 @@ pub(crate) fn parse(place: Place<'_>, name: &str, known: &Known<'_>, proof: Sql)
 
     let mut problems = Vec::new();
     header_problems(place, base, &header, known, &mut problems);
-    let max_age = header.max_age.as_ref().and_then(|text| parse_duration(text.get_ref()).ok());
-    let parameters = parameters(place, base, &header, &mut problems);
-    let touched = match proof {
-        Sql::Prove => sql::problems(place, base, &header, known, &mut problems),
-        Sql::Trust => sql::mentioned(place.text, ENGINE_TABLES),
-    };
+    parameter_problems(place, base, &header, &mut problems);
+    let touched = sql::problems(place, base, &header, known, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
+    let front = toml::from_str(front).map_err(|error| vec![place.toml(base, &error)])?;
+    check(place, name, front, &touched).map_err(|problem| vec![problem])
+}
 
+/// The check whose front matter and SQL were found sound.
+fn check(place: Place<'_>, name: &str, front: Front, touched: &BTreeSet<String>) -> Result<Check, Diagnostic> {
+    let mut parameters = front.parameters;
+    for parameter in parameters.values_mut() {
+        parameter.default =
+            bound_value(parameter.kind, &parameter.default).map_err(|problem| place.at(0, problem, ""))?;
+    }
     Ok(Check {
         name: name.to_owned(),
         file: place.file.to_owned(),
         text: place.text.to_owned(),
         sha256: Digest::of(place.text.as_bytes()),
-        title: header.title.into_inner(),
-        severity: header.severity,
-        controls: header.controls.into_iter().map(Spanned::into_inner).collect(),
-        subject: header.subject,
-        population: header.population,
-        max_age,
-        empty_is_not_applicable: header.empty.is_some(),
-        inputs: header.inputs.into_iter().map(|(table, input)| (table.into_inner(), input.into())).collect(),
-        reads_identity_map: touched.contains("identity_link") || touched.contains("possible_match"),
-        reads_history: history::tables().any(|(table, _)| touched.contains(table)),
+        title: front.title,
+        severity: front.severity,
+        controls: front.controls,
+        subject: front.subject,
+        population: front.population,
+        max_age: front.max_age.and_then(|text| parse_duration(&text).ok()),
+        empty_is_not_applicable: front.empty.is_some(),
+        inputs: front.inputs,
+        reads_identity_map: MAP.iter().any(|table| touched.contains(*table)),
+        reads_history: history::TABLES.iter().any(|table| touched.contains(*table)),
         parameters,
-        finding: header.finding,
+        finding: front.finding,
     })
 }
 
@@ -365,26 +394,13 @@ fn header_problems(place: Place<'_>, base: usize, header: &Header, known: &Known
     }
 }
 
-fn parameters(
-    place: Place<'_>,
-    base: usize,
-    header: &Header,
-    problems: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, Parameter> {
-    let mut parameters = BTreeMap::new();
-    for (name, parameter) in &header.parameters {
+fn parameter_problems(place: Place<'_>, base: usize, header: &Header, problems: &mut Vec<Diagnostic>) {
+    for parameter in header.parameters.values() {
         let default = serde_json::to_value(parameter.default.get_ref())
             .map_err(|error| error.to_string())
             .and_then(|value| bound_value(parameter.kind, &value));
-        match default {
-            Ok(default) => {
-                let parameter = Parameter { kind: parameter.kind, default, help: parameter.help.clone() };
-                parameters.insert(name.get_ref().clone(), parameter);
-            }
-            Err(problem) => {
-                problems.push(place.at(base + parameter.default.span().start, problem, "give a default of its type"));
-            }
+        if let Err(problem) = default {
+            problems.push(place.at(base + parameter.default.span().start, problem, "give a default of its type"));
         }
     }
-    parameters
 }

@@ -60,7 +60,10 @@ const KEPT: [Kept; 3] = [
     },
 ];
 
-/// The tables of history; each with the table of the vocabulary that it is made from.
+/// The tables of history.
+pub(crate) const TABLES: [&str; KEPT.len()] = [KEPT[0].table, KEPT[1].table, KEPT[2].table];
+
+/// The same, each with the table of the vocabulary that it is made from.
 pub(crate) fn tables() -> impl Iterator<Item = (&'static str, &'static str)> {
     KEPT.iter().map(|kept| (kept.table, kept.of))
 }
@@ -397,20 +400,29 @@ impl<'a> Observer<'a> {
 
 /// The same with whatever holds the scratch database.
 pub(crate) fn observe(runner: &mut dyn Runner, inputs: &Inputs) -> Result<Observed, String> {
-    let summary = runner.load(inputs).map_err(|error| match error {
+    let unmapped = runner.begin(inputs).map_err(|error| match error {
         LoadError::Unbuilt(problem) => problem,
         error @ LoadError::LeftOut => error.to_string(),
         LoadError::Rows { error, .. } => error.to_string(),
     })?;
-    if let Some(problem) = summary.unmapped.into_values().next() {
+    if let Some(problem) = unmapped.into_values().next() {
         return Err(problem);
     }
-    let provided = |kept: &&Kept| inputs.sources.iter().any(|source| source.provides.iter().any(|own| own == kept.of));
+    let provides: Vec<String> = inputs.sources.iter().flat_map(|source| source.provides.iter().cloned()).collect();
+    shown(runner, &provides, None)
+}
+
+/// What is shown by a source that provides these tables of the vocabulary, which are begun and not finished: the engine changes
+/// some of them. None: of the only source there is.
+pub(crate) fn shown(runner: &mut dyn Runner, provides: &[String], source: Option<&str>) -> Result<Observed, String> {
     let mut observed = Observed::default();
-    for kept in KEPT.iter().filter(provided) {
+    for kept in KEPT.iter().filter(|kept| provides.iter().any(|own| own == kept.of)) {
         let names: Vec<&str> = kept.key.iter().chain(kept.state).map(|(name, _)| *name).collect();
-        let sql = format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), kept.of, names.join(", "));
-        let question = Question { sql, parameters: BTreeMap::default(), most: MAX_ROWS, whole: true, schema: false };
+        let (names, of) = (names.join(", "), kept.of);
+        let of_it = if source.is_some() { " WHERE source = :source" } else { "" };
+        let sql = format!("SELECT {names} FROM {of}{of_it} ORDER BY {names}");
+        let parameters = source.map(|source| ("source".to_owned(), Value::from(source))).into_iter().collect();
+        let question = Question { sql, parameters, most: MAX_ROWS, whole: true, schema: false };
         let mut states = States { width: kept.key.len(), found: BTreeMap::new(), problem: None };
         runner.rows(&question, &mut states)?;
         if let Some(problem) = states.problem {

@@ -36,7 +36,8 @@ pub struct Inputs {
     pub links: Vec<ApprovedLink>,
     /// The account register of the configuration.
     pub accounts: Vec<RegisteredAccount>,
-    /// What earlier complete snapshots of the sources showed.
+    /// What earlier complete snapshots of the sources showed. It goes to the worker process when the sources are mapped there.
+    #[serde(skip)]
     pub history: Vec<HistoryInput>,
     /// Every exception that was approved, whenever it holds.
     pub exceptions: Vec<ExceptionInput>,

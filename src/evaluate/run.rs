@@ -6,7 +6,7 @@ use crate::diagnostic::Place;
 use crate::guard::{self, Rule};
 use crate::inputs::Inputs;
 use crate::rows::{Pour, RowsError};
-use crate::scratch::{Scratch, ScratchError, Summary, sentence, table_names, to_sql};
+use crate::scratch::{Begun, Scratch, ScratchError, Summary, sentence, table_names, to_sql};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,9 @@ impl TakeRows for Grid {
 
 /// Something that holds a scratch database and runs statements over it.
 pub(crate) trait Runner {
-    /// Builds the scratch database.
+    /// Loads and maps the sources of `inputs`, so that the tables they provide can be read. Returns those that could not be mapped.
+    fn begin(&mut self, inputs: &Inputs) -> Result<BTreeMap<String, String>, LoadError>;
+    /// Builds the scratch database, out of what was begun for the same inputs where there is that.
     fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError>;
     /// Runs a statement and hands its rows over; whether there were more than asked for. After an error, which is a sentence,
     /// what was handed over says nothing.
@@ -102,17 +104,35 @@ pub(crate) trait Runner {
 /// Runs in this process: for cases and tests, whose rows are written by whoever writes the check; and for the worker.
 #[derive(Default)]
 pub(crate) struct InProcess {
+    pub begun: Option<Begun>,
     pub scratch: Option<Scratch>,
 }
 
+impl From<ScratchError> for LoadError {
+    fn from(error: ScratchError) -> Self {
+        match error {
+            ScratchError::Rows { snapshot, error } => Self::Rows { snapshot, error },
+            ScratchError::LeftOut => Self::LeftOut,
+            other => Self::Unbuilt(other.to_string()),
+        }
+    }
+}
+
 impl InProcess {
-    /// Builds the scratch database of rows that `pour` gives.
-    pub(crate) fn build(&mut self, inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Summary, LoadError> {
-        let mut scratch = Scratch::build(inputs, pour).map_err(|error| match error {
-            ScratchError::Rows { snapshot, error } => LoadError::Rows { snapshot, error },
-            ScratchError::LeftOut => LoadError::LeftOut,
-            other => LoadError::Unbuilt(other.to_string()),
-        })?;
+    /// Begins the scratch database with rows that `pour` gives; what was there before is gone.
+    pub(crate) fn begin_with(
+        &mut self,
+        inputs: &Inputs,
+        pour: &mut Pour<'_>,
+    ) -> Result<BTreeMap<String, String>, LoadError> {
+        *self = Self::default();
+        Ok(self.begun.insert(Begun::of(inputs, pour)?).unmapped.clone())
+    }
+
+    /// Builds the scratch database out of what was begun for `inputs`.
+    pub(crate) fn finish_with(&mut self, inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Summary, LoadError> {
+        let begun = self.begun.take().ok_or_else(|| "nothing was begun".to_owned())?;
+        let mut scratch = begun.finish(inputs, pour)?;
         // nobody looks at the map in here again
         let links = std::mem::take(&mut scratch.summary.links);
         Ok(Summary { links, ..self.scratch.insert(scratch).summary.clone() })
@@ -120,7 +140,9 @@ impl InProcess {
 
     /// Runs a statement, as SQLite holds its rows; whether there were more than asked for.
     pub(crate) fn each(&mut self, question: &Question, answer: &mut impl TakeCells) -> Result<bool, String> {
-        let connection = &mut self.scratch.as_mut().ok_or("nothing was loaded")?.connection;
+        let begun = self.begun.as_mut().map(|begun| &mut begun.connection);
+        let built = self.scratch.as_mut().map(|scratch| &mut scratch.connection);
+        let connection = begun.or(built).ok_or("nothing was loaded")?;
         let answered = run(connection, question, answer);
         guard::lift(connection).map_err(|error| error.to_string())?;
         answered
@@ -163,8 +185,13 @@ impl TakeCells for Values<'_> {
 }
 
 impl Runner for InProcess {
+    fn begin(&mut self, inputs: &Inputs) -> Result<BTreeMap<String, String>, LoadError> {
+        self.begin_with(inputs, &mut |table, take| table.rows.pour(take))
+    }
+
     fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError> {
-        self.build(inputs, &mut |table, take| table.rows.pour(take))
+        self.begin(inputs)?;
+        self.finish_with(inputs, &mut |table, take| table.rows.pour(take))
     }
 
     fn rows(&mut self, question: &Question, take: &mut dyn TakeRows) -> Result<bool, String> {

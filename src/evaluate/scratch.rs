@@ -60,6 +60,43 @@ pub(crate) struct Scratch {
     pub summary: Summary,
 }
 
+/// One whose sources are mapped, and to which the engine has added nothing yet.
+pub(crate) struct Begun {
+    pub connection: Connection,
+    /// Sources whose rows could not be mapped, and why.
+    pub unmapped: BTreeMap<String, String>,
+}
+
+impl Begun {
+    /// Loads and maps the sources of `inputs`. The rows of every table are asked of `pour`, in the order of [`present_in_order`].
+    pub(crate) fn of(inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Self, ScratchError> {
+        let mut connection = Scratch::empty()?;
+        let unmapped = map_sources(&mut connection, &inputs.sources, pour)?;
+        // what a source shows is believed only where its dates can be read
+        connection.execute_batch("BEGIN")?;
+        employment_instants(&connection, &inputs.timezone, inputs.last_day_ends)?;
+        connection.execute_batch("COMMIT")?;
+        Ok(Self { connection, unmapped })
+    }
+
+    /// Adds what the engine knows, for the same `inputs`; their history is looked at only here. Its rows are asked of `pour`, in
+    /// the order of [`past_in_order`].
+    pub(crate) fn finish(self, inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Scratch, ScratchError> {
+        let Self { connection, unmapped } = self;
+        // the end of a transaction costs more than a row: there is one, not one for each
+        connection.execute_batch("BEGIN")?;
+        for one in &inputs.history {
+            let filling = Filling::of_history(&connection, one).map_err(|error| sentence(&error));
+            let filled = fill(filling.map(Some), &one.table, pour);
+            filled
+                .and_then(|filled| filled.map_err(RowsError::Unreadable))
+                .map_err(|error| ScratchError::Rows { snapshot: one.newest_snapshot.clone(), error })?;
+        }
+        connection.execute_batch("COMMIT")?;
+        Scratch::of(connection, inputs, unmapped)
+    }
+}
+
 /// What building it showed.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Summary {
@@ -83,22 +120,9 @@ impl Scratch {
         Ok(connection)
     }
 
-    /// Loads and maps the sources of `inputs`, then adds what the engine knows. The rows of every table are asked of `pour`, in the
-    /// order of [`in_order`].
+    /// Loads and maps the sources of `inputs`, then adds what the engine knows.
     pub(crate) fn build(inputs: &Inputs, pour: &mut Pour<'_>) -> Result<Self, ScratchError> {
-        let mut connection = Self::empty()?;
-        let unmapped = map_sources(&mut connection, &inputs.sources, pour)?;
-        // the end of a transaction costs more than a row: there is one, not one for each
-        connection.execute_batch("BEGIN")?;
-        for one in &inputs.history {
-            let filling = Filling::of_history(&connection, one).map_err(|error| sentence(&error));
-            let filled = fill(filling.map(Some), &one.table, pour);
-            filled
-                .and_then(|filled| filled.map_err(RowsError::Unreadable))
-                .map_err(|error| ScratchError::Rows { snapshot: one.newest_snapshot.clone(), error })?;
-        }
-        connection.execute_batch("COMMIT")?;
-        Self::finish(connection, inputs, unmapped)
+        Begun::of(inputs, pour)?.finish(inputs, pour)
     }
 
     /// Adds what the engine knows to a database whose vocabulary is filled.
@@ -109,6 +133,13 @@ impl Scratch {
     ) -> Result<Self, ScratchError> {
         connection.execute_batch("BEGIN")?;
         employment_instants(&connection, &inputs.timezone, inputs.last_day_ends)?;
+        connection.execute_batch("COMMIT")?;
+        Self::of(connection, inputs, unmapped)
+    }
+
+    /// The same, where the instants of employment are there.
+    fn of(connection: Connection, inputs: &Inputs, unmapped: BTreeMap<String, String>) -> Result<Self, ScratchError> {
+        connection.execute_batch("BEGIN")?;
         let (links, orphans) = if inputs.sources_only {
             (Vec::new(), Vec::new())
         } else {
@@ -162,11 +193,15 @@ fn alike(sources: &[SourceInput]) -> impl Iterator<Item = Vec<&SourceInput>> {
     alike.into_values()
 }
 
-/// Every table in the order in which [`Scratch::build`] asks for its rows.
-pub(crate) fn in_order(inputs: &Inputs) -> impl Iterator<Item = (&str, &TableInput)> {
+/// Every table of a source in the order in which [`Begun::of`] asks for its rows, with its snapshot.
+pub(crate) fn present_in_order(inputs: &Inputs) -> impl Iterator<Item = (&str, &TableInput)> {
     let present = alike(&inputs.sources).flatten().flat_map(tables_in_order);
-    let past = inputs.history.iter().map(|one| (one.newest_snapshot.as_str(), &one.table));
-    present.map(|(snapshot, table)| (snapshot.id.as_str(), table)).chain(past)
+    present.map(|(snapshot, table)| (snapshot.id.as_str(), table))
+}
+
+/// Every table of history in the order in which [`Begun::finish`] asks for its rows, with the newest snapshot it tells of.
+pub(crate) fn past_in_order(inputs: &Inputs) -> impl Iterator<Item = (&str, &TableInput)> {
+    inputs.history.iter().map(|one| (one.newest_snapshot.as_str(), &one.table))
 }
 
 fn tables_in_order(source: &SourceInput) -> impl Iterator<Item = (&SnapshotInput, &TableInput)> {

@@ -2,7 +2,7 @@
 
 use crate::cases::{self, Case};
 use crate::catalogue::Catalogues;
-use crate::check::{self, Check, Known, Sql};
+use crate::check::{self, Check, Known};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::shipped;
 use model::TableSpec;
@@ -37,86 +37,33 @@ impl CheckSet {
         controls: &Catalogues,
         collectors: &[CollectorTables],
     ) -> Result<Self, Vec<Diagnostic>> {
-        Self::read(dirs, controls, collectors, true)
+        let known = Known::new(controls, collectors);
+        let mut loading = Loading::default();
+        for one in shipped::CHECKS {
+            loading.add(one.file, one.text, one.cases, &known);
+        }
+        loading.add_below(dirs, &known);
+        loading.finish()
     }
 
-    /// The same, and of the shipped checks neither the cases nor the SQL are held against anything: this room's tests did.
+    /// The same, and of the shipped checks neither the cases nor the SQL are held against anything: this room's tests did. The
+    /// catalogues and the tables of collectors are asked for only where there are `dirs`.
     pub fn load_to_run(
         dirs: &[PathBuf],
-        controls: &Catalogues,
-        collectors: &[CollectorTables],
+        against: impl FnOnce() -> Result<(Catalogues, Vec<CollectorTables>), Vec<Diagnostic>>,
     ) -> Result<Self, Vec<Diagnostic>> {
-        Self::read(dirs, controls, collectors, false)
-    }
-
-    fn read(
-        dirs: &[PathBuf],
-        controls: &Catalogues,
-        collectors: &[CollectorTables],
-        shipped_cases: bool,
-    ) -> Result<Self, Vec<Diagnostic>> {
-        let known = Known::new(controls, collectors);
-        let mut set = Self { checks: Vec::new(), cases: BTreeMap::new() };
-        let mut problems = Vec::new();
-        for (file, text, cases) in shipped::CHECKS {
-            let (cases, proof) =
-                if shipped_cases { (Cases::of(*cases), Sql::Prove) } else { (Cases::Unread, Sql::Trust) };
-            set.add(file, text, (cases, proof), &known, &mut problems);
-        }
-        for dir in dirs {
-            match sql_files(dir) {
-                Ok(files) => {
-                    for (file, text, cases) in files {
-                        set.add(&file, &text, (Cases::of(cases.as_deref()), Sql::Prove), &known, &mut problems);
-                    }
-                }
-                Err(error) => problems.push(Place { file: &dir.display().to_string(), text: "" }.at(
-                    0,
-                    format!("cannot be read: {error}"),
-                    "name a folder of checks under `checks.paths`",
-                )),
+        let mut loading = Loading::default();
+        for one in shipped::CHECKS {
+            match check::shipped(one, &name_of(one.file)) {
+                Ok(check) => loading.checks.push(check),
+                Err(problem) => loading.problems.push(problem),
             }
         }
-        set.checks.sort_by(|a, b| a.name.cmp(&b.name));
-        if problems.is_empty() { Ok(set) } else { Err(problems) }
-    }
-
-    fn add(
-        &mut self,
-        file: &str,
-        text: &str,
-        (cases, proof): (Cases<'_>, Sql),
-        known: &Known<'_>,
-        problems: &mut Vec<Diagnostic>,
-    ) {
-        let place = Place { file, text };
-        let name = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        if let Some(first) = self.checks.iter().find(|check| check.name == name) {
-            let problem = format!("check `{name}` exists already in {}", first.file);
-            problems.push(place.at(0, problem, "give the file another name"));
+        if !dirs.is_empty() {
+            let (controls, collectors) = against()?;
+            loading.add_below(dirs, &Known::new(&controls, &collectors));
         }
-        let cases_file = file.strip_suffix(".sql").unwrap_or(file).to_owned() + ".cases.toml";
-        let check = match check::parse(place, &name, known, proof) {
-            Ok(check) => Some(check),
-            Err(found) => {
-                problems.extend(found);
-                None
-            }
-        };
-        match (&check, cases) {
-            (_, Cases::Unread) | (None, Cases::Text(_)) => {}
-            (Some(check), Cases::Text(cases)) => {
-                match cases::parse(Place { file: &cases_file, text: cases }, check, known) {
-                    Ok(cases) => _ = self.cases.insert(name, cases),
-                    Err(found) => problems.extend(found),
-                }
-            }
-            (_, Cases::Missing) => {
-                let help = format!("write {cases_file} with cases that cover pass, fail, unknown and boundary");
-                problems.push(place.at(0, "the check has no cases", help));
-            }
-        }
-        self.checks.extend(check);
+        loading.finish()
     }
 
     /// Every check, sorted by name.
@@ -135,17 +82,71 @@ impl CheckSet {
     }
 }
 
-/// The cases beside a check.
-enum Cases<'a> {
-    Text(&'a str),
-    Missing,
-    Unread,
+/// A set in the making, and every problem met.
+#[derive(Default)]
+struct Loading {
+    checks: Vec<Check>,
+    cases: BTreeMap<String, Vec<Case>>,
+    problems: Vec<Diagnostic>,
 }
 
-impl<'a> Cases<'a> {
-    fn of(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Missing, Self::Text)
+impl Loading {
+    fn add_below(&mut self, dirs: &[PathBuf], known: &Known<'_>) {
+        for dir in dirs {
+            match sql_files(dir) {
+                Ok(files) => {
+                    for (file, text, cases) in files {
+                        self.add(&file, &text, cases.as_deref(), known);
+                    }
+                }
+                Err(error) => self.problems.push(Place { file: &dir.display().to_string(), text: "" }.at(
+                    0,
+                    format!("cannot be read: {error}"),
+                    "name a folder of checks under `checks.paths`",
+                )),
+            }
+        }
     }
+
+    fn add(&mut self, file: &str, text: &str, cases: Option<&str>, known: &Known<'_>) {
+        let place = Place { file, text };
+        let name = name_of(file);
+        if let Some(first) = self.checks.iter().find(|check| check.name == name) {
+            let problem = format!("check `{name}` exists already in {}", first.file);
+            self.problems.push(place.at(0, problem, "give the file another name"));
+        }
+        let cases_file = file.strip_suffix(".sql").unwrap_or(file).to_owned() + ".cases.toml";
+        let check = match check::parse(place, &name, known) {
+            Ok(check) => Some(check),
+            Err(found) => {
+                self.problems.extend(found);
+                None
+            }
+        };
+        match (&check, cases) {
+            (None, Some(_)) => {}
+            (Some(check), Some(cases)) => match cases::parse(Place { file: &cases_file, text: cases }, check, known) {
+                Ok(cases) => _ = self.cases.insert(name, cases),
+                Err(found) => self.problems.extend(found),
+            },
+            (_, None) => {
+                let help = format!("write {cases_file} with cases that cover pass, fail, unknown and boundary");
+                self.problems.push(place.at(0, "the check has no cases", help));
+            }
+        }
+        self.checks.extend(check);
+    }
+
+    fn finish(self) -> Result<CheckSet, Vec<Diagnostic>> {
+        let Self { mut checks, cases, problems } = self;
+        checks.sort_by(|a, b| a.name.cmp(&b.name));
+        if problems.is_empty() { Ok(CheckSet { checks, cases }) } else { Err(problems) }
+    }
+}
+
+/// A check is named after its file.
+fn name_of(file: &str) -> String {
+    Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 type CheckFile = (String, String, Option<String>);

@@ -3,7 +3,7 @@
 //! It is prepared and never run. SQLite says where some mistakes are; for the rest the place is where the text first mentions what
 //! is wrong.
 
-use crate::check::{CLOSING, COLUMNS, Header, Known};
+use crate::check::{CLOSING, COLUMNS, Header, Known, MAP};
 use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::guard::{FUNCTIONS, Touched};
 use crate::history;
@@ -46,7 +46,7 @@ pub(crate) fn problems(
 
     let mut needed: BTreeSet<&str> =
         touched.tables.iter().map(String::as_str).filter(|table| !ENGINE_TABLES.contains(table)).collect();
-    if ["identity_link", "possible_match"].iter().any(|map| touched.tables.contains(*map)) {
+    if MAP.iter().any(|map| touched.tables.contains(*map)) {
         // the map is made from these, so it is no better than they are
         needed.extend(["account", "person"]);
     }

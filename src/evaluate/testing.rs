@@ -91,7 +91,7 @@ pub(crate) fn shipped() -> CheckSet {
 pub(crate) fn parse(text: &str) -> Result<Check, Vec<Diagnostic>> {
     let controls = Catalogues::builtin().unwrap();
     let collectors = collectors();
-    check::parse(Place { file: "t.sql", text }, "t", &Known::new(&controls, &collectors), check::Sql::Prove)
+    check::parse(Place { file: "t.sql", text }, "t", &Known::new(&controls, &collectors))
 }
 
 /// A check that declares `inputs` (TOML) and runs `sql`.

@@ -4,17 +4,19 @@
 //! could, builds the scratch database and answers. It opens no file and no socket. The parent ends it by SIGKILL at the deadline: a
 //! single opcode can run for seconds without any callback, so nothing inside the worker could keep a deadline.
 //!
-//! Rows follow the message that asks for loading: each table in pieces, and an empty message after its last. Neither side
-//! holds them; when a worker has died, they are read from the store again.
+//! Loading has two steps: the sources are mapped, and then the engine adds what it knows. Between the two the parent may ask what a
+//! source shows, which it needs to tell the worker the history. Rows follow the message that asks for a step: each table in
+//! pieces, and an empty message after its last. Neither side holds them; when a worker has died, they are read from the store again.
 
 use crate::answer::{Part, Sending, receive};
 use crate::check::Check;
 use crate::confine::{Confinement, confine};
 use crate::evaluation::{Each, EvaluateError, Evaluated, evaluate_with};
-use crate::inputs::Inputs;
+use crate::history::{HistoryInput, Observed, shown};
+use crate::inputs::{Inputs, TableInput};
 use crate::rows::{Rows, RowsError, Take};
 use crate::run::{Grid, InProcess, LoadError, Question, Runner, TakeRows};
-use crate::scratch::{Summary, in_order};
+use crate::scratch::{Summary, past_in_order, present_in_order};
 use model::time::{seconds_text, seconds_up};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -74,8 +76,54 @@ impl Worker {
     }
 }
 
-/// Evaluates `checks` over `inputs` in worker processes; one that dies makes the check it was running inconclusive and
-/// is replaced for the rest. Each evaluation is handed to `each` before the next is made.
+/// Worker processes for what is asked of one set of inputs. One that dies is replaced.
+pub struct Session<'a>(ProcessRunner<'a>);
+
+impl<'a> Session<'a> {
+    /// None is started yet; they will be asked `steps` times at most.
+    pub fn new(worker: &'a Worker, steps: usize) -> Self {
+        Self(ProcessRunner::new(worker, steps))
+    }
+
+    /// What the snapshot that `inputs` have of `source` shows, told by the worker that is asked the rest afterwards. None where its
+    /// rows cannot be mapped together with the others, or no worker can tell.
+    pub fn observe(&mut self, inputs: &Inputs, source: &str) -> Option<Observed> {
+        let unmapped = self.0.begun(inputs).ok()?;
+        let provides = &inputs.sources.iter().find(|known| known.name == source)?.provides;
+        if unmapped.contains_key(source) {
+            return None;
+        }
+        shown(&mut self.0, provides, Some(source)).ok()
+    }
+
+    /// Evaluates `checks` over `inputs`; one that kills its worker is inconclusive. Each evaluation is handed to `each` before the
+    /// next is made.
+    pub fn evaluate(
+        &mut self,
+        checks: &[&Check],
+        parameters: &BTreeMap<String, BTreeMap<String, Value>>,
+        inputs: &Inputs,
+        each: &mut Each<'_>,
+    ) -> Result<Evaluated, EvaluateError> {
+        let evaluated = evaluate_with(&mut self.0, checks, parameters, inputs, each)?;
+        Ok(Evaluated { confinement: self.0.confinement.clone(), ..evaluated })
+    }
+
+    /// Runs one read-only query of a person over `inputs`, at most `most` rows of it; `:as_of` is bound if it is used.
+    pub fn query(&mut self, inputs: &Inputs, sql: &str, most: usize) -> Result<Grid, EvaluateError> {
+        self.0.load(inputs).map_err(|error| match error {
+            LoadError::Unbuilt(problem) => EvaluateError::Query(problem),
+            LoadError::Rows { snapshot, error } => EvaluateError::of_rows(snapshot, &error),
+            error @ LoadError::LeftOut => EvaluateError::Query(error.to_string()),
+        })?;
+        let parameters = BTreeMap::from([("as_of".to_owned(), json!(seconds_text(seconds_up(inputs.as_of))))]);
+        let most = most.min(MAX_QUERY_ROWS);
+        let question = Question { sql: sql.to_owned(), parameters, most, whole: false, schema: true };
+        self.0.run(&question).map_err(EvaluateError::Query)
+    }
+}
+
+/// Evaluates `checks` over `inputs` in worker processes of their own.
 pub fn evaluate(
     worker: &Worker,
     checks: &[&Check],
@@ -83,9 +131,7 @@ pub fn evaluate(
     inputs: &Inputs,
     each: &mut Each<'_>,
 ) -> Result<Evaluated, EvaluateError> {
-    let mut runner = ProcessRunner::new(worker, checks.len());
-    let evaluated = evaluate_with(&mut runner, checks, parameters, inputs, each)?;
-    Ok(Evaluated { confinement: runner.confinement, ..evaluated })
+    Session::new(worker, checks.len()).evaluate(checks, parameters, inputs, each)
 }
 
 /// Starts a worker to see which confinements hold on this host; an error is a sentence.
@@ -96,29 +142,17 @@ pub fn confinement(worker: &Worker) -> Result<Confinement, String> {
     runner.confinement.ok_or_else(|| "the worker process did not say how it is confined".to_owned())
 }
 
-/// Runs one read-only query of a person over `inputs`, at most `most` rows of it; `:as_of` is bound if it is used.
-pub fn query(worker: &Worker, inputs: &Inputs, sql: &str, most: usize) -> Result<Grid, EvaluateError> {
-    let mut runner = ProcessRunner::new(worker, 1);
-    runner.load(inputs).map_err(|error| match error {
-        LoadError::Unbuilt(problem) => EvaluateError::Query(problem),
-        LoadError::Rows { snapshot, error } => EvaluateError::of_rows(snapshot, &error),
-        error @ LoadError::LeftOut => EvaluateError::Query(error.to_string()),
-    })?;
-    let parameters = BTreeMap::from([("as_of".to_owned(), json!(seconds_text(seconds_up(inputs.as_of))))]);
-    let most = most.min(MAX_QUERY_ROWS);
-    let question = Question { sql: sql.to_owned(), parameters, most, whole: false, schema: true };
-    runner.run(&question).map_err(EvaluateError::Query)
-}
-
 #[derive(Serialize)]
 enum RequestOut<'a> {
-    Load(&'a Inputs),
+    Begin(&'a Inputs),
+    Finish(&'a [HistoryInput]),
     Run(&'a Question),
 }
 
 #[derive(Deserialize)]
 enum Request {
-    Load(Box<Inputs>),
+    Begin(Box<Inputs>),
+    Finish(Vec<HistoryInput>),
     Run(Question),
 }
 
@@ -126,6 +160,8 @@ enum Request {
 enum Response {
     /// The first word of a worker, before it reads a question.
     Confined(Confinement),
+    /// The sources that could not be mapped, and why.
+    Begun(BTreeMap<String, String>),
     /// The lines of the identity map follow in pieces, and an empty message after the last.
     Loaded(Box<Summary>),
     /// Rows follow under these columns, as [`crate::answer`] has them, and then [`Response::Asked`] or that it failed all the same.
@@ -153,22 +189,35 @@ fn serve(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let confined = Response::Confined(confine(number(memory), number(cpu))?);
     write_message(output, &serde_json::to_vec(&confined).map_err(io::Error::other)?)?;
     let mut runner = InProcess::default();
+    let mut begun: Option<Box<Inputs>> = None;
     while let Some(message) = read_message(input)? {
         let response = match serde_json::from_slice(&message).map_err(io::Error::other)? {
-            Request::Load(inputs) => match runner.build(&inputs, &mut |_, take| receive_rows(input, take)) {
-                Ok(mut summary) => {
-                    let links = std::mem::take(&mut summary.links);
-                    let loaded = Response::Loaded(Box::new(summary));
-                    write_message(output, &serde_json::to_vec(&loaded).map_err(io::Error::other)?)?;
-                    send_pieces(output, &links)?;
-                    write_message(output, &[])?;
-                    continue;
+            Request::Begin(inputs) => match runner.begin_with(&inputs, &mut |_, take| receive_rows(input, take)) {
+                Ok(unmapped) => {
+                    begun = Some(inputs);
+                    Response::Begun(unmapped)
                 }
                 Err(LoadError::Unbuilt(problem)) => Response::Failed(problem),
-                Err(LoadError::LeftOut) => Response::LeftOut,
                 // the other side knows why they end
-                Err(error @ LoadError::Rows { .. }) => return Err(io::Error::other(error)),
+                Err(error) => return Err(io::Error::other(error)),
             },
+            Request::Finish(history) => {
+                let inputs = begun.take().map(|inputs| Inputs { history, ..*inputs });
+                let inputs = inputs.ok_or_else(|| io::Error::other("what is finished was not begun"))?;
+                match runner.finish_with(&inputs, &mut |_, take| receive_rows(input, take)) {
+                    Ok(mut summary) => {
+                        let links = std::mem::take(&mut summary.links);
+                        let loaded = Response::Loaded(Box::new(summary));
+                        write_message(output, &serde_json::to_vec(&loaded).map_err(io::Error::other)?)?;
+                        send_pieces(output, &links)?;
+                        write_message(output, &[])?;
+                        continue;
+                    }
+                    Err(LoadError::Unbuilt(problem)) => Response::Failed(problem),
+                    Err(LoadError::LeftOut) => Response::LeftOut,
+                    Err(error @ LoadError::Rows { .. }) => return Err(io::Error::other(error)),
+                }
+            }
             Request::Run(question) => answer_rows(&mut runner, &question, output)?,
         };
         drop(message);
@@ -238,7 +287,7 @@ fn receive_rows(input: &mut impl Read, take: &mut Take<'_>) -> Result<(), RowsEr
     }
 }
 
-/// What a worker is told when it starts, and again when one that died is replaced.
+/// A step of loading: what a worker is told, and again when one that died is replaced.
 struct Load {
     message: Vec<u8>,
     /// The rows of every table with the id of its snapshot, in the order in which they are asked for.
@@ -248,12 +297,15 @@ struct Load {
 }
 
 impl Load {
-    fn of(inputs: &Inputs) -> Result<Self, String> {
-        Ok(Self {
-            message: serde_json::to_vec(&RequestOut::Load(inputs)).map_err(|error| error.to_string())?,
-            tables: in_order(inputs).map(|(snapshot, table)| (snapshot.to_owned(), Arc::clone(&table.rows))).collect(),
+    fn of<'a>(
+        request: &RequestOut<'_>,
+        tables: impl Iterator<Item = (&'a str, &'a TableInput)>,
+    ) -> Result<Arc<Self>, String> {
+        Ok(Arc::new(Self {
+            message: serde_json::to_vec(request).map_err(|error| error.to_string())?,
+            tables: tables.map(|(snapshot, table)| (snapshot.to_owned(), Arc::clone(&table.rows))).collect(),
             broken: Mutex::default(),
-        })
+        }))
     }
 
     fn send(&self, output: &mut impl Write) -> io::Result<()> {
@@ -284,7 +336,10 @@ pub(crate) struct ProcessRunner<'a> {
     /// How often a worker may be asked.
     steps: u64,
     deadline: Duration,
-    load: Option<Arc<Load>>,
+    /// The first step, and what came of it in the worker that runs, as long as the second has not been made there.
+    first: Option<Arc<Load>>,
+    begun: Option<BTreeMap<String, String>>,
+    second: Option<Arc<Load>>,
     running: Option<Running>,
     /// What the last worker said of itself.
     confinement: Option<Confinement>,
@@ -330,7 +385,16 @@ impl<'a> ProcessRunner<'a> {
     pub(crate) fn new(worker: &'a Worker, checks: usize) -> Self {
         // a backstop for a parent that dies: the worker then ends by itself
         let steps = u64::try_from(checks).unwrap_or(u64::MAX).saturating_add(2);
-        Self { worker, steps, deadline: worker.deadline, load: None, running: None, confinement: None }
+        Self {
+            worker,
+            steps,
+            deadline: worker.deadline,
+            first: None,
+            begun: None,
+            second: None,
+            running: None,
+            confinement: None,
+        }
     }
 
     /// A worker that has confined itself as far as is asked for.
@@ -482,28 +546,75 @@ impl<'a> ProcessRunner<'a> {
         }
     }
 
-    fn ask_load(&mut self) -> Result<Summary, LoadError> {
-        let load = self.load.clone().ok_or_else(|| "nothing was loaded".to_owned())?;
-        let answer = self.ask(ToSend::Load(Arc::clone(&load)), Self::loaded);
+    /// Has the worker make one step of loading.
+    fn step<T>(
+        &mut self,
+        load: &Arc<Load>,
+        read: impl FnOnce(&Self, &mut Running, Instant) -> Result<Result<T, LoadError>, String>,
+    ) -> Result<T, LoadError> {
+        let answer = self.ask(ToSend::Load(Arc::clone(load)), read);
         // it dies when they end before their end
         if let Some((snapshot, error)) = load.broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(LoadError::Rows { snapshot, error });
         }
         answer?
     }
+
+    fn first_step(&mut self) -> Result<(), LoadError> {
+        let first = self.first.clone().ok_or_else(|| "nothing was loaded".to_owned())?;
+        let unmapped = self.step(&first, |runner, running, until| match runner.answer(running, until)? {
+            Response::Begun(unmapped) => Ok(Ok(unmapped)),
+            Response::Failed(problem) => Ok(Err(problem.into())),
+            _ => Err(ANOTHER_QUESTION.to_owned()),
+        })?;
+        self.begun = Some(unmapped);
+        Ok(())
+    }
+
+    fn second_step(&mut self, second: &Arc<Load>) -> Result<Summary, LoadError> {
+        self.begun = None;
+        self.step(second, Self::loaded)
+    }
+
+    /// Loads again what the worker had that is no more.
+    fn load_again(&mut self) -> Result<(), LoadError> {
+        self.first_step()?;
+        match self.second.clone() {
+            Some(second) => self.second_step(&second).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The sources of `inputs` that could not be mapped, by a worker that has mapped the others and waits for the second step.
+    pub(crate) fn begun(&mut self, inputs: &Inputs) -> Result<&BTreeMap<String, String>, LoadError> {
+        let first = Load::of(&RequestOut::Begin(inputs), present_in_order(inputs))?;
+        let is_the_same = self.first.as_ref().is_some_and(|before| before.message == first.message);
+        if !is_the_same || self.begun.is_none() || self.running.is_none() {
+            let tables = present_in_order(inputs).chain(past_in_order(inputs));
+            let rows: u64 = tables.map(|(_, table)| table.rows.count()).sum();
+            self.deadline = self.worker.deadline + Duration::from_secs(rows / ROWS_A_SECOND);
+            (self.first, self.begun, self.second) = (Some(first), None, None);
+            self.first_step()?;
+        }
+        Ok(self.begun.get_or_insert_default())
+    }
 }
 
 impl Runner for ProcessRunner<'_> {
+    fn begin(&mut self, inputs: &Inputs) -> Result<BTreeMap<String, String>, LoadError> {
+        self.begun(inputs).cloned()
+    }
+
     fn load(&mut self, inputs: &Inputs) -> Result<Summary, LoadError> {
-        let rows: u64 = in_order(inputs).map(|(_, table)| table.rows.count()).sum();
-        self.deadline = self.worker.deadline + Duration::from_secs(rows / ROWS_A_SECOND);
-        self.load = Some(Arc::new(Load::of(inputs)?));
-        self.ask_load()
+        self.begun(inputs)?;
+        let second = Load::of(&RequestOut::Finish(&inputs.history), past_in_order(inputs))?;
+        self.second = Some(Arc::clone(&second));
+        self.second_step(&second)
     }
 
     fn rows(&mut self, question: &Question, take: &mut dyn TakeRows) -> Result<bool, String> {
         if self.running.is_none() {
-            self.ask_load().map_err(|error| format!("loading again after a worker was lost: {error}"))?;
+            self.load_again().map_err(|error| format!("loading again after a worker was lost: {error}"))?;
         }
         let message = serde_json::to_vec(&RequestOut::Run(question)).map_err(|error| error.to_string())?;
         self.ask(ToSend::Question(message), |runner, running, until| runner.asked(running, until, question, take))?

@@ -402,7 +402,7 @@ fn differences(
     let (mut cases, mut verdicts, mut differences) = (0, BTreeMap::new(), Vec::new());
     for seed in worlds {
         let world = world(seed);
-        let mut runner = InProcess { scratch: Some(scratch(&world)) };
+        let mut runner = InProcess { scratch: Some(scratch(&world)), ..InProcess::default() };
         for check in checks {
             let given = BTreeMap::from([
                 ("grace".to_owned(), json!(world.grace.as_secs())),

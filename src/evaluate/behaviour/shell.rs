@@ -67,7 +67,7 @@ fn every_case_gives_the_same_rows_in_the_shell() {
             let file = dir.path().join(format!("{}-{number}.sqlite", check.name));
             scratch.connection.set_limit(rusqlite::limits::Limit::SQLITE_LIMIT_ATTACHED, 1).unwrap();
             scratch.connection.execute("VACUUM INTO ?", [file.to_str().unwrap()]).unwrap();
-            let mut runner = InProcess { scratch: Some(scratch) };
+            let mut runner = InProcess { scratch: Some(scratch), ..InProcess::default() };
             let grid = runner.run(&question(check, &case.parameters, &case.inputs)).unwrap();
             let mut ours: Vec<BTreeMap<String, Value>> =
                 grid.rows.into_iter().map(|row| grid.columns.iter().cloned().zip(row).collect()).collect();

@@ -1,8 +1,8 @@
 //! The shipped checks and their cases.
 
+use crate::CheckSet;
 use crate::cases::{evaluation, run_cases};
-use crate::testing::{collectors, shipped};
-use crate::{Catalogues, CheckSet};
+use crate::testing::shipped;
 use jiff::SignedDuration;
 use model::{Outcome, SnapshotStatus, Verdict};
 
@@ -101,7 +101,7 @@ fn cases_that_expect_otherwise_are_told_what_differs() {
 #[test]
 fn a_run_reads_the_shipped_checks_as_they_were_proven() {
     let proven = shipped();
-    let run = CheckSet::load_to_run(&[], &Catalogues::builtin().unwrap(), &collectors()).unwrap();
+    let run = CheckSet::load_to_run(&[], || panic!("nothing but the shipped checks is looked at")).unwrap();
     assert!(proven.checks().iter().any(|check| check.reads_history && check.reads_identity_map));
     for (proven, run) in proven.checks().iter().zip(run.checks()) {
         assert_eq!(format!("{proven:?}"), format!("{run:?}"));

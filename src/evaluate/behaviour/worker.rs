@@ -1,10 +1,17 @@
 //! The worker process: limits, deadlines, death. The tests start this very test binary as the worker.
 
+use crate::evaluation::evaluate_with;
+use crate::history::observe;
+use crate::run::InProcess;
 use crate::testing::{All, all, check, inputs, toy_source};
-use crate::{Check, Inputs, Sandbox, Worker, confinement, evaluate, query, worker_main};
-use model::{Outcome, canonical_json};
+use crate::{
+    Check, EvaluateError, Grid, History, Inputs, PastSnapshot, RegisteredAccount, Sandbox, Session, SourceInput,
+    Worker, confinement, evaluate, history_tables, worker_main,
+};
+use model::{Digest, Outcome, canonical_json};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const AS_OF: &str = "2026-03-10T12:00:00Z";
@@ -32,6 +39,10 @@ pub(super) fn worker() -> Worker {
     }
 }
 
+fn query(inputs: &Inputs, sql: &str, most: usize) -> Result<Grid, EvaluateError> {
+    Session::new(&worker(), 1).query(inputs, sql, most)
+}
+
 pub(super) fn evidence() -> Inputs {
     Inputs { sources: vec![toy_source("toy", AS_OF, &[("ada", "ada@acme.example"), ("bob", "")])], ..inputs(AS_OF) }
 }
@@ -56,13 +67,69 @@ pub(super) fn run(worker: &Worker, checks: &[&Check]) -> All {
 fn worker_gives_the_bytes_that_the_engine_gives_in_process() {
     let check = honest("honest");
     let outside = run(&worker(), &[&check]);
-    let mut here = crate::run::InProcess::default();
-    let inside =
-        all(|each| crate::evaluation::evaluate_with(&mut here, &[&check], &BTreeMap::new(), &evidence(), each))
-            .unwrap();
+    let mut here = InProcess::default();
+    let inside = all(|each| evaluate_with(&mut here, &[&check], &BTreeMap::new(), &evidence(), each)).unwrap();
     assert_eq!(outside.evaluations[0].outcome, Outcome::Pass);
     assert_eq!(canonical_json(&outside.evaluations).unwrap(), canonical_json(&inside.evaluations).unwrap());
     assert_eq!(outside.orphans, inside.orphans);
+}
+
+#[test]
+fn what_a_source_shows_is_what_it_shows_alone_and_the_same_worker_evaluates_then() {
+    let toy = |name: &str, logins: &[(&str, &str)]| toy_source(name, AS_OF, logins);
+    let (ours, theirs) = (toy("ours", &[("ada", "a@x.example"), ("bob", "")]), toy("theirs", &[("ada", "")]));
+    // the register changes what the engine says of an account, and not what its source does
+    let registered = RegisteredAccount {
+        pattern: "ours:ada".to_owned(),
+        kind: Some("service".to_owned()),
+        ..RegisteredAccount::default()
+    };
+    let before = Inputs { sources: vec![ours.clone(), theirs], accounts: vec![registered], ..inputs(AS_OF) };
+    let alone = Inputs { sources: vec![ours], ..inputs(AS_OF) };
+    let limited = Worker { deadline: Duration::from_secs(60), ..worker() };
+    let mut session = Session::new(&limited, 10);
+    let shown = session.observe(&before, "ours").unwrap();
+    assert_eq!(shown, observe(&mut InProcess::default(), &alone).unwrap());
+    assert_ne!(Some(&shown), session.observe(&before, "theirs").as_ref());
+    assert!(session.observe(&before, "nobody").is_none());
+
+    let snapshot = PastSnapshot {
+        id: "s-ours".to_owned(),
+        manifest_sha256: before.sources[0].snapshot.as_ref().unwrap().manifest_sha256,
+        seen_at: AS_OF.parse().unwrap(),
+    };
+    let mut history = History::new("ours", Digest::of(b"mapping"));
+    history.push(&snapshot, Some(shown));
+    let history = history_tables(&Arc::new(history), &[snapshot].into());
+    let whole = Inputs { history, ..before };
+    let reads = check(
+        "reads",
+        "account = { monotone = true }",
+        "SELECT a.account_key AS subject, 'pass' AS verdict, coalesce(a.kind, '-') || ' ' || h.since_snapshot AS reason, a.source
+           FROM account AS a JOIN account_history AS h USING (account_key)",
+    );
+    let outside = all(|each| session.evaluate(&[&reads, &honest("all")], &BTreeMap::new(), &whole, each)).unwrap();
+    let mut here = InProcess::default();
+    let inside = all(|each| evaluate_with(&mut here, &[&reads, &honest("all")], &BTreeMap::new(), &whole, each));
+    let reasons: Vec<&str> = outside.evaluations[0].members.iter().map(|member| member.reason.as_str()).collect();
+    assert_eq!(reasons, ["service s-ours", "- s-ours"]);
+    let inside = inside.unwrap();
+    assert_eq!(canonical_json(&outside.evaluations).unwrap(), canonical_json(&inside.evaluations).unwrap());
+    assert_eq!(outside.identity_map, inside.identity_map);
+}
+
+#[test]
+fn rows_that_cannot_be_mapped_show_nothing() {
+    let broken = SourceInput {
+        mapping_sql: "INSERT INTO account (account_key, source) SELECT nix, _source FROM toy_user".to_owned(),
+        ..toy_source("toy", AS_OF, &[("ada", "")])
+    };
+    let inputs = Inputs { sources: vec![broken], ..inputs(AS_OF) };
+    let limited = worker();
+    let mut session = Session::new(&limited, 10);
+    assert!(session.observe(&inputs, "toy").is_none());
+    let evaluated = all(|each| session.evaluate(&[&honest("a")], &BTreeMap::new(), &inputs, each)).unwrap();
+    assert_eq!(evaluated.evaluations[0].outcome, Outcome::Inconclusive);
 }
 
 #[test]
@@ -141,15 +208,15 @@ fn worker_that_cannot_start_answers_nonsense_or_says_nothing_is_inconclusive() {
 
 #[test]
 fn query_reads_rows_and_the_schema_and_nothing_else() {
-    let grid = query(&worker(), &evidence(), "SELECT login, :as_of AS at FROM account ORDER BY 1", 1).unwrap();
+    let grid = query(&evidence(), "SELECT login, :as_of AS at FROM account ORDER BY 1", 1).unwrap();
     assert_eq!(grid.columns, ["login", "at"]);
     assert_eq!(grid.rows, [[serde_json::json!("ada"), serde_json::json!(AS_OF)]]);
     assert!(grid.truncated);
-    let grid = query(&worker(), &evidence(), "SELECT name FROM sqlite_schema WHERE name = 'toy_user'", 10).unwrap();
+    let grid = query(&evidence(), "SELECT name FROM sqlite_schema WHERE name = 'toy_user'", 10).unwrap();
     assert_eq!(grid.rows.len(), 1);
-    let refused = query(&worker(), &evidence(), "DELETE FROM account", 10).unwrap_err();
+    let refused = query(&evidence(), "DELETE FROM account", 10).unwrap_err();
     assert!(refused.to_string().contains("only SELECT"), "{refused}");
-    let wrong = query(&worker(), &evidence(), "SELECT login,\n  nix FROM account", 10).unwrap_err();
+    let wrong = query(&evidence(), "SELECT login,\n  nix FROM account", 10).unwrap_err();
     assert_eq!(wrong.to_string(), "no such column: nix (line 2, column 3)");
 }
 

@@ -25,8 +25,7 @@ pub(super) fn init(dir: &Path, name: &str, origin: &str, timezone: &str, global:
     std::fs::create_dir_all(dir).map_err(|error| unwritable(dir, &error))?;
     let key = make_key(&key_file, origin)?;
     let made = write_new(&file, settings::starter(name, origin, timezone).as_bytes(), 0o644).and_then(|()| {
-        let specs: Vec<_> = collectors::all().iter().map(|collector| collector.spec()).collect();
-        let loaded = settings::load(&file, &[], &specs).map_err(|problems| {
+        let loaded = settings::load(&file, &[]).map_err(|problems| {
             let message = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
             Failure { exit: Exit::Usage, message, help: Some("check --name, --origin and --timezone".to_owned()) }
         })?;

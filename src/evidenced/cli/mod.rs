@@ -41,6 +41,10 @@ use tracing_subscriber::EnvFilter;
 
 /// Parses, runs, prints, and gives the exit code.
 pub(crate) fn main() -> ExitCode {
+    if std::env::args_os().skip(1).eq(["worker"]) {
+        // the worker reads its task from stdin and must start nothing else, not even a runtime; it starts often
+        return evaluate::worker();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -51,10 +55,6 @@ pub(crate) fn main() -> ExitCode {
             };
         }
     };
-    if let Command::Worker = cli.command {
-        // the worker reads its task from stdin and must start nothing else, not even a runtime
-        return evaluate::worker();
-    }
     log_to_stderr(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
         Ok(runtime) => runtime,
@@ -144,23 +144,19 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             print::text(settings::REFERENCE)?;
             Ok(Exit::Done)
         }
-        // answered before the runtime started
+        // answered before anything else
         Command::Worker => Ok(Exit::Usage),
     }
 }
 
 /// Loads the configuration; every problem at once. Secrets of sources need not be there to read what is sealed.
 fn load(global: &Global) -> Result<Settings, Failure> {
-    loaded(settings::load_without_secrets(&global.config, &global.set, &specs()))
+    loaded(settings::load_without_secrets(&global.config, &global.set))
 }
 
 /// The same where sources are about to be asked: a secret that cannot be read is a problem now.
 fn load_to_collect(global: &Global) -> Result<Settings, Failure> {
-    loaded(settings::load(&global.config, &global.set, &specs()))
-}
-
-fn specs() -> Vec<&'static model::CollectorSpec> {
-    collectors::all().iter().map(|collector| collector.spec()).collect()
+    loaded(settings::load(&global.config, &global.set))
 }
 
 fn loaded(settings: Result<Settings, Vec<settings::Problem>>) -> Result<Settings, Failure> {

@@ -108,9 +108,8 @@ fn first_instant(text: &str, settings: &Settings) -> Result<Timestamp, Failure> 
 
 /// The rows of `sql` over the tables as of `as_of`.
 fn rows(settings: &Settings, as_of: Timestamp, sql: &str) -> Result<Grid, Failure> {
-    let worker = line::worker(settings)?;
     let reader = line::reader(settings)?;
-    line::over_inputs(settings, &reader, as_of, |inputs| evaluate::query(&worker, inputs, sql, MOST_ROWS))?
+    line::over_inputs(settings, &reader, as_of, 1, |inputs, session| session.query(inputs, sql, MOST_ROWS))?
         .map_err(|error| line::evaluation_failure(&error))
 }
 

@@ -13,9 +13,8 @@ const MOST_ROWS: usize = 100_000;
 pub(super) fn query(settings: &Settings, sql: &str, as_of: Option<&str>, global: &Global) -> Result<Exit, Failure> {
     let as_of = as_of.map(|text| super::evaluate::instant(text, settings)).transpose()?;
     let as_of = model::time::seconds_up(as_of.unwrap_or_else(line::now));
-    let worker = line::worker(settings)?;
-    let answer = line::over_inputs(settings, &line::reader(settings)?, as_of, |inputs| {
-        evaluate::query(&worker, inputs, sql, MOST_ROWS)
+    let answer = line::over_inputs(settings, &line::reader(settings)?, as_of, 1, |inputs, session| {
+        session.query(inputs, sql, MOST_ROWS)
     })?;
     let answer = answer.map_err(|error| {
         let failure = line::evaluation_failure(&error);

@@ -1,6 +1,6 @@
 //! What a check would have said over the stored past. Nothing is sealed by it: it judges evidence that is sealed already.
 
-use super::check::{evaluation_failure, select, worker};
+use super::check::{evaluation_failure, select};
 use super::inputs::over_inputs;
 use super::now;
 use crate::failure::Failure;
@@ -73,14 +73,13 @@ pub(crate) fn backtest(
             "name a period that ends after that",
         ));
     }
-    let worker = worker(settings)?;
     let mut told: Vec<Retold> = Vec::new();
     let mut before: BTreeSet<String> = BTreeSet::new();
     for instant in instants {
         let instant = model::time::seconds_up(instant);
-        let evaluation = over_inputs(settings, &reader, instant, |inputs| {
+        let evaluation = over_inputs(settings, &reader, instant, chosen.len(), |inputs, session| {
             let mut made = None;
-            evaluate::evaluate(&worker, &chosen, &settings.checks.parameters, inputs, &mut |evaluation| {
+            session.evaluate(&chosen, &settings.checks.parameters, inputs, &mut |evaluation| {
                 made = Some(evaluation);
                 Ok(())
             })?;

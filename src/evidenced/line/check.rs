@@ -72,13 +72,12 @@ impl Line {
         let settings = self.settings();
         let reader = self.reader()?;
         let chosen = select(checks, names)?;
-        let worker = worker(&settings)?;
         let folder = paths(&settings).scratch()?;
         let reader_of_past = reuse.then_some((&reader, as_of.is_some()));
-        let (mut made, evaluated) = over_inputs(&settings, &reader, instant, |inputs| {
+        let (mut made, evaluated) = over_inputs(&settings, &reader, instant, chosen.len(), |inputs, session| {
             let mut made = Made::new(folder.clone(), reader_of_past);
             let parameters = &settings.checks.parameters;
-            let evaluated = evaluate::evaluate(&worker, &chosen, parameters, inputs, &mut |evaluation| {
+            let evaluated = session.evaluate(&chosen, parameters, inputs, &mut |evaluation| {
                 made.add(evaluation).map_err(|failure| EvaluateError::Kept(failure.message))
             })?;
             Ok((made, evaluated))
@@ -300,10 +299,10 @@ pub(crate) fn sealed_findings(reader: &store::Reader) -> Result<Vec<(u64, Findin
 /// controls must fit them: every problem at once.
 pub(crate) fn load_checks(settings: Option<&Settings>) -> Result<CheckSet, Failure> {
     let (paths, sources) = settings.map_or((&[][..], &[][..]), |settings| (&settings.checks.paths, &settings.sources));
-    let catalogues = catalogues()?;
-    let checks = CheckSet::load_to_run(paths, &catalogues, &tables(sources)).map_err(|found| diagnosed(&found))?;
+    let against = || Ok((Catalogues::builtin()?, tables(sources)));
+    let checks = CheckSet::load_to_run(paths, against).map_err(|found| diagnosed(&found))?;
     let Some(settings) = settings else { return Ok(checks) };
-    let problems = unfit(settings, &checks, &catalogues);
+    let problems = unfit(settings, &checks)?;
     if problems.is_empty() {
         return Ok(checks);
     }
@@ -313,7 +312,7 @@ pub(crate) fn load_checks(settings: Option<&Settings>) -> Result<CheckSet, Failu
 }
 
 /// What the configuration says of checks and controls that do not exist, or that they cannot take; each with its mend.
-fn unfit(settings: &Settings, checks: &CheckSet, catalogues: &Catalogues) -> Vec<(String, String)> {
+fn unfit(settings: &Settings, checks: &CheckSet) -> Result<Vec<(String, String)>, Failure> {
     let mut problems = Vec::new();
     for (name, given) in &settings.checks.parameters {
         match checks.get(name) {
@@ -331,7 +330,13 @@ fn unfit(settings: &Settings, checks: &CheckSet, catalogues: &Catalogues) -> Vec
     let applicability = settings.handover.applicability.iter().map(|one| ("[[applicability]]", &one.control));
     let requests =
         settings.handover.requests.iter().flat_map(|one| &one.controls).map(|control| ("[[requests]]", control));
-    for (section, control) in applicability.chain(requests) {
+    let mut named = applicability.chain(requests).peekable();
+    if named.peek().is_none() {
+        // nobody names a control
+        return Ok(problems);
+    }
+    let catalogues = catalogues()?;
+    for (section, control) in named {
         if catalogues.control(control).is_none() {
             let of = |framework: &Framework| -> Vec<String> {
                 framework.controls.iter().map(|control| format!("{}/{}", framework.framework, control.id)).collect()
@@ -344,7 +349,7 @@ fn unfit(settings: &Settings, checks: &CheckSet, catalogues: &Catalogues) -> Vec
             problems.push((format!("{section}: no catalogue has a control `{control}`"), help));
         }
     }
-    problems
+    Ok(problems)
 }
 
 /// Loads the built-in checks and those of `directories`, which may read the tables that `sources` declare, with their cases.

@@ -7,7 +7,9 @@ use super::inputs::{self, confirmed, damaged};
 use super::{shape, worker};
 use crate::failure::Failure;
 use crate::settings::{Settings, Source};
-use evaluate::{History, HistoryInput, Inputs, Observer, PastSnapshot, SourceInput, history_tables, keeps_history};
+use evaluate::{
+    History, HistoryInput, Inputs, Observed, Observer, PastSnapshot, SourceInput, history_tables, keeps_history,
+};
 use jiff::Timestamp;
 use model::{Digest, Manifest, SnapshotStatus};
 use std::collections::BTreeMap;
@@ -20,14 +22,22 @@ use store::{Reader, SnapshotFilter, SnapshotRow, StoreError};
 /// Folder in the store's own.
 const FOLDER: &str = "history";
 
+/// Whoever has a snapshot loaded already, and what it shows; none where nobody has.
+type Loaded<'a> = dyn FnMut(&Source, &str) -> Option<Observed> + 'a;
+
 /// The history of every source of which any is kept, as `as_of` knows it.
-pub(super) fn history(settings: &Settings, reader: &Reader, as_of: Timestamp) -> Result<Vec<HistoryInput>, Failure> {
+pub(super) fn history(
+    settings: &Settings,
+    reader: &Reader,
+    as_of: Timestamp,
+    loaded: &mut Loaded<'_>,
+) -> Result<Vec<HistoryInput>, Failure> {
     let worker = worker(settings)?;
     let mut observer = Observer::new(&worker);
     let mut tables = Vec::new();
     for source in &settings.sources {
         let Some(past) = Past::of(settings, reader, source)? else { continue };
-        let history = bring_up(&past, &mut observer)?;
+        let history = bring_up(&past, &mut observer, loaded)?;
         let known = past.rows.iter().take_while(|row| row.finished_at <= as_of).count();
         tables.extend(history_tables(&Arc::new(history), &past.snapshots[..known].into()));
     }
@@ -112,7 +122,7 @@ fn complete(reader: &Reader, damaged: &BTreeMap<String, String>, source: &Source
 }
 
 /// What was worked out last, with the snapshots that are new.
-fn bring_up(past: &Past<'_>, observer: &mut Observer<'_>) -> Result<History, Failure> {
+fn bring_up(past: &Past<'_>, observer: &mut Observer<'_>, loaded: &mut Loaded<'_>) -> Result<History, Failure> {
     let kept = match read(&past.file) {
         Ok(kept) => kept,
         Err(problem) => {
@@ -123,7 +133,7 @@ fn bring_up(past: &Past<'_>, observer: &mut Observer<'_>) -> Result<History, Fai
     let kept = kept
         .filter(|kept| kept.source == past.source.name && kept.reading == past.reading && kept.is_of(&past.snapshots));
     let begun = kept.as_ref().map_or(0, |kept| kept.covered);
-    let history = work_out(past, kept.unwrap_or_else(|| past.nothing()), observer)?;
+    let history = work_out(past, kept.unwrap_or_else(|| past.nothing()), observer, loaded)?;
     if history.covered > begun
         && let Err(error) = keep(&past.file, &history)
     {
@@ -134,7 +144,12 @@ fn bring_up(past: &Past<'_>, observer: &mut Observer<'_>) -> Result<History, Fai
 }
 
 /// Adds to `history` the snapshots it does not cover.
-fn work_out(past: &Past<'_>, mut history: History, observer: &mut Observer<'_>) -> Result<History, Failure> {
+fn work_out(
+    past: &Past<'_>,
+    mut history: History,
+    observer: &mut Observer<'_>,
+    loaded: &mut Loaded<'_>,
+) -> Result<History, Failure> {
     let reader = past.reader;
     let mut before: Option<Vec<(String, Digest)>> = match history.covered.checked_sub(1) {
         Some(last) => tables(reader, past.rows.get(last))?,
@@ -146,9 +161,12 @@ fn work_out(past: &Past<'_>, mut history: History, observer: &mut Observer<'_>) 
             history.push_unchanged(snapshot);
             continue;
         }
-        let shown = match inputs::past(reader, past.source, &row.id)? {
-            Some(input) => observer.observe(&alone(past.settings, row.finished_at, input)),
-            None => Err("its rows are gone".to_owned()),
+        let shown = match loaded(past.source, &row.id) {
+            Some(shown) => Ok(shown),
+            None => match inputs::past(reader, past.source, &row.id)? {
+                Some(input) => observer.observe(&alone(past.settings, row.finished_at, input)),
+                None => Err("its rows are gone".to_owned()),
+            },
         };
         if let Err(problem) = &shown {
             tracing::warn!(
@@ -186,7 +204,7 @@ pub(crate) fn problems(settings: &Settings, reader: &Reader, derive: bool) -> Re
             continue;
         }
         past.rows.truncate(kept.covered);
-        if work_out(&past, past.nothing(), &mut observer)? != kept {
+        if work_out(&past, past.nothing(), &mut observer, &mut |_, _| None)? != kept {
             let problem = "it does not follow from the sealed snapshots: remove it, and it is worked out anew";
             problems.push((past.file, problem.to_owned()));
         }

@@ -1,11 +1,11 @@
 //! What the checks are given: the latest sealed snapshot of each configured source as of an instant.
 
-use super::{history, links, programme, shape};
+use super::{history, links, programme, shape, worker};
 use crate::failure::Failure;
 use crate::settings::{Settings, Source};
 use evaluate::{
-    CountRow, EvaluateError, Inputs, Rows, RowsError, SlotRow, SnapshotInput, SnapshotRow, SourceInput, TableInput,
-    Take,
+    CountRow, EvaluateError, Inputs, Rows, RowsError, Session, SlotRow, SnapshotInput, SnapshotRow, SourceInput,
+    TableInput, Take,
 };
 use jiff::SignedDuration;
 use ledger::{Body, Sealed};
@@ -15,17 +15,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Reader, SnapshotFilter, StoreError};
 
-/// Hands the inputs of every check as of `as_of` to `work`, which reads their rows. A snapshot whose rows turn out not to be
-/// those that were sealed counts as failed, and the work is done again.
+/// Hands the inputs of every check as of `as_of` to `work`, which reads their rows, and the worker processes to ask, `steps` times
+/// at most. A snapshot whose rows turn out not to be those that were sealed counts as failed, and the work is done again.
 pub(crate) fn over_inputs<T>(
     settings: &Settings,
     reader: &Reader,
     as_of: Timestamp,
-    mut work: impl FnMut(&Inputs) -> Result<T, EvaluateError>,
+    steps: usize,
+    mut work: impl FnMut(&Inputs, &mut Session<'_>) -> Result<T, EvaluateError>,
 ) -> Result<Result<T, EvaluateError>, Failure> {
     let mut damaged = damaged(reader)?;
+    let worker = worker(settings)?;
     loop {
-        match work(&inputs(settings, reader, as_of, &damaged)?) {
+        // some more for what the newest snapshots show
+        let mut session = Session::new(&worker, steps + 3 * settings.sources.len());
+        let mut inputs = inputs(settings, reader, as_of, &damaged)?;
+        inputs.history = history::history(settings, reader, as_of, &mut |source, snapshot| {
+            newest(&inputs, source, snapshot).and_then(|source| session.observe(&inputs, source))
+        })?;
+        match work(&inputs, &mut session) {
             Err(EvaluateError::Damaged { snapshot, problem }) if !damaged.contains_key(&snapshot) => {
                 damaged.insert(snapshot, problem);
             }
@@ -34,7 +42,16 @@ pub(crate) fn over_inputs<T>(
     }
 }
 
-/// Reads the inputs of every check as of `as_of`. Only sealed, proven snapshots get here.
+/// The name of `source`, where `snapshot` is the one that `inputs` have of it and its rows, mapped together with those of the other
+/// sources, show what they show alone: a declared mapping may look at anything.
+fn newest<'a>(inputs: &'a Inputs, source: &Source, snapshot: &str) -> Option<&'a str> {
+    let input = inputs.sources.iter().find(|input| input.name == source.name)?;
+    let is_declared = collectors::find(&source.collector)?.spec().table_settings.is_some();
+    let is_newest = input.snapshot.as_ref().is_some_and(|newest| newest.id == snapshot);
+    (is_newest && !is_declared).then_some(input.name.as_str())
+}
+
+/// Reads the inputs of every check as of `as_of`, but for the history. Only sealed, proven snapshots get here.
 fn inputs(
     settings: &Settings,
     reader: &Reader,
@@ -108,7 +125,7 @@ fn inputs(
         links: links::approved(settings, reader, as_of)?,
         accounts: settings.accounts.iter().map(Into::into).collect(),
         exceptions: super::decide::approved(reader)?,
-        history: history::history(settings, reader, as_of)?,
+        history: Vec::new(),
         programme: programme::programme(settings, reader, as_of, counts)?,
         sources_only: false,
     })

@@ -174,8 +174,7 @@ impl daemon::Line for KeptLine {
 
     fn reload(&self) -> Option<Vec<Job>> {
         let before = self.line.settings();
-        let specs: Vec<_> = collectors::all().iter().map(|collector| collector.spec()).collect();
-        let settings = match settings::load(&before.file, &before.overrides, &specs) {
+        let settings = match settings::load(&before.file, &before.overrides) {
             Ok(settings) => settings,
             Err(problems) => {
                 for problem in problems {

@@ -76,7 +76,7 @@ impl Line {
         let folder = tempfile::tempdir().map_err(Failure::store)?;
         let database = folder.path().join("evidence.sqlite");
         let of_pack: Vec<&Check> = checks.checks().iter().filter(|check| chosen.contains(&check.name)).collect();
-        over_inputs(&settings, &store_reader, checked.as_of, |inputs| {
+        over_inputs(&settings, &store_reader, checked.as_of, 0, |inputs, _| {
             evaluate::write_database(inputs, &of_pack, &settings.checks.parameters, &database)
         })?
         .map_err(|error| evaluation_failure(&error))?;

@@ -268,16 +268,21 @@ fn check(fields: &Fields<'_>, source: &str, collector: &str, settings: &Map<Stri
 
 /// Notes each declared table whose name another source or a collector has already.
 pub(super) fn refuse_same_names(reading: &Reading<'_>, sources: &[Source]) {
+    let declares = |source: &Source| {
+        let collector = collectors::find(&source.collector)?;
+        collector.spec().table_settings.is_some().then_some(collector)
+    };
+    let declaring: Vec<_> = sources.iter().filter_map(|source| Some((source, declares(source)?))).collect();
+    if declaring.is_empty() {
+        // what all collectors give is read for nobody otherwise
+        return;
+    }
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for collector in collectors::all() {
         let of = format!("collector `{}`", collector.spec().id);
         taken.extend(collector.spec().tables.iter().map(|table| (table.name.clone(), of.clone())));
     }
-    for source in sources {
-        let Some(collector) = collectors::find(&source.collector) else { continue };
-        if collector.spec().table_settings.is_none() {
-            continue;
-        }
+    for (source, collector) in declaring {
         let Ok(shape) = collector.shape(&source.name, &source.settings) else { continue };
         let declared = shape.tables.into_iter().skip(collector.spec().tables.len());
         for table in declared {

@@ -5,6 +5,7 @@ use super::fields::{Fields, Reading, kind_of};
 use super::keys::{CHECKS, FINDINGS, LATER, LOG, NETWORK, ORGANISATION, RETENTION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
+use super::sources::{Shipped, Specs};
 use super::suggest::did_you_mean;
 use super::{
     Checks, Findings, LogSettings, Network, Organisation, Retention, Serve, Settings, StoreSettings, handover, notify,
@@ -14,7 +15,7 @@ use evaluate::Sandbox;
 use jiff::SignedDuration;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use model::{CollectorSpec, Digest};
+use model::Digest;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,17 +26,13 @@ use url::Url;
 const LARGEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// Reads the configuration at `file` and finds every secret it refers to readable.
-pub(crate) fn load(file: &Path, overrides: &[Override], specs: &[&CollectorSpec]) -> Result<Settings, Vec<Problem>> {
-    load_in(file, overrides, specs, &environment(), true)
+pub(crate) fn load(file: &Path, overrides: &[Override]) -> Result<Settings, Vec<Problem>> {
+    load_in(file, overrides, &Shipped, &environment(), true)
 }
 
 /// The same for commands that read what is sealed and collect nothing: secrets need not be there.
-pub(crate) fn load_without_secrets(
-    file: &Path,
-    overrides: &[Override],
-    specs: &[&CollectorSpec],
-) -> Result<Settings, Vec<Problem>> {
-    load_in(file, overrides, specs, &environment(), false)
+pub(crate) fn load_without_secrets(file: &Path, overrides: &[Override]) -> Result<Settings, Vec<Problem>> {
+    load_in(file, overrides, &Shipped, &environment(), false)
 }
 
 fn environment() -> Variables {
@@ -47,7 +44,7 @@ fn environment() -> Variables {
 pub(super) fn load_in(
     file: &Path,
     overrides: &[Override],
-    specs: &[&CollectorSpec],
+    specs: &dyn Specs,
     variables: &Variables,
     need_secrets: bool,
 ) -> Result<Settings, Vec<Problem>> {
@@ -111,7 +108,7 @@ struct Draft {
 }
 
 /// Reads every section before giving up, so that all problems come out together.
-fn read<'a>(reading: &'a Reading<'a>, specs: &[&CollectorSpec]) -> Option<Draft> {
+fn read<'a>(reading: &'a Reading<'a>, specs: &dyn Specs) -> Option<Draft> {
     let empty = Map::new();
     let root = reading.layers.root.as_object().unwrap_or(&empty);
     refuse_unknown_sections(reading, root);

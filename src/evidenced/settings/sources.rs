@@ -17,11 +17,32 @@ use std::collections::BTreeMap;
 
 pub(super) const LONGEST_NAME: usize = 63;
 
+/// What the collectors there are declare. That of one is read when a source names it: reading all takes longer than most commands.
+pub(super) trait Specs {
+    /// Of the collector `id`.
+    fn find(&self, id: &str) -> Option<&CollectorSpec>;
+    /// Every id.
+    fn ids(&self) -> Vec<&str>;
+}
+
+/// The collectors of this program.
+pub(super) struct Shipped;
+
+impl Specs for Shipped {
+    fn find(&self, id: &str) -> Option<&CollectorSpec> {
+        collectors::find(id).map(|collector| collector.spec())
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        collectors::ids().to_vec()
+    }
+}
+
 /// Every source, sorted by name.
 pub(super) fn sources<'a>(
     reading: &'a Reading<'a>,
     value: Option<&'a Value>,
-    specs: &[&CollectorSpec],
+    specs: &dyn Specs,
     zone: &TimeZone,
 ) -> Vec<Source> {
     let path = vec!["sources".to_owned()];
@@ -69,7 +90,7 @@ fn source<'a>(
     reading: &'a Reading<'a>,
     name: &str,
     value: &'a Value,
-    specs: &[&CollectorSpec],
+    specs: &dyn Specs,
     zone: &TimeZone,
     place: &Place,
 ) -> Option<Vec<Source>> {
@@ -85,11 +106,11 @@ fn source<'a>(
         return None;
     }
     let collector = common.text("collector")?;
-    let Some(spec) = specs.iter().find(|spec| spec.id == collector) else {
+    let Some(spec) = specs.find(&collector) else {
         common.problem(
             "collector",
             format!("there is no collector `{collector}`"),
-            did_you_mean(&collector, specs.iter().map(|spec| spec.id.as_str())),
+            did_you_mean(&collector, specs.ids()),
         );
         return None;
     };

@@ -4,11 +4,25 @@ use super::keys::{Absent, Key, NOTIFY, SECTIONS, SOURCE, WAYS, collector_keys};
 use super::layers::Variables;
 use super::load::load_in;
 use super::problem::Place;
+use super::sources::{Shipped, Specs};
 use super::*;
 use model::CollectorSpec;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+
+/// This collector and no other.
+struct Own(CollectorSpec);
+
+impl Specs for Own {
+    fn find(&self, id: &str) -> Option<&CollectorSpec> {
+        Some(&self.0).filter(|spec| spec.id == id)
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        vec![&self.0.id]
+    }
+}
 
 /// A collector's declaration with one setting of each kind.
 fn spec() -> CollectorSpec {
@@ -71,7 +85,7 @@ impl Folder {
         std::fs::write(&file, text).unwrap();
         let variables: Variables =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        load_in(&file, overrides, &[&spec()], &variables, true)
+        load_in(&file, overrides, &Own(spec()), &variables, true)
     }
 
     fn load(&self, text: &str) -> Result<Settings, Vec<Problem>> {
@@ -470,7 +484,7 @@ fn secrets_are_found_missing_before_anything_runs_and_never_shown() {
     }
     let file = folder.0.path().join("evidenced.toml");
     std::fs::write(&file, source_with("token = { env = \"NO_SUCH\" }")).unwrap();
-    assert!(load_in(&file, &[], &[&spec()], &Variables::new(), false).is_ok(), "reading commands need no secret");
+    assert!(load_in(&file, &[], &Own(spec()), &Variables::new(), false).is_ok(), "reading commands need no secret");
 }
 
 #[test]
@@ -560,15 +574,15 @@ fn bad_syntax_and_unreadable_files_are_problems_too() {
     assert!(problems.len() >= 2 && problems[0].starts_with("evidenced.toml:1:"), "{problems:?}");
     let twice = Folder::new().problems(&format!("{GOOD}account_id = \"1\"\n"));
     assert!(twice[0].starts_with("evidenced.toml:13:1: not valid TOML: duplicate key"), "{twice:?}");
-    let absent = load_in(Path::new("/no/such/file"), &[], &[], &Variables::new(), true).unwrap_err();
+    let absent = load_in(Path::new("/no/such/file"), &[], &Shipped, &Variables::new(), true).unwrap_err();
     assert!(absent[0].to_string().contains("evidenced init"));
     let folder = Folder::new();
     let file = folder.0.path().join("evidenced.toml");
     std::fs::write(&file, b"a = 1\nb = \"\xff\"\n").unwrap();
-    let binary = load_in(&file, &[], &[], &Variables::new(), true).unwrap_err();
+    let binary = load_in(&file, &[], &Shipped, &Variables::new(), true).unwrap_err();
     assert!(binary[0].message.contains("line 2 is not UTF-8"));
     std::fs::write(&file, format!("{GOOD}pages = 99999999999999999999\n")).unwrap();
-    assert!(load_in(&file, &[], &[&spec()], &Variables::new(), true).is_err());
+    assert!(load_in(&file, &[], &Own(spec()), &Variables::new(), true).is_err());
 }
 
 #[test]
@@ -595,12 +609,12 @@ fn the_starter_loads_as_written_and_with_its_examples() {
     let folder = Folder::new();
     let file = folder.0.path().join("evidenced.toml");
     std::fs::write(&file, &text).unwrap();
-    let settings = load_in(&file, &[], &specs, &Variables::new(), true).unwrap();
+    let settings = load_in(&file, &[], &Shipped, &Variables::new(), true).unwrap();
     assert_eq!(settings.organisation.name, "Acme \"&\" {origin} Söhne");
     assert_eq!(settings.log.origin, "acme.example/evidence");
     assert_eq!(settings.sources.len(), 1);
     std::fs::write(&file, uncommented(&text)).unwrap();
-    let settings = load_in(&file, &[], &specs, &Variables::new(), false).unwrap();
+    let settings = load_in(&file, &[], &Shipped, &Variables::new(), false).unwrap();
     let shown: BTreeSet<&str> = settings.sources.iter().map(|source| source.collector.as_str()).collect();
     // a new collector needs no example here: its README has one
     assert!(shown.len() > 10 && shown.iter().all(|id| specs.iter().any(|spec| spec.id == *id)), "{shown:?}");
@@ -614,7 +628,7 @@ fn the_example_loads_and_is_ten_lines() {
     let file = folder.0.path().join("evidenced.toml");
     std::fs::write(&file, text).unwrap();
     let variables = Variables::from([("GITHUB_TOKEN".to_owned(), "x".to_owned())]);
-    let settings = load_in(&file, &[], &specs(), &variables, true).unwrap();
+    let settings = load_in(&file, &[], &Shipped, &variables, true).unwrap();
     assert_eq!(settings.sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>(), ["aws", "github", "hr"]);
 }
 
@@ -725,7 +739,7 @@ fn the_reference_file_loads_and_changes_no_default() {
     let folder = Folder::new();
     let file = folder.0.path().join("evidenced.toml");
     std::fs::write(&file, REFERENCE).unwrap();
-    let written = load_in(&file, &[], &specs(), &Variables::new(), false).unwrap();
+    let written = load_in(&file, &[], &Shipped, &Variables::new(), false).unwrap();
     // the same without the keys that have a default
     let defaults: BTreeSet<String> = SECTIONS
         .iter()
@@ -740,7 +754,7 @@ fn the_reference_file_loads_and_changes_no_default() {
         REFERENCE.lines().filter(|line| !defaults.contains(*line)).fold(String::new(), |all, line| all + line + "\n");
     assert!(bare.len() < REFERENCE.len());
     std::fs::write(&file, &bare).unwrap();
-    let bare = load_in(&file, &[], &specs(), &Variables::new(), false).unwrap();
+    let bare = load_in(&file, &[], &Shipped, &Variables::new(), false).unwrap();
     assert_eq!(written.sources, bare.sources);
     assert_eq!(written.organisation, bare.organisation);
     assert_eq!(written.store, bare.store);
@@ -751,7 +765,7 @@ fn the_reference_file_loads_and_changes_no_default() {
     let instead = |line: &&str| !["# account_ids = ", "# role_name = "].iter().any(|key| line.starts_with(key));
     let reference: String = REFERENCE.lines().filter(instead).map(|line| line.to_owned() + "\n").collect();
     std::fs::write(&file, uncommented(&reference)).unwrap();
-    let all = load_in(&file, &[], &specs(), &Variables::new(), false).unwrap();
+    let all = load_in(&file, &[], &Shipped, &Variables::new(), false).unwrap();
     assert_eq!(all.sources.len(), specs().len());
     assert_eq!(all.log.authorities.len(), 1);
     assert_eq!(all.notify.len(), WAYS.len());
@@ -765,7 +779,7 @@ fn one_section_stands_for_many_accounts() {
         let folder = Folder::new();
         let file = folder.0.path().join("evidenced.toml");
         std::fs::write(&file, format!("{general}\n[sources.many]\ncollector = \"aws_iam\"\n{lines}\n")).unwrap();
-        load_in(&file, &[], &specs(), &Variables::new(), true)
+        load_in(&file, &[], &Shipped, &Variables::new(), true)
     };
     let settings = load(
         "account_ids = [\"222222222222\", \"111111111111\"]\nrole_name = \"audit/reader\"\nregion = \"cn-north-1\"\n\

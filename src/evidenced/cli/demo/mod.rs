@@ -135,8 +135,7 @@ fn prepare(dir: &Path, sample: &sample::Sample, again: bool) -> Result<Settings,
         restrict(&path)?;
     }
     std::fs::write(&file, sample.configuration(ORIGIN)).map_err(|_| at(&file))?;
-    let specs: Vec<_> = collectors::all().iter().map(|collector| collector.spec()).collect();
-    settings::load(&file, &[], &specs).map_err(|problems| Failure {
+    settings::load(&file, &[]).map_err(|problems| Failure {
         exit: Exit::Usage,
         message: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         help: Some(format!("remove {} to start the demo afresh", dir.display())),
