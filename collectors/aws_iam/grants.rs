@@ -147,7 +147,8 @@ pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
     let mut details = Details::default();
     let (mut users, mut groups, mut roles) = (Vec::new(), Vec::new(), Vec::new());
     for page in pages {
-        users.extend(page.user_detail_list.unwrap_or_default());
+        // page by page: one list of all would be most of what is held
+        users.push(page.user_detail_list.unwrap_or_default());
         groups.extend(page.group_detail_list.unwrap_or_default());
         roles.extend(page.role_detail_list.unwrap_or_default());
         for policy in page.policies.unwrap_or_default() {
@@ -160,7 +161,7 @@ pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
     let repeated = repeated(&users);
     // of those that come more than once, as the first of them is
     let mut first: BTreeMap<String, UserDetail> = BTreeMap::new();
-    for user in users {
+    for user in users.into_iter().flatten() {
         let name = named(OPERATION, user.user_name())?;
         let grants = details.grants(user.attached_managed_policies(), user.user_policy_list(), &mut shared)?;
         match first.get(&name) {
@@ -189,9 +190,15 @@ pub(super) async fn read(iam: &Client) -> Result<Details, CollectError> {
 }
 
 /// Names that come more than once.
-fn repeated(users: &[UserDetail]) -> BTreeSet<String> {
+fn repeated(users: &[Vec<UserDetail>]) -> BTreeSet<String> {
     let mut seen = HashSet::new();
-    users.iter().filter_map(UserDetail::user_name).filter(|name| !seen.insert(*name)).map(str::to_owned).collect()
+    users
+        .iter()
+        .flatten()
+        .filter_map(UserDetail::user_name)
+        .filter(|name| !seen.insert(*name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What many are granted, each once.

@@ -131,6 +131,8 @@ impl Line {
     /// Makes an empty store for `settings`.
     pub(crate) fn init(settings: Settings) -> Result<Self, Failure> {
         let store = Store::init(&paths(&settings), &signing_key(&settings)?, now(), TOOL)?;
+        // noted now, so that no collection has to; one that cannot be told is told then
+        let _ = program::sha256(&settings);
         Ok(Self::over(settings, store))
     }
 

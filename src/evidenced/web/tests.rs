@@ -52,8 +52,7 @@ impl House {
              collector = \"hr_file\"\npath = \"hr.csv\"\ncolumns = { employee_id = \"ID\", name = \"Name\", \
              work_email = \"Email\", start_date = \"Start\", end_date = \"End\" }\n",
         );
-        let specs: Vec<_> = collectors::all().iter().map(|collector| collector.spec()).collect();
-        let settings = crate::settings::load(&folder.path().join("evidenced.toml"), &[], &specs).unwrap();
+        let settings = crate::settings::load(&folder.path().join("evidenced.toml"), &[]).unwrap();
         let checks = load_checks(Some(&settings)).unwrap();
         let line = Line::init(settings).unwrap();
         let source = line.settings().sources[0].clone();
