@@ -268,11 +268,11 @@ fn check(fields: &Fields<'_>, source: &str, collector: &str, settings: &Map<Stri
 
 /// Notes each declared table whose name another source or a collector has already.
 pub(super) fn refuse_same_names(reading: &Reading<'_>, sources: &[Source]) {
-    let declares = |source: &Source| {
+    let with_own_tables = |source: &Source| {
         let collector = collectors::find(&source.collector)?;
         collector.spec().table_settings.is_some().then_some(collector)
     };
-    let declaring: Vec<_> = sources.iter().filter_map(|source| Some((source, declares(source)?))).collect();
+    let declaring: Vec<_> = sources.iter().filter_map(|source| Some((source, with_own_tables(source)?))).collect();
     if declaring.is_empty() {
         // what all collectors give is read for nobody otherwise
         return;
