@@ -33,17 +33,16 @@ pub(super) fn sha256(settings: &Settings) -> Result<Digest, Failure> {
     let note = settings.store.dir.join(FILE);
     let key = signing_key(settings)?;
     let noted = std::fs::read_to_string(&note).ok().and_then(|text| told(&text, &file, &key));
-    let digest = match noted {
-        Some(digest) => digest,
-        None => {
-            let digest = digest_of(&program).map_err(failed)?;
-            let is_the_same = FileId::of(&program).is_ok_and(|after| after == file);
-            if is_the_same && file.is_settled(now().as_second()) {
-                // where it cannot be noted it is read again the next time
-                let _ = std::fs::write(&note, text_of(&file, &digest, &key));
-            }
-            digest
+    let digest = if let Some(digest) = noted {
+        digest
+    } else {
+        let digest = digest_of(&program).map_err(failed)?;
+        let is_the_same = FileId::of(&program).is_ok_and(|after| after == file);
+        if is_the_same && file.is_settled(now().as_second()) {
+            // where it cannot be noted it is read again the next time
+            let _ = std::fs::write(&note, text_of(&file, &digest, &key));
         }
+        digest
     };
     Ok(*PROGRAM.get_or_init(|| digest))
 }

@@ -30,7 +30,7 @@ pub(super) struct Shipped;
 
 impl Specs for Shipped {
     fn find(&self, id: &str) -> Option<&CollectorSpec> {
-        collectors::find(id).map(|collector| collector.spec())
+        collectors::find(id).map(egress::Collector::spec)
     }
 
     fn ids(&self) -> Vec<&str> {
