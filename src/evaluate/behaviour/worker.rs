@@ -86,7 +86,7 @@ fn what_a_source_shows_is_what_it_shows_alone_and_the_same_worker_evaluates_then
     };
     let before = Inputs { sources: vec![ours.clone(), theirs], accounts: vec![registered], ..inputs(AS_OF) };
     let alone = Inputs { sources: vec![ours], ..inputs(AS_OF) };
-    let limited = Worker { deadline: Duration::from_secs(60), ..worker() };
+    let limited = Worker { deadline: Duration::from_mins(1), ..worker() };
     let mut session = Session::new(&limited, 10);
     let shown = session.observe(&before, "ours").unwrap();
     assert_eq!(shown, observe(&mut InProcess::default(), &alone).unwrap());
