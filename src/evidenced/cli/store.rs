@@ -23,7 +23,8 @@ pub(super) async fn fsck(settings: &Settings, derive: bool, global: &Global) -> 
     }
     if report.problems.is_empty() {
         let found = line::history_problems(settings, &line::reader(settings)?, derive)?;
-        report.problems.extend(found.into_iter().map(|(path, problem)| Problem { path, problem }));
+        let found = found.into_iter().chain(line::program_problem(settings));
+        report.problems.extend(found.map(|(path, problem)| Problem { path, problem }));
     }
     let mut derived = 0;
     if derive && report.problems.is_empty() {

@@ -45,6 +45,7 @@ pub(crate) use keep::{KeptLine, jobs};
 pub(crate) use lend::Lending;
 pub(crate) use links::{Approval, standing as standing_links};
 pub(crate) use packing::{PackRequest, reveal};
+pub(crate) use program::problem as program_problem;
 pub(crate) use retention::{Due, Erased, plan};
 pub(crate) use scrub::{Scrubbing, Standing, standing};
 pub(crate) use shape::shape;

@@ -12,6 +12,7 @@ use model::{Digest, Hasher};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// The note in the store's folder.
@@ -81,11 +82,33 @@ impl FileId {
     }
 }
 
-/// The note: digest, file, code.
+/// What is wrong with the note: bytes that are not those that were written. One of another program, or under a former key of the
+/// log, is whole and not believed.
+pub(crate) fn problem(settings: &Settings) -> Option<(PathBuf, String)> {
+    let note = settings.store.dir.join(FILE);
+    let problem = match std::fs::read(&note) {
+        Ok(bytes) if is_whole(&bytes) => return None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Ok(_) => "it is not what was written: remove it, and the program is read anew".to_owned(),
+        Err(error) => format!("it cannot be read: {error}"),
+    };
+    Some((note, problem))
+}
+
+/// The note: digest and file, code, and the digest of these two lines.
 fn text_of(file: &FileId, digest: &Digest, key: &SigningKey) -> String {
     let said = format!("{digest} {}", file.text());
     let code = code(&said, key);
-    format!("{said}\n{code}\n")
+    let lines = format!("{said}\n{code}\n");
+    let whole = Digest::of(lines.as_bytes());
+    format!("{lines}{whole}\n")
+}
+
+fn is_whole(note: &[u8]) -> bool {
+    let digest_at = note.len().checked_sub(Digest::of(b"").to_string().len() + 1);
+    digest_at
+        .and_then(|at| note.split_at_checked(at))
+        .is_some_and(|(lines, digest)| digest == format!("{}\n", Digest::of(lines)).as_bytes())
 }
 
 /// The digest that `note` gives for `file`, if it is ours and whole.
@@ -160,8 +183,11 @@ mod tests {
             bytes[at] ^= 1;
             let changed = String::from_utf8(bytes).unwrap();
             assert_eq!(told(&changed, &file(), &key(1)), None, "byte {at}");
+            assert!(!is_whole(changed.as_bytes()), "byte {at}");
             assert_eq!(told(&note[..at], &file(), &key(1)), None, "cut at {at}");
+            assert!(!is_whole(&note.as_bytes()[..at]), "cut at {at}");
         }
+        assert!(is_whole(note.as_bytes()), "whoever has another key, or none, can tell damage all the same");
         assert_eq!(told("", &file(), &key(1)), None);
     }
 
