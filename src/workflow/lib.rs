@@ -10,6 +10,7 @@ mod finding;
 mod follow;
 pub mod notice;
 mod refusal;
+pub mod review;
 
 pub use act::{Act, Acting, act, raise};
 pub use evidence::{Addition, Evidence, EvidenceEvent};

@@ -29,6 +29,18 @@ pub enum Guard {
     Date,
     /// It says whom or what it covers.
     Scope,
+    /// Every source was seen whole, or is left out by name.
+    Source,
+    /// Every item is decided.
+    Decided,
+    /// The item is theirs to decide.
+    Reviewer,
+    /// Nobody decides on their own access.
+    OwnAccess,
+    /// Many at once: unchanged, inconspicuous, no administrators.
+    Bulk,
+    /// What was to go is proven gone, or carried on.
+    Remediation,
 }
 
 impl Guard {
@@ -48,6 +60,12 @@ impl Guard {
             Self::Expiry => "expiry",
             Self::Date => "date",
             Self::Scope => "scope",
+            Self::Source => "source",
+            Self::Decided => "decided",
+            Self::Reviewer => "reviewer",
+            Self::OwnAccess => "own_access",
+            Self::Bulk => "bulk",
+            Self::Remediation => "remediation",
         }
     }
 }
