@@ -232,7 +232,8 @@ fn assess(check: &Check, source: &SourceInput, inputs: &Inputs, summary: Option<
     }
 }
 
-fn state(
+/// How the evidence of a source stands, and in words why it is not good.
+pub(crate) fn state(
     source: &SourceInput,
     inputs: &Inputs,
     limit: SignedDuration,

@@ -55,4 +55,4 @@ pub use run::Grid;
 pub use scaffold::{Scaffold, scaffold};
 pub use scratch::{ENGINE_TABLES, VOCABULARY};
 pub use set::{CheckSet, CollectorTables};
-pub use worker::{ROWS_A_SECOND, Sandbox, Session, Worker, confinement, evaluate, worker_main};
+pub use worker::{Look, ROWS_A_SECOND, Sandbox, Session, Worker, confinement, evaluate, worker_main};

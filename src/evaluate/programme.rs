@@ -17,6 +17,12 @@ pub struct Programme {
     pub findings: Vec<FindingRow>,
     /// Every exception that was approved and has begun.
     pub exceptions: Vec<ExceptionRow>,
+    /// Every access review that was started.
+    #[serde(default)]
+    pub reviews: Vec<ReviewRow>,
+    /// Every account of them.
+    #[serde(default)]
+    pub review_items: Vec<ReviewItemRow>,
     /// How the log is kept; none where there is no log, as in a case.
     pub log: Option<LogRow>,
 }
@@ -86,6 +92,60 @@ pub struct ExceptionRow {
     pub open_items: u64,
 }
 
+/// An access review as it stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRow {
+    /// Its id.
+    pub review: String,
+    /// The policy.
+    pub policy: String,
+    /// Where it stands.
+    pub state: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When reviewers could begin.
+    pub opened_at: Option<Timestamp>,
+    /// First instant it is overdue.
+    pub due_at: Option<Timestamp>,
+    /// When it was signed or cancelled.
+    pub ended_at: Option<Timestamp>,
+    /// Accounts reviewed.
+    pub items: u64,
+    /// Those without a decision.
+    pub undecided: u64,
+}
+
+/// An account of an access review as it stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewItemRow {
+    /// The review.
+    pub review: String,
+    /// The account.
+    pub account_key: String,
+    /// Its source.
+    pub source: String,
+    /// Where it stands.
+    pub state: String,
+    /// The answer that counts.
+    pub answer: Option<String>,
+    /// Who gave it.
+    pub decided_by: Option<String>,
+    /// When.
+    pub decided_at: Option<Timestamp>,
+    /// Whether somebody who decided holds the account or answers for it; none: nobody knows whose it is.
+    pub own_access: Option<bool>,
+    /// The recorded safeguard under which that was allowed.
+    pub safeguard: Option<String>,
+    /// Where the removal stands.
+    pub removal: Option<String>,
+    /// First instant it is overdue.
+    pub removal_due_at: Option<Timestamp>,
+    /// What showed it gone is of this instant.
+    pub verified_at: Option<Timestamp>,
+}
+
 /// How the log and the store are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRow {
@@ -116,7 +176,7 @@ fn text(instant: Option<Timestamp>) -> Option<String> {
 /// Fills the programme's tables.
 pub(crate) fn fill(connection: &Connection, inputs: &Inputs) -> rusqlite::Result<()> {
     sources(connection, inputs)?;
-    let Programme { counts, findings, exceptions, log } = &inputs.programme;
+    let Programme { counts, findings, exceptions, reviews, review_items, log } = &inputs.programme;
     let mut insert = connection.prepare("INSERT INTO population_count VALUES (?, ?, ?, ?, ?, ?)")?;
     for row in counts {
         insert.execute(params![
@@ -155,6 +215,39 @@ pub(crate) fn fill(connection: &Connection, inputs: &Inputs) -> rusqlite::Result
             seconds_text(row.until),
             text(row.judged_at),
             integer(row.open_items),
+        ])?;
+    }
+    let mut insert = connection.prepare("INSERT INTO access_review VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for row in reviews {
+        insert.execute(params![
+            row.review,
+            row.policy,
+            row.state,
+            row.owner,
+            seconds_text(row.started_at),
+            text(row.opened_at),
+            text(row.due_at),
+            text(row.ended_at),
+            integer(row.items),
+            integer(row.undecided),
+        ])?;
+    }
+    let mut insert =
+        connection.prepare("INSERT INTO access_review_item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for row in review_items {
+        insert.execute(params![
+            row.review,
+            row.account_key,
+            row.source,
+            row.state,
+            row.answer,
+            row.decided_by,
+            text(row.decided_at),
+            row.own_access,
+            row.safeguard,
+            row.removal,
+            text(row.removal_due_at),
+            text(row.verified_at),
         ])?;
     }
     if let Some(row) = log {

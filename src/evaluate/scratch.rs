@@ -24,6 +24,8 @@ pub const VOCABULARY: &str = include_str!("vocabulary.sql");
 
 /// Tables that the engine fills; no collector provides them and no check declares them.
 pub const ENGINE_TABLES: &[&str] = &[
+    "access_review",
+    "access_review_item",
     "account_history",
     "employment_history",
     "exception",

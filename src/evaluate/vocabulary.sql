@@ -346,6 +346,36 @@ CREATE TABLE exception (
     open_items INTEGER NOT NULL         -- open items of findings that it names and no other exception covers
 ) STRICT;
 
+-- Every access review that was started by as_of, as it stood then.
+CREATE TABLE access_review (
+    review TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    state TEXT NOT NULL,                -- draft, collecting, open, remediating, awaiting_sign_off, closed, cancelled
+    owner TEXT,                         -- who answers for it, by name or address
+    started_at TEXT NOT NULL,
+    opened_at TEXT,
+    due_at TEXT,                        -- first instant it is overdue; NULL: it is not open yet
+    ended_at TEXT,                      -- when it was signed or cancelled
+    items INTEGER NOT NULL,             -- accounts reviewed
+    undecided INTEGER NOT NULL          -- those of them without a decision
+) STRICT;
+
+-- Every account of every such review, as its decisions stood at as_of.
+CREATE TABLE access_review_item (
+    review TEXT NOT NULL,
+    account_key TEXT NOT NULL,
+    source TEXT,                        -- the account's source
+    state TEXT NOT NULL,                -- pending, not_reviewed, decided
+    answer TEXT,                        -- the one that counts: certify, revoke, modify, exception; NULL: none does yet
+    decided_by TEXT,                    -- by name or address
+    decided_at TEXT,
+    own_access INTEGER CHECK (own_access IN (0, 1)),  -- whether somebody who decided holds the account or answers for it; NULL: nobody knows whose it is
+    safeguard TEXT,                     -- the policy's recorded safeguard under which that was allowed
+    removal TEXT,                       -- open, claimed, verified, carried; NULL: nothing is to go
+    removal_due_at TEXT,                -- first instant it is overdue
+    verified_at TEXT                    -- what showed it gone is of this instant
+) STRICT;
+
 -- How the log and the store are kept: one row.
 CREATE TABLE log_state (
     origin TEXT NOT NULL,
@@ -374,4 +404,5 @@ CREATE INDEX registered_account_by_account ON registered_account (account_key);
 CREATE INDEX account_history_by_account ON account_history (account_key, since_at);
 CREATE INDEX employment_history_by_person ON employment_history (person_key, spell);
 CREATE INDEX person_history_by_person ON person_history (person_key);
+CREATE INDEX access_review_item_by_account ON access_review_item (account_key);
 CREATE INDEX snapshot_by_source ON snapshot (source, finished_at);

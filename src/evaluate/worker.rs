@@ -11,12 +11,13 @@
 use crate::answer::{Part, Sending, receive};
 use crate::check::Check;
 use crate::confine::{Confinement, confine};
-use crate::evaluation::{Each, EvaluateError, Evaluated, evaluate_with};
+use crate::evaluation::{Each, EvaluateError, Evaluated, evaluate_with, state};
 use crate::history::{HistoryInput, Observed, shown};
 use crate::inputs::{Inputs, TableInput};
 use crate::rows::{Rows, RowsError, Take};
-use crate::run::{Grid, InProcess, LoadError, Question, Runner, TakeRows};
+use crate::run::{Grid, InProcess, LoadError, MAX_ROWS, Question, Runner, TakeRows};
 use crate::scratch::{Summary, past_in_order, present_in_order};
+use model::InputState;
 use model::time::{seconds_text, seconds_up};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -111,15 +112,46 @@ impl<'a> Session<'a> {
 
     /// Runs one read-only query of a person over `inputs`, at most `most` rows of it; `:as_of` is bound if it is used.
     pub fn query(&mut self, inputs: &Inputs, sql: &str, most: usize) -> Result<Grid, EvaluateError> {
-        self.0.load(inputs).map_err(|error| match error {
-            LoadError::Unbuilt(problem) => EvaluateError::Query(problem),
-            LoadError::Rows { snapshot, error } => EvaluateError::of_rows(snapshot, &error),
-            error @ LoadError::LeftOut => EvaluateError::Query(error.to_string()),
-        })?;
+        self.0.load(inputs).map_err(of_load)?;
         let parameters = BTreeMap::from([("as_of".to_owned(), json!(seconds_text(seconds_up(inputs.as_of))))]);
         let most = most.min(MAX_QUERY_ROWS);
         let question = Question { sql: sql.to_owned(), parameters, most, whole: false, schema: true };
         self.0.run(&question).map_err(EvaluateError::Query)
+    }
+
+    /// Runs `questions` of the program itself over `inputs`; `:as_of` is bound where it is used. More rows than a check may have
+    /// members are an error.
+    pub fn look(&mut self, inputs: &Inputs, questions: &[&str]) -> Result<Look, EvaluateError> {
+        let summary = self.0.load(inputs).map_err(of_load)?;
+        let parameters = BTreeMap::from([("as_of".to_owned(), json!(seconds_text(seconds_up(inputs.as_of))))]);
+        let mut grids = Vec::with_capacity(questions.len());
+        for sql in questions {
+            let parameters = parameters.clone();
+            let question = Question { sql: (*sql).to_owned(), parameters, most: MAX_ROWS, whole: true, schema: false };
+            grids.push(self.0.run(&question).map_err(EvaluateError::Query)?);
+        }
+        let standing = inputs.sources.iter().map(|source| {
+            let unmapped = summary.unmapped.get(&source.name);
+            (source.name.clone(), state(source, inputs, source.max_age, unmapped))
+        });
+        Ok(Look { grids, standing: standing.collect() })
+    }
+}
+
+/// What questions of the program itself brought to light.
+#[derive(Debug)]
+pub struct Look {
+    /// The rows of each question, all of them.
+    pub grids: Vec<Grid>,
+    /// By source, how its evidence stands, and in words why it is not good.
+    pub standing: BTreeMap<String, (InputState, Option<String>)>,
+}
+
+fn of_load(error: LoadError) -> EvaluateError {
+    match error {
+        LoadError::Unbuilt(problem) => EvaluateError::Query(problem),
+        LoadError::Rows { snapshot, error } => EvaluateError::of_rows(snapshot, &error),
+        LoadError::LeftOut => EvaluateError::Query(error.to_string()),
     }
 }
 

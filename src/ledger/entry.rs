@@ -219,6 +219,14 @@ pub enum Body {
         /// `added`, `set_up`, `signed_in`, `role`, `disabled` …
         event: String,
     },
+    /// Something happened to an access review; the event with the review and the items it changed is the document. `report`: the
+    /// document is the report as a file, before the event that closes the review.
+    AccessReview {
+        /// The review's id.
+        review: String,
+        /// `drafted`, `opened`, `decided` …
+        event: String,
+    },
     /// The documents of these entries were erased, with what only they referred to; who and why is the document.
     Erasure {
         /// Positions in the log.
@@ -285,7 +293,7 @@ impl SlotOutcome {
 }
 
 impl Body {
-    const KNOWN: [&str; 20] = [
+    const KNOWN: [&str; 21] = [
         "genesis",
         "snapshot",
         "evaluation",
@@ -305,6 +313,7 @@ impl Body {
         "exception",
         "evidence",
         "access",
+        "access_review",
         "erasure",
     ];
 
@@ -330,6 +339,7 @@ impl Body {
             Self::Exception { .. } => "exception",
             Self::Evidence { .. } => "evidence",
             Self::Access { .. } => "access",
+            Self::AccessReview { .. } => "access_review",
             Self::Erasure { .. } => "erasure",
             Self::Unknown { kind } => kind,
         }

@@ -26,6 +26,8 @@ mod entries;
 #[cfg(feature = "write")]
 mod extent;
 #[cfg(feature = "write")]
+pub mod paper;
+#[cfg(feature = "write")]
 mod period;
 #[cfg(feature = "write")]
 mod plan;

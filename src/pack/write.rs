@@ -202,6 +202,13 @@ impl Writer<'_> {
             Body::Evidence { evidence, event } if event != "file" => {
                 self.word_about(index, sealed.entry(), evidence, &document)?
             }
+            Body::AccessReview { review, event } => {
+                let extension = layout::extension(sealed.opening().media_type());
+                let event = crate::names::segment(event);
+                let path = format!("access_reviews/{}/{index}-{event}.{extension}", crate::names::segment(review));
+                self.other(index, sealed.entry(), &path, &document)?;
+                path
+            }
             other => {
                 let extension = layout::extension(sealed.opening().media_type());
                 let kind = crate::names::segment(other.kind());

@@ -56,7 +56,8 @@ pub use paths::StorePaths;
 pub use reader::Reader;
 pub use restore::Restoration;
 pub use rows::{
-    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, ReviewItemRow, SlotRow,
+    SnapshotRow,
 };
 pub use scrub::{Damage, Dependents, ScrubOptions, Scrubbed, scrub};
 pub use store::{Store, snapshot_series};

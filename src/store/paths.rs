@@ -6,8 +6,8 @@ use crate::error::StoreError;
 use crate::{marker, signed};
 use std::path::{Path, PathBuf};
 
-/// `EVDS`, version 5 of the schema. An older one is read as it is, and brought to this version when it is opened to write.
-pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_4453, oldest: 1, version: 5 };
+/// `EVDS`, version 6 of the schema. An older one is read as it is, and brought to this version when it is opened to write.
+pub(crate) const IDENTITY: Identity = Identity { application: 0x4556_4453, oldest: 1, version: 6 };
 
 /// The schema of the evidence database.
 pub(crate) const SCHEMA: &str = concat!(
@@ -15,15 +15,17 @@ pub(crate) const SCHEMA: &str = concat!(
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
-    include_str!("schema_5.sql")
+    include_str!("schema_5.sql"),
+    include_str!("schema_6.sql")
 );
 
 /// What each version adds to the one before, from version 2 on.
-pub(crate) const UPGRADES: [&str; 4] = [
+pub(crate) const UPGRADES: [&str; 5] = [
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// The schema as version `version` has it.
@@ -37,6 +39,13 @@ pub(crate) fn schema_of(version: i64) -> &'static str {
             include_str!("schema_2.sql"),
             include_str!("schema_3.sql"),
             include_str!("schema_4.sql")
+        ),
+        5 => concat!(
+            include_str!("schema.sql"),
+            include_str!("schema_2.sql"),
+            include_str!("schema_3.sql"),
+            include_str!("schema_4.sql"),
+            include_str!("schema_5.sql")
         ),
         _ => SCHEMA,
     }

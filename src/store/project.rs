@@ -3,7 +3,8 @@
 //! Sealing and `fsck` go through the same function, so that replaying the log gives the same rows. It reads no database and no clock.
 
 use crate::rows::{
-    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, ReviewItemRow, SlotRow,
+    SnapshotRow,
 };
 use jiff::Timestamp;
 use ledger::{Body, Entry};
@@ -36,6 +37,8 @@ pub(crate) enum Change {
     },
     /// The new state of something that people decide on, in place of its former one.
     Record(RecordRow),
+    /// The new state of an item of an access review, in place of its former one.
+    ReviewItem(ReviewItemRow),
     /// What the entry at `entry` said is gone: its rows lose all that came from its document.
     Erased(ErasedRow),
 }
@@ -55,6 +58,25 @@ struct RecordEvent {
     event: String,
     #[serde(flatten)]
     rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The part of an access review's item that projections read.
+#[derive(Deserialize)]
+struct ReviewItemHead {
+    account: String,
+    source: String,
+    state: String,
+    assigned: Assigned,
+}
+
+#[derive(Deserialize)]
+struct Assigned {
+    reviewer: Option<Reviewer>,
+}
+
+#[derive(Deserialize)]
+struct Reviewer {
+    key: String,
 }
 
 #[derive(Deserialize)]
@@ -221,9 +243,10 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
         }
         // the document is a file as a person gave it
         Body::Evidence { event, .. } if event == "file" => Ok(Vec::new()),
-        Body::Exception { exception: id, event } | Body::Evidence { evidence: id, event } => {
-            record(index, entry.body.kind(), id, event, document).map(|row| vec![Change::Record(row)])
-        }
+        Body::AccessReview { event, .. } if event == "report" => Ok(Vec::new()),
+        Body::Exception { exception: id, event }
+        | Body::Evidence { evidence: id, event }
+        | Body::AccessReview { review: id, event } => record(index, entry.body.kind(), id, event, document),
         // who may sign in is no projection: the working tables change with the entry, and hold what no log may
         Body::Access { .. }
         | Body::Genesis { .. }
@@ -238,13 +261,38 @@ pub(crate) fn project(index: u64, entry: &Entry, document: Option<&[u8]>) -> Res
     }
 }
 
-fn record(index: u64, kind: &str, id: &str, event: &str, document: Option<&[u8]>) -> Result<RecordRow, String> {
+fn record(index: u64, kind: &str, id: &str, event: &str, document: Option<&[u8]>) -> Result<Vec<Change>, String> {
     let mut document: RecordEvent = parse(required(document)?)?;
     agree("schema", &format!("evidenced/{kind}-event/v1"), &document.schema)?;
     agree("event", event, &document.event)?;
     let body = document.rest.remove(kind).ok_or_else(|| format!("the document has no `{kind}`"))?;
     agree("id", id, body.get("id").and_then(serde_json::Value::as_str).unwrap_or_default())?;
-    Ok(RecordRow { kind: kind.to_owned(), id: id.to_owned(), body, since: index, log_index: index })
+    let row = RecordRow { kind: kind.to_owned(), id: id.to_owned(), body, since: index, log_index: index };
+    let mut changes = vec![Change::Record(row)];
+    if kind == "access_review"
+        && let Some(items) = document.rest.remove("items")
+    {
+        changes.extend(review_items(index, id, items)?);
+    }
+    Ok(changes)
+}
+
+fn review_items(index: u64, review: &str, items: serde_json::Value) -> Result<Vec<Change>, String> {
+    let serde_json::Value::Array(items) = items else { return Err("the document's `items` is no list".to_owned()) };
+    let row = |body: serde_json::Value| {
+        let head = ReviewItemHead::deserialize(&body)
+            .map_err(|error| format!("an item in the document cannot be read: {error}"))?;
+        Ok(Change::ReviewItem(ReviewItemRow {
+            review: review.to_owned(),
+            account: head.account,
+            source: head.source,
+            reviewer: head.assigned.reviewer.map(|reviewer| reviewer.key),
+            state: head.state,
+            body,
+            log_index: index,
+        }))
+    };
+    items.into_iter().map(row).collect()
 }
 
 /// The rows that `entry` stands for when its document was erased: what the entry itself says, and nothing else.

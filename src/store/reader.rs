@@ -14,7 +14,8 @@ use crate::keys;
 use crate::mirror::Mirror;
 use crate::paths::StorePaths;
 use crate::rows::{
-    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, ReviewItemRow, SlotRow,
+    SnapshotRow,
 };
 use crate::shelf::Shelf;
 use crate::tables::{self, SnapshotFilter, SqlNodes, StoredEntry};
@@ -441,6 +442,11 @@ impl Reader {
     /// All of one kind that people decide on (`exception`, `evidence`), in the order they came to be.
     pub fn records(&self, kind: &str) -> Result<Vec<RecordRow>, StoreError> {
         self.read("list records", |connection| tables::records(connection, kind))
+    }
+
+    /// The items of an access review, by account; with `account` that one only.
+    pub fn review_items(&self, review: &str, account: Option<&str>) -> Result<Vec<ReviewItemRow>, StoreError> {
+        self.read("list items of an access review", |connection| tables::review_items(connection, review, account))
     }
 
     /// Every entry whose document was erased on purpose.

@@ -118,7 +118,7 @@ pub struct DamageRow {
 /// Something that people decide on, as its last event left it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordRow {
-    /// The kind of its entries: `exception`, `evidence`.
+    /// The kind of its entries: `exception`, `evidence`, `access_review`.
     pub kind: String,
     /// Its id.
     pub id: String,
@@ -126,6 +126,25 @@ pub struct RecordRow {
     pub body: serde_json::Value,
     /// The entry of its first event that is known.
     pub since: u64,
+    /// The entry of its last event.
+    pub log_index: u64,
+}
+
+/// An item of an access review, as its last event left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewItemRow {
+    /// The review.
+    pub review: String,
+    /// The account it is about.
+    pub account: String,
+    /// Configured source.
+    pub source: String,
+    /// Key of the person who decides; none: nobody may.
+    pub reviewer: Option<String>,
+    /// `pending`, `not_reviewed`, `decided`.
+    pub state: String,
+    /// The whole of it.
+    pub body: serde_json::Value,
     /// The entry of its last event.
     pub log_index: u64,
 }

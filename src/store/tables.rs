@@ -4,7 +4,8 @@
 
 use crate::project::Change;
 use crate::rows::{
-    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, SlotRow, SnapshotRow,
+    ConfirmationRow, DamageRow, ErasedRow, EvaluationRow, FindingRow, HoldRow, RecordRow, ReviewItemRow, SlotRow,
+    SnapshotRow,
 };
 use jiff::Timestamp;
 use ledger::{Entry, Node, Nodes, TreeError};
@@ -19,7 +20,7 @@ use std::collections::BTreeSet;
 type Result<T> = rusqlite::Result<T>;
 
 /// The tables in the order of the schema, each with the columns that sort it.
-pub(crate) const TABLES: [(&str, &str); 11] = [
+pub(crate) const TABLES: [(&str, &str); 12] = [
     ("entry", "idx"),
     ("node", "level, idx"),
     ("snapshot", "id"),
@@ -31,6 +32,7 @@ pub(crate) const TABLES: [(&str, &str); 11] = [
     ("hold", "id"),
     ("erased", "log_index"),
     ("record", "kind, id"),
+    ("review_item", "review, account"),
 ];
 
 /// An entry as it is stored.
@@ -323,6 +325,21 @@ pub(crate) fn apply(connection: &Connection, change: &Change) -> Result<()> {
                  body = excluded.body, log_index = excluded.log_index",
             )?
             .execute(params![row.kind, row.id, canonical(&row.body)?, sql(row.since)?, sql(row.log_index)?])?,
+        Change::ReviewItem(row) => connection
+            .prepare_cached(
+                "INSERT INTO review_item VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (review, account) DO UPDATE SET \
+                 source = excluded.source, reviewer = excluded.reviewer, state = excluded.state, body = excluded.body, \
+                 log_index = excluded.log_index",
+            )?
+            .execute(params![
+                row.review,
+                row.account,
+                row.source,
+                row.reviewer,
+                row.state,
+                canonical(&row.body)?,
+                sql(row.log_index)?
+            ])?,
         Change::Erased(row) => {
             let index = sql(row.log_index)?;
             for statement in [
@@ -637,6 +654,35 @@ pub(crate) fn records(connection: &Connection, kind: &str) -> Result<Vec<RecordR
             })
         })?
         .collect()
+}
+
+/// The items of an access review, by account; with `account` that one only.
+pub(crate) fn review_items(connection: &Connection, review: &str, account: Option<&str>) -> Result<Vec<ReviewItemRow>> {
+    if !connection.table_exists(None, "review_item")? {
+        return Ok(Vec::new());
+    }
+    let read = |row: &Row<'_>| {
+        let body: String = row.get(5)?;
+        Ok(ReviewItemRow {
+            review: row.get(0)?,
+            account: row.get(1)?,
+            source: row.get(2)?,
+            reviewer: row.get(3)?,
+            state: row.get(4)?,
+            body: serde_json::from_str(&body).map_err(|error| misfit(5, Type::Text, error.to_string()))?,
+            log_index: unsigned(row, 6)?,
+        })
+    };
+    match account {
+        Some(account) => connection
+            .prepare_cached("SELECT * FROM review_item WHERE review = ?1 AND account = ?2")?
+            .query_map([review, account], read)?
+            .collect(),
+        None => connection
+            .prepare_cached("SELECT * FROM review_item WHERE review = ?1 ORDER BY account")?
+            .query_map([review], read)?
+            .collect(),
+    }
 }
 
 /// Every entry whose document was erased.

@@ -5,6 +5,7 @@
 
 use crate::exception::{Exception, ExceptionState};
 use crate::finding::{Change, Finding, FindingEvent, State};
+use crate::review::{ReviewChange, ReviewEvent};
 use model::Timestamp;
 
 /// What happened.
@@ -48,11 +49,15 @@ pub enum Happening {
     Unseen,
     /// That evidence is there again.
     SeenAgain,
+    /// Somebody has accounts of an access review to decide on.
+    ToDecide,
+    /// An access review waits for its owner's signature.
+    ToSign,
 }
 
 impl Happening {
     /// Every one.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Raised,
         Self::Grown,
         Self::Assigned,
@@ -72,6 +77,8 @@ impl Happening {
         Self::EndsInADay,
         Self::Unseen,
         Self::SeenAgain,
+        Self::ToDecide,
+        Self::ToSign,
     ];
 
     /// The word used in keys, JSON and tables.
@@ -96,6 +103,8 @@ impl Happening {
             Self::EndsInADay => "ends_in_a_day",
             Self::Unseen => "unseen",
             Self::SeenAgain => "seen_again",
+            Self::ToDecide => "to_decide",
+            Self::ToSign => "to_sign",
         }
     }
 
@@ -129,23 +138,30 @@ pub enum Subject {
     Check(String),
     /// The source of that name.
     Source(String),
+    /// The access review of that id; with `#n` the nth of those whom its event reminds, from 0, who are not named here.
+    Review(String),
 }
 
 impl Subject {
-    /// `finding`, `exception`, `check`, `source`.
+    /// `finding`, `exception`, `check`, `source`, `access_review`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Finding(_) => "finding",
             Self::Exception(_) => "exception",
             Self::Check(_) => "check",
             Self::Source(_) => "source",
+            Self::Review(_) => "access_review",
         }
     }
 
     /// Its id or name.
     pub fn name(&self) -> &str {
         match self {
-            Self::Finding(name) | Self::Exception(name) | Self::Check(name) | Self::Source(name) => name,
+            Self::Finding(name)
+            | Self::Exception(name)
+            | Self::Check(name)
+            | Self::Source(name)
+            | Self::Review(name) => name,
         }
     }
 
@@ -156,6 +172,7 @@ impl Subject {
             "exception" => Self::Exception,
             "check" => Self::Check,
             "source" => Self::Source,
+            "access_review" => Self::Review,
             _ => return None,
         };
         Some(of(name.to_owned()))
@@ -212,6 +229,25 @@ pub fn of_event(entry: u64, event: &FindingEvent) -> Vec<Notice> {
         }
     }
     notices
+}
+
+/// What an event of an access review, sealed as `entry`, is to be told as: a notice for each whom it reminds, so that each is told of
+/// their own; and one for the owner whose signature it waits for.
+pub fn of_review(entry: u64, event: &ReviewEvent) -> Vec<Notice> {
+    let review = &event.access_review;
+    match event.event {
+        ReviewChange::Reminded => {
+            let reminded = review.reminders.last().map_or(0, |reminder| reminder.reviewers.len());
+            let of = |number| Subject::Review(format!("{}#{number}", review.id));
+            (0..reminded)
+                .map(|number| Notice::new(Happening::ToDecide, of(number), entry, &entry.to_string()))
+                .collect()
+        }
+        ReviewChange::Finished => {
+            vec![Notice::new(Happening::ToSign, Subject::Review(review.id.clone()), entry, &entry.to_string())]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What is told of a finding that was there before anybody was to be told: that it is open.

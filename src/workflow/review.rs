@@ -185,6 +185,8 @@ pub struct Frozen {
     pub accounts: u64,
     /// Accounts of it that are reviewed.
     pub items: u64,
+    /// Members of the source's own population, as they were counted.
+    pub counted: u64,
     /// Members by the source's own, independent count; none: it tells none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<u64>,

@@ -42,6 +42,7 @@ mod peers;
 mod people;
 mod reports;
 mod retention;
+mod reviews;
 mod rosters;
 mod rows;
 mod scim_server;

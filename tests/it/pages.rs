@@ -117,7 +117,7 @@ impl Browser {
     fn fill(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Response {
         let html = self.get(page).text();
         let mut body = url::form_urlencoded::Serializer::new(String::new());
-        for hidden in ["token", "looked_at"] {
+        for hidden in ["token", "looked_at", "seen"] {
             if let Some(value) = hidden_value(&html, hidden) {
                 body.append_pair(hidden, &value);
             }
@@ -270,4 +270,85 @@ fn people_are_let_in_act_and_are_out_at_their_next_request() {
             assert!(!found || is_printed, "{secret} in {}", path.display());
         }
     }
+}
+
+#[test]
+fn reviewers_decide_on_one_page_on_all_but_what_is_their_own() {
+    let company = Company::found();
+    company.look([true, true, true], 1);
+    let audit = &company.0;
+    let settings = std::fs::read_to_string(audit.path("evidenced.toml")).unwrap();
+    let owned = "collector = \"exec\"\nowner = \"bob@acme.example\"";
+    audit.write("evidenced.toml", &settings.replacen("collector = \"exec\"", owned, 1));
+    audit.add("[reviews.q]\nsources = [\"crm\"]\nowner = \"grace@acme.example\"\n");
+    let served = Served::start(audit);
+    let mut grace = Browser::new(served.address);
+    let link = served.invitation();
+    grace.set_up(&link, &[("name", "grace@acme.example")]);
+    let added = grace.fill("/users", "/users", &[("name", "bob@acme.example"), ("role", "reviewer")]);
+    let mut bob = Browser::new(served.address);
+    bob.set_up(&path_of(&added.text()), &[]);
+    assert_eq!(bob.fill("/reviews", "/reviews", &[("policy", "q")]).status, 404, "a reviewer starts none");
+    assert!(location(&grace.fill("/reviews", "/reviews", &[("policy", "q")])).starts_with("/reviews?entry="));
+
+    // the page of a reviewer: what is theirs, what stands out, and no field for their own account
+    let campaign = "/reviews/q-1";
+    let page = bob.get(campaign).text();
+    assert!(
+        page.contains("yours to decide") && page.contains("Answer for crm:ada") && page.contains("leaver"),
+        "{page}"
+    );
+    let all = bob.get("/reviews/q-1?show=all").text();
+    assert!(all.contains("crm:bob") && !all.contains("Answer for crm:bob"), "{all}");
+    let own = [("account", "crm:bob"), ("answer", "certify"), ("reason", "mine")];
+    let refused = bob.fill("/reviews/q-1/item?account=crm%3Aada", "/reviews/q-1/item", &own);
+    assert!(refused.status == 422 && refused.text().contains("(reviewer)"), "{}", refused.text());
+
+    // everything that is wrong is told at once, and what was typed is still there
+    let decide = "/reviews/q-1/decide";
+    let hasty = [
+        ("account.0", "crm:ada"),
+        ("answer.0", "revoke"),
+        ("account.1", "crm:cy"),
+        ("answer.1", "certify"),
+        ("reason.0", ""),
+    ];
+    let hasty = bob.fill(campaign, decide, &hasty);
+    let text = hasty.text();
+    assert!(
+        hasty.status == 422 && text.contains("revoke of crm:ada") && text.contains("why crm:cy may stay"),
+        "{text}"
+    );
+    assert!(text.contains("<option value=\"revoke\" selected>"), "{text}");
+    let looked = grace.get(campaign).text();
+    let stale = hidden_value(&looked, "seen").unwrap();
+    let thorough = [("account.0", "crm:ada"), ("answer.0", "revoke"), ("reason.0", "left in March")];
+    assert!(location(&bob.fill(campaign, decide, &thorough)).starts_with("/reviews/q-1?entry="));
+
+    // the campaign's owner looked before Bob decided
+    let token = hidden_value(&looked, "token").unwrap();
+    let looked_at = hidden_value(&looked, "looked_at").unwrap();
+    let mut late = url::form_urlencoded::Serializer::new(String::new());
+    late.extend_pairs([("token", token.as_str()), ("seen", &stale), ("looked_at", &looked_at)]);
+    late.extend_pairs([("account.0", "crm:ada"), ("answer.0", "certify"), ("reason.0", "needed")]);
+    let late = grace.send("POST", decide, &late.finish());
+    assert!(late.status == 409 && late.text().contains("changed since"), "{}", late.text());
+
+    let rest = [
+        ("account.0", "crm:bob"),
+        ("answer.0", "certify"),
+        ("reason.0", "needed"),
+        ("account.1", "crm:cy"),
+        ("answer.1", "certify"),
+        ("reason.1", "on leave"),
+    ];
+    assert_eq!(grace.fill(campaign, decide, &rest).status, 303);
+    assert_eq!(bob.fill(campaign, "/reviews/q-1/conclude", &[]).status, 422, "its owner does");
+    assert_eq!(grace.fill(campaign, "/reviews/q-1/conclude", &[]).status, 303);
+    let item = bob.get("/reviews/q-1/item?account=crm%3Aada").text();
+    assert!(item.contains("revoke by Bob as source owner") && item.contains("the account: open"), "{item}");
+    // what the source said is text on every page
+    assert!(!item.contains("<script") && !page.contains("<script"));
+    served.stop();
+    audit.assert_sound();
 }

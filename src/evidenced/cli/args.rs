@@ -2,6 +2,7 @@
 
 use super::decisions::{EvidenceCommand, ExceptionsCommand, FindingsCommand};
 use super::log::LogCommand;
+use super::review_args::ReviewsCommand;
 use super::users::UserCommand;
 use crate::settings::Override;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -241,6 +242,15 @@ pub(crate) enum Command {
     Exceptions {
         #[command(subcommand)]
         command: Option<ExceptionsCommand>,
+    },
+    /// Access reviews: reviewers decide on every account of a frozen population
+    #[command(
+        visible_alias = "review",
+        after_help = "Example: evidenced reviews decide quarterly-1 github:ada --certify --by grace@acme.example"
+    )]
+    Reviews {
+        #[command(subcommand)]
+        command: Option<ReviewsCommand>,
     },
     /// Who there is in the rosters, which accounts are whose and why
     #[command(

@@ -20,6 +20,8 @@ mod progress;
 mod query;
 mod report;
 mod retention;
+mod review_args;
+mod reviews;
 mod run;
 mod scrub;
 mod snapshots;
@@ -111,6 +113,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Findings { command } => findings::findings(load(global)?, command, global),
         Command::Evidence { command } => evidence::evidence(load(global)?, command, global),
         Command::Exceptions { command } => exceptions::exceptions(load(global)?, command, global),
+        Command::Reviews { command } => reviews::reviews(load(global)?, command, global),
         Command::People { command } => people::people(load(global)?, command, global),
         Command::Person { command } => people::person(&load(global)?, command, global),
         Command::Pack { command } => pack::pack(load(global)?, command, global),

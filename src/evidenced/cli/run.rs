@@ -48,6 +48,7 @@ pub(super) async fn run(settings: Settings) -> Result<Exit, Failure> {
         // the store cannot be relied on any more: what runs cannot be sealed either
         failure = kept.keep_anchored(&WallClock) => Err(failure.into()),
         failure = kept.keep_told(&WallClock) => Err(failure.into()),
+        failure = kept.keep_reviewed(&WallClock) => Err(failure.into()),
         failure = async { match &lending {
             Some(lending) => lending.keep(Arc::clone(&kept)).await,
             None => std::future::pending().await,

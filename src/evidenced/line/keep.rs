@@ -3,7 +3,7 @@
 use super::anchor::{self, Cadence};
 use super::{Line, Outcome, Trigger, load_checks, now};
 use crate::daemon::{self, Clock, Job, Unrun, UnrunOutcome};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::settings::{self, Settings, Source};
 use egress::NoProgress;
 use evaluate::{Check, CheckSet};
@@ -87,6 +87,51 @@ impl KeptLine {
     }
 }
 
+/// How often the calendar of access reviews is looked at.
+const REVIEWED: SignedDuration = SignedDuration::from_secs(60);
+
+impl KeptLine {
+    /// Begins access reviews on their schedule, reminds and escalates, for as long as it is polled. It ends only with the store's
+    /// failure.
+    pub(crate) async fn keep_reviewed<C: Clock>(&self, clock: &C) -> Failure {
+        let mut looked: Option<Timestamp> = None;
+        loop {
+            clock.tick().await;
+            let now = clock.now();
+            if looked.is_some_and(|looked| now.duration_since(looked).abs() < REVIEWED) {
+                continue;
+            }
+            // a store that is opened again is looked through for what its evidence allows now
+            let is_first = looked.is_none();
+            looked = Some(now);
+            if let Err(failure) = tokio::task::block_in_place(|| self.review(is_first)) {
+                return failure;
+            }
+        }
+    }
+
+    /// One look at the access reviews. What people have to mend is told and ends nothing.
+    fn review(&self, news: bool) -> Result<(), Failure> {
+        match self.line.keep_reviews(news) {
+            Ok(kept) => {
+                for (entry, event) in kept.done.iter().filter(|(_, event)| super::review::is_news(event.event)) {
+                    let review = &event.access_review.id;
+                    tracing::info!(review, event = event.event.as_str(), entry, "access review changed");
+                }
+                for (review, why) in &kept.waiting {
+                    tracing::warn!(review, why, "access review waits");
+                }
+                Ok(())
+            }
+            Err(failure) if failure.exit == Exit::Usage => {
+                tracing::error!(problem = failure.message, "access reviews were not looked at");
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
 /// The checks that read what `source` gives, and those that read the programme's own tables.
 fn concerned(checks: &CheckSet, source: &Source) -> Vec<String> {
     let Ok(shape) = super::shape(source) else { return Vec::new() };
@@ -146,6 +191,7 @@ impl daemon::Line for KeptLine {
         for followed in checked.followed.iter().filter(|followed| followed.event != workflow::Change::Seen) {
             tracing::info!(finding = followed.finding, event = followed.event.as_str(), "finding changed");
         }
+        tokio::task::block_in_place(|| self.review(true))?;
         Ok(())
     }
 

@@ -25,6 +25,7 @@ mod packing;
 mod program;
 mod programme;
 mod retention;
+pub(crate) mod review;
 mod scrub;
 mod shape;
 mod tell;

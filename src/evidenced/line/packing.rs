@@ -243,6 +243,16 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
         .filter(|(_, exception)| exception.requested.at <= to && exception.request.until > from)
         .map(|(_, exception)| exception.id)
         .collect();
+    let reviewed: BTreeSet<String> = super::review::campaigns(reader)?
+        .into_iter()
+        .map(|campaign| campaign.review)
+        .filter(|review| {
+            let ended = review.signed.as_ref().map(|signed| signed.word.at);
+            let ended = ended.or(review.cancelled.as_ref().map(|word| word.at));
+            review.started.at <= to && ended.is_none_or(|ended| ended > from)
+        })
+        .map(|review| review.id)
+        .collect();
     let speaks: BTreeSet<String> = super::manual::manual(reader)?
         .into_iter()
         .filter(|(.., evidence)| evidence.addition.from <= to && evidence.addition.to > from)
@@ -256,6 +266,7 @@ fn items(reader: &Reader, from: Timestamp, to: Timestamp, last: &[(u64, Evaluati
             // all that led to what was in force, and nothing that came after
             // what speaks of the period may be added after it
             Body::Evidence { evidence, .. } => speaks.contains(evidence),
+            Body::AccessReview { review, .. } => reviewed.contains(review) && entry.at <= to,
             Body::Exception { exception, .. } => in_force.contains(exception) && entry.at <= to,
             Body::FindingEvent { .. } | Body::Confirmation { .. } => within(entry.at) || stored.index > last_evaluation,
             _ => false,

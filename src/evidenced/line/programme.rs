@@ -4,11 +4,12 @@ use super::check::sealed_findings;
 use super::decide::exceptions;
 use crate::failure::Failure;
 use crate::settings::{Settings, end_of_day};
-use evaluate::{CountRow, ExceptionRow, FindingRow, LogRow, Programme, names};
+use evaluate::{CountRow, ExceptionRow, FindingRow, LogRow, Programme, ReviewItemRow, ReviewRow, names};
 use ledger::Body;
 use model::{Outcome, Timestamp};
 use serde::de::DeserializeOwned;
 use store::Reader;
+use workflow::review::{Item, ItemState, Person};
 use workflow::{Exception, ExceptionEvent, Finding, FindingEvent};
 
 /// The programme as of `as_of`; `counts` are those of the snapshots it rests on.
@@ -34,7 +35,8 @@ pub(super) fn programme(
         .collect();
     let exceptions = rows?;
     let findings = findings.iter().map(|finding| finding_row(settings, finding)).collect();
-    Ok(Programme { counts, findings, exceptions, log: log(settings, reader, as_of)? })
+    let (reviews, review_items) = reviews(reader, as_of)?;
+    Ok(Programme { counts, findings, exceptions, reviews, review_items, log: log(settings, reader, as_of)? })
 }
 
 /// Each of `now`, which comes with the entry of its last event, as it stood at `as_of`; those that were not there yet are left
@@ -106,6 +108,52 @@ fn exception_row(exception: &Exception, findings: &[Finding], as_of: Timestamp) 
         judged_at: None,
         open_items: open.count() as u64,
     })
+}
+
+/// The access reviews and their accounts as of `as_of`.
+fn reviews(reader: &Reader, as_of: Timestamp) -> Result<(Vec<ReviewRow>, Vec<ReviewItemRow>), Failure> {
+    let (mut heads, mut accounts) = (Vec::new(), Vec::new());
+    for (review, items) in super::review::as_they_stood(reader, as_of)? {
+        let ended = review.signed.as_ref().map(|signed| signed.word.at);
+        heads.push(ReviewRow {
+            review: review.id.clone(),
+            policy: review.policy.name.clone(),
+            state: review.state.as_str().to_owned(),
+            owner: review.owner.label().to_owned(),
+            started_at: review.started.at,
+            opened_at: review.opened_at,
+            due_at: review.due_at,
+            ended_at: ended.or(review.cancelled.as_ref().map(|word| word.at)),
+            items: items.len() as u64,
+            undecided: items.iter().filter(|item| item.state != ItemState::Decided).count() as u64,
+        });
+        accounts.extend(items.iter().map(|item| review_item_row(&review.id, item)));
+    }
+    Ok((heads, accounts))
+}
+
+fn review_item_row(review: &str, item: &Item) -> ReviewItemRow {
+    let decision = item.effective();
+    let removal = item.remediation.as_ref();
+    let holders: Vec<&Person> = item.person.iter().map(|holder| &holder.person).chain(&item.owner).collect();
+    // what a machine uses and nobody answers for is nobody's own
+    let is_of_a_machine = matches!(item.kind.as_deref(), Some("service" | "root" | "break_glass" | "shared"));
+    let decided = || item.decisions.iter().filter(|one| one.answer.is_final());
+    let own = decided().any(|one| holders.iter().any(|holder| holder.is(&one.by)));
+    ReviewItemRow {
+        review: review.to_owned(),
+        account_key: item.account.clone(),
+        source: item.source.clone(),
+        state: item.state.as_str().to_owned(),
+        answer: decision.map(|one| one.answer.as_str().to_owned()),
+        decided_by: decision.map(|one| one.by.label().to_owned()),
+        decided_at: decision.map(|one| one.at),
+        own_access: (!holders.is_empty() || is_of_a_machine).then_some(own),
+        safeguard: decided().find_map(|one| one.safeguard.clone()),
+        removal: removal.map(|removal| removal.state.as_str().to_owned()),
+        removal_due_at: removal.map(|removal| removal.due_at),
+        verified_at: removal.and_then(|removal| removal.proof.as_ref()).map(|proof| proof.at),
+    }
 }
 
 fn log(settings: &Settings, reader: &Reader, as_of: Timestamp) -> Result<Option<LogRow>, Failure> {

@@ -7,6 +7,7 @@ use model::time::seconds_text;
 use model::{Evaluation, InputState, Manifest, SnapshotStatus};
 use serde::Serialize;
 use store::{NoticeRow, Reader};
+use workflow::review::ReviewEvent;
 use workflow::{Exception, ExceptionEvent, Finding, FindingEvent, Happening, State};
 
 /// Members named in one notice.
@@ -19,7 +20,7 @@ pub(crate) struct Told {
     pub(crate) key: String,
     /// What happened, in a word.
     pub(crate) event: String,
-    /// `finding`, `exception`, `check`, `source`.
+    /// `finding`, `exception`, `check`, `source`, `access_review`.
     pub(crate) kind: String,
     /// Its id or name.
     pub(crate) id: String,
@@ -89,6 +90,9 @@ pub(crate) fn compose(reader: &Reader, row: &NoticeRow, personal: bool) -> Told 
             }
             "exception" => {
                 read(&document).map(|event: ExceptionEvent| of_exception(blank.clone(), &event.exception, personal))
+            }
+            "access_review" => {
+                read(&document).and_then(|event: ReviewEvent| of_review(blank.clone(), &event, personal))
             }
             "check" => read(&document).map(|evaluation| of_check(blank.clone(), happening, &evaluation, personal)),
             _ => read(&document).map(|manifest| of_source(blank.clone(), happening, &manifest, personal)),
@@ -191,6 +195,34 @@ fn of_exception(blank: Told, exception: &Exception, personal: bool) -> Told {
         look: format!("evidenced exceptions show {}", exception.id),
         ..blank
     }
+}
+
+fn of_review(blank: Told, event: &ReviewEvent, personal: bool) -> Option<Told> {
+    let review = &event.access_review;
+    let (person, pending) = super::plan::asked(event, &blank.id)?;
+    let due = review.due_at.map(seconds_text);
+    let headline = match pending {
+        Some(0) => format!("access review {} is not decided yet", review.id),
+        Some(1) => format!("access review {}: 1 account waits for a decision", review.id),
+        Some(pending) => format!("access review {}: {pending} accounts wait for a decision", review.id),
+        None => format!("access review {} waits for its owner's signature", review.id),
+    };
+    let whose = personal.then(|| format!("it is for {}", person.label()));
+    let when = due.as_ref().map(|due| format!("due {due}"));
+    let look = match pending {
+        Some(_) => format!("evidenced reviews items {}", review.id),
+        None => format!("evidenced reviews show {}", review.id),
+    };
+    Some(Told {
+        id: review.id.clone(),
+        headline,
+        state: Some(review.state.as_str().to_owned()),
+        due,
+        owner: personal.then(|| review.owner.label().to_owned()),
+        details: when.into_iter().chain(whose).collect(),
+        look,
+        ..blank
+    })
 }
 
 fn of_check(blank: Told, happening: Happening, evaluation: &Evaluation, personal: bool) -> Told {

@@ -8,6 +8,7 @@ use model::{Digest, Outcome, SnapshotStatus, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{MessageRow, MessageState, NoticeRow, Progress, Reader};
 use workflow::notice::{self, Gap, ToldGap};
+use workflow::review::{Person, ReviewEvent};
 use workflow::{Exception, Finding, FindingEvent, Happening, Notice, Subject};
 
 /// Evaluations looked at for the one of the latest instant: those made of the past are newer in the log.
@@ -104,6 +105,13 @@ impl Heard {
             });
             notices.extend(self.deadlines());
         }
+        // of the past nobody is reminded
+        if destination.reviews
+            && !destination.is_tracker()
+            && let Some(Progress { next, .. }) = told
+        {
+            notices.extend(self.reviews(reader, next)?);
+        }
         if destination.evidence && !destination.is_tracker() {
             notices.extend(self.evidence(reader, destination)?);
         }
@@ -130,19 +138,42 @@ impl Heard {
         }
     }
 
-    /// What happened to findings from entry `next` on. A store that was taken up again may be shorter than what was told.
+    /// What happened to findings from entry `next` on.
     fn events(&self, reader: &Reader, next: u64) -> Result<Vec<Notice>, Failure> {
+        let is_wanted = |body: &Body| matches!(body, Body::FindingEvent { .. });
+        self.documents(reader, next, is_wanted, |entry, document| {
+            let event: Option<FindingEvent> = serde_json::from_slice(document).ok();
+            event.map_or_else(Vec::new, |event| notice::of_event(entry, &event))
+        })
+    }
+
+    /// Whom access reviews wait for, from entry `next` on.
+    fn reviews(&self, reader: &Reader, next: u64) -> Result<Vec<Notice>, Failure> {
+        let is_wanted = |body: &Body| matches!(body, Body::AccessReview { event, .. } if event == "reminded" || event == "finished");
+        self.documents(reader, next, is_wanted, |entry, document| {
+            let event: Option<ReviewEvent> = serde_json::from_slice(document).ok();
+            event.map_or_else(Vec::new, |event| notice::of_review(entry, &event))
+        })
+    }
+
+    /// What `read` makes of the documents of those entries from `next` on. A store that was taken up again may be shorter than
+    /// what was told.
+    fn documents(
+        &self,
+        reader: &Reader,
+        next: u64,
+        is_wanted: impl Fn(&Body) -> bool,
+        read: impl Fn(u64, &[u8]) -> Vec<Notice>,
+    ) -> Result<Vec<Notice>, Failure> {
         let mut notices = Vec::new();
         for start in (next.min(self.size)..self.size).step_by(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
             for stored in reader.entries(start..self.size.min(start + CHUNK))? {
-                if !matches!(stored.entry.body, Body::FindingEvent { .. }) {
+                if !is_wanted(&stored.entry.body) {
                     continue;
                 }
                 // what was erased is not told any more
                 let Ok(Some(document)) = reader.document(stored.index) else { continue };
-                if let Ok(event) = serde_json::from_slice::<FindingEvent>(&document) {
-                    notices.extend(notice::of_event(stored.index, &event));
-                }
+                notices.extend(read(stored.index, &document));
             }
         }
         Ok(notices)
@@ -264,7 +295,25 @@ fn recipient(settings: &Settings, reader: &Reader, destination: &Destination, no
             let event: FindingEvent = serde_json::from_slice(&document).ok()?;
             event.finding.owner.filter(|owner| is_ours(owner, &settings.organisation.domains))
         }
+        Way::Smtp(Smtp { owners: true, .. }) if notice.kind == "access_review" => {
+            let document = reader.document(notice.log_index).ok().flatten()?;
+            let event: ReviewEvent = serde_json::from_slice(&document).ok()?;
+            let (person, _) = asked(&event, &notice.subject)?;
+            person.email.clone().filter(|address| is_ours(address, &settings.organisation.domains))
+        }
         _ => None,
+    }
+}
+
+/// Whom an event of an access review asks, and for how many decisions; of `ID#n` the nth whom it reminds, else its owner.
+pub(super) fn asked<'a>(event: &'a ReviewEvent, subject: &str) -> Option<(&'a Person, Option<u64>)> {
+    let review = &event.access_review;
+    match subject.rsplit_once('#') {
+        Some((_, number)) => {
+            let reminded = review.reminders.last()?.reviewers.get(number.parse::<usize>().ok()?)?;
+            Some((&reminded.person, Some(reminded.pending)))
+        }
+        None => Some((&review.owner, None)),
     }
 }
 

@@ -45,10 +45,11 @@ impl Digest {
         format!("[evidenced] {}: {what}", self.organisation)
     }
 
-    /// Findings, then evidence.
-    fn parts(&self) -> [(&'static str, Vec<&Told>); 2] {
-        let (evidence, findings) = self.told.iter().partition(|told| told.is_of_evidence());
-        [("Findings", findings), ("Evidence", evidence)]
+    /// Findings, then access reviews, then evidence.
+    fn parts(&self) -> [(&'static str, Vec<&Told>); 3] {
+        let (evidence, others): (Vec<&Told>, Vec<&Told>) = self.told.iter().partition(|told| told.is_of_evidence());
+        let (reviews, findings) = others.into_iter().partition(|told| told.kind == "access_review");
+        [("Findings", findings), ("Access reviews", reviews), ("Evidence", evidence)]
     }
 
     fn foot(&self) -> String {

@@ -470,9 +470,10 @@ pub(super) const NOTIFY: &[Key] = &[
     key(
         "about",
         Kind::Texts,
-        default("[\"findings\", \"evidence\"]"),
+        default("[\"findings\", \"evidence\", \"reviews\"]"),
         "[\"evidence\"]",
-        "what is told: `findings`; `evidence` that is missing, which is for whoever keeps this program and becomes no ticket",
+        "what is told: `findings`; `evidence` that is missing, which is for whoever keeps this program; access `reviews` that wait for \
+         somebody; only findings become tickets",
     ),
     key(
         "personal_data",
@@ -659,6 +660,80 @@ pub(super) const NETWORK: &[Key] = &[
     ),
 ];
 
+pub(super) const REVIEW: &[Key] = &[
+    key(
+        "sources",
+        Kind::Texts,
+        Absent::Refused,
+        "[\"github\", \"aws\"]",
+        "sources whose accounts are reviewed; each needs an `owner`",
+    ),
+    key(
+        "owner",
+        Kind::Text,
+        Absent::Refused,
+        "\"olga@acme.example\"",
+        "who answers for the campaigns and signs them: an address or name of the roster",
+    ),
+    key(
+        "schedule",
+        Kind::Text,
+        Absent::Nothing,
+        "\"0 9 1 */3 *\"",
+        "when campaigns begin: minute hour day month weekday, in the organisation's zone; absent: only when a person starts one",
+    ),
+    key(
+        "population",
+        Kind::Word(&["all", "privileged"]),
+        default("\"all\""),
+        "\"privileged\"",
+        "which accounts: `all`; `privileged`: administrators, root, break-glass, service and shared ones, and those of which nobody knows",
+    ),
+    key(
+        "fallback",
+        Kind::Text,
+        Absent::Nothing,
+        "\"max@acme.example\"",
+        "who decides where neither the manager, the source's owner nor the campaign's owner may; absent: nobody does",
+    ),
+    key("complete_within", Kind::Duration, default("\"14d\""), "\"21d\"", "time from opening to the due date"),
+    key(
+        "lapse_after",
+        Kind::Duration,
+        default("\"7d\""),
+        "\"3d\"",
+        "time after the due date from which an account without an answer counts as not reviewed",
+    ),
+    key(
+        "remediate_within",
+        Kind::Duration,
+        default("\"14d\""),
+        "\"2d\"",
+        "time from a decision until what it takes away must be proven gone",
+    ),
+    key(
+        "dormant_after",
+        Kind::Duration,
+        default("\"90d\""),
+        "\"60d\"",
+        "time without use from which an account is flagged as dormant",
+    ),
+    key(
+        "conflicts",
+        Kind::Texts,
+        default("[]"),
+        "[\"github:admin + aws:deploy\"]",
+        "duties that one person must not hold together: `SOURCE:ROLE + SOURCE:ROLE`",
+    ),
+    key(
+        "safeguard",
+        Kind::Text,
+        Absent::Nothing,
+        "\"The accountant goes through the report each year.\"",
+        "in a firm of one: what is done instead of a second pair of eyes; it lets the campaign's owner decide on their own access and is printed",
+    ),
+];
+
 pub(super) const SERVE: &[Key] = &[
     key(
         "listen",
@@ -743,11 +818,17 @@ pub(super) const SECTIONS: &[Section] = &[
         help: "Who is told of findings and of evidence that is missing; one section for each of them. Nobody is told twice.",
         keys: NOTIFY,
     },
+    Section {
+        name: "reviews",
+        times: Times::Named,
+        help: "Access reviews: whose access is reviewed, by whom and when; one section for each kind of campaign.",
+        keys: REVIEW,
+    },
     Section { name: "serve", times: Times::Once, help: "The pages, for people who sign in.", keys: SERVE },
 ];
 
 /// Sections and keys of the design that this version has not got. Refused, because ignoring them would promise them.
-pub(super) const LATER: &[(&[&str], &str)] = &[(&["reviews"], "access reviews"), (&["audits"], "internal audits")];
+pub(super) const LATER: &[(&[&str], &str)] = &[(&["audits"], "internal audits")];
 
 /// The keys of a source of this collector beyond [`SOURCE`].
 pub(super) fn collector_keys(spec: &CollectorSpec) -> Vec<Key> {

@@ -5,6 +5,7 @@ use super::fields::{Fields, Reading, kind_of};
 use super::keys::{CHECKS, FINDINGS, LATER, LOG, NETWORK, ORGANISATION, RETENTION, SECTIONS, SERVE, STORE};
 use super::layers::{Layers, Override, Variables};
 use super::problem::{Place, Problem};
+use super::reviews;
 use super::sources::{Shipped, Specs};
 use super::suggest::did_you_mean;
 use super::{
@@ -83,6 +84,7 @@ pub(super) fn load_in(
             links: draft.links,
             handover: draft.handover,
             notify: draft.notify,
+            reviews: draft.reviews,
             serve: draft.serve,
             overrides: overrides.to_vec(),
             digest: Digest::of(&bytes),
@@ -104,6 +106,7 @@ struct Draft {
     links: Vec<super::ApprovedLink>,
     handover: super::Handover,
     notify: Vec<super::Destination>,
+    reviews: Vec<super::ReviewPolicy>,
     serve: Serve,
 }
 
@@ -137,6 +140,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &dyn Specs) -> Option<Draft> {
     let links = register::links(reading, value("links"), &names, &zone);
     let handover = handover::handover(reading, value, &names);
     let notify = notify::destinations(reading, value("notify"), &zone);
+    let reviews = reviews::reviews(reading, value("reviews"), &names, &zone);
     let network = network(&section("network", NETWORK));
     let serve = serve(&section("serve", SERVE));
     Some(Draft {
@@ -152,6 +156,7 @@ fn read<'a>(reading: &'a Reading<'a>, specs: &dyn Specs) -> Option<Draft> {
         links,
         handover,
         notify,
+        reviews,
         serve,
     })
 }

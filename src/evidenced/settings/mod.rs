@@ -14,6 +14,7 @@ mod notify;
 mod problem;
 mod reference;
 mod register;
+mod reviews;
 mod schema;
 mod secret;
 mod sources;
@@ -30,6 +31,7 @@ pub(crate) use notify::{Destination, GithubIssues, Jira, MailTls, Smtp, Way};
 pub(crate) use problem::Problem;
 pub(crate) use reference::{REFERENCE, SCHEMA};
 pub(crate) use register::{ApprovedLink, RegisteredAccount};
+pub(crate) use reviews::ReviewPolicy;
 pub(crate) use secret::SecretRef;
 pub(crate) use starter::starter;
 pub(crate) use suggest::{did_you_mean, nearest};
@@ -77,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) handover: Handover,
     /// Who is told, sorted by name.
     pub(crate) notify: Vec<Destination>,
+    /// How access is reviewed, sorted by name.
+    pub(crate) reviews: Vec<ReviewPolicy>,
     /// The pages.
     pub(crate) serve: Serve,
     /// What flags changed in it; a reload applies them again.

@@ -15,6 +15,7 @@ use url::Url;
 
 /// Somebody, or something, that is told.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each kind of news, as the configuration has them")]
 pub(crate) struct Destination {
     /// NAME.
     pub(crate) name: String,
@@ -24,6 +25,8 @@ pub(crate) struct Destination {
     pub(crate) findings: bool,
     /// Whether evidence that is missing is told.
     pub(crate) evidence: bool,
+    /// Whether reviewers are told of what they have to decide.
+    pub(crate) reviews: bool,
     /// Whether people and accounts are named; otherwise they are counted.
     pub(crate) personal_data: bool,
     /// When a digest goes; none: at once.
@@ -179,12 +182,13 @@ fn destination<'a>(
         "github_issues" => github(&fields).map(Way::GithubIssues),
         _ => jira(&fields).map(Way::Jira),
     };
-    let (findings, evidence) = about?;
+    let (findings, evidence, reviews) = about?;
     let destination = Destination {
         name: name.to_owned(),
         way: way?,
         findings,
         evidence,
+        reviews,
         personal_data: personal_data?,
         schedule: schedule?,
         gather: gather?.0,
@@ -207,9 +211,9 @@ fn refuse_of_a_tracker(fields: &Fields<'_>, destination: &Destination) {
     }
 }
 
-/// What is told: findings, evidence.
-fn about(fields: &Fields<'_>) -> Option<(bool, bool)> {
-    const WORDS: [&str; 2] = ["findings", "evidence"];
+/// What is told: findings, evidence, access reviews.
+fn about(fields: &Fields<'_>) -> Option<(bool, bool, bool)> {
+    const WORDS: [&str; 3] = ["findings", "evidence", "reviews"];
     let texts = fields.texts("about")?;
     for text in texts.iter().filter(|text| !WORDS.contains(&text.as_str())) {
         fields.problem("about", format!("`about` in {} cannot be `{text}`", fields.label), did_you_mean(text, WORDS));
@@ -218,11 +222,11 @@ fn about(fields: &Fields<'_>) -> Option<(bool, bool)> {
         fields.problem(
             "about",
             format!("{} is told nothing", fields.label),
-            "write `about = [\"findings\", \"evidence\"]`, or take the section out",
+            "write `about = [\"findings\", \"evidence\", \"reviews\"]`, or take the section out",
         );
     }
     let has = |word: &str| texts.iter().any(|text| text == word);
-    Some((has(WORDS[0]), has(WORDS[1])))
+    Some((has(WORDS[0]), has(WORDS[1]), has(WORDS[2])))
 }
 
 #[expect(clippy::option_option, reason = "the outer one says whether it can be read")]

@@ -49,6 +49,10 @@ pub(super) fn reference(specs: &[&CollectorSpec]) -> String {
                 let _ = writeln!(text, "# [[{}]]", section.name);
                 section.keys.iter().for_each(|key| line(&mut text, key, true));
             }
+            Times::Named if section.name == "reviews" => {
+                let _ = writeln!(text, "# [reviews.quarterly]");
+                section.keys.iter().for_each(|key| line(&mut text, key, true));
+            }
             Times::Named if section.name != "sources" => {
                 for (position, way) in WAYS.iter().enumerate() {
                     let blank = if position == 0 { "" } else { "\n" };

@@ -22,6 +22,7 @@ pub(super) fn schema(specs: &[&CollectorSpec]) -> String {
                 "propertyNames": { "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$" },
                 "additionalProperties": match section.name {
                     "sources" => json!({ "oneOf": specs.iter().map(|spec| source(spec)).collect::<Vec<_>>() }),
+                    "reviews" => table(section.help, section.keys),
                     _ => json!({ "oneOf": WAYS.iter().map(|way| destination(section.keys, way)).collect::<Vec<_>>() }),
                 },
             }),

@@ -264,7 +264,7 @@ pages = "many"
 [[links]]
 account = "awss:ada"
 person = "aws:1"
-[reviews.quarterly]
+[audits.internal]
 "#;
     assert_eq!(
         Folder::new().problems(text),
@@ -287,7 +287,7 @@ person = "aws:1"
             "evidenced.toml:18:1: [[links]] entry 1 has no `approved_by`: who says that the account is this person's\n  \
              help: add `approved_by = \"Grace Hopper\"`",
             "evidenced.toml:19:11: `awss:ada` names the source `awss`, which is not configured\n  help: did you mean `aws`?",
-            "evidenced.toml:21:2: `reviews` is not in this version: access reviews\n  help: take it out; nothing here is ignored silently",
+            "evidenced.toml:21:2: `audits` is not in this version: internal audits\n  help: take it out; nothing here is ignored silently",
         ]
     );
 }
@@ -684,6 +684,9 @@ fn listed(text: &str) -> BTreeSet<(String, String)> {
                 for destination in destinations.values().filter_map(toml::Value::as_table) {
                     add(destination["kind"].as_str().unwrap(), destination);
                 }
+            }
+            ("reviews", toml::Value::Table(policies)) => {
+                policies.values().filter_map(toml::Value::as_table).for_each(|policy| add(name, policy));
             }
             (_, toml::Value::Table(section)) => {
                 let (lists, keys): (toml::Table, toml::Table) = section.clone().into_iter().partition(|(_, value)| {

@@ -94,6 +94,18 @@ pub(super) static ROUTES: &[Route] = &[
     step("/exceptions/{id}/approve", JUDGES, || post(pages::act_on_exception)),
     step("/exceptions/{id}/refuse", JUDGES, || post(pages::act_on_exception)),
     step("/exceptions/{id}/revoke", JUDGES, || post(pages::act_on_exception)),
+    read("/reviews", READERS, || get(pages::reviews)),
+    step("/reviews", OWNERS, || post(pages::start_review)),
+    read("/reviews/{id}", READERS, || get(pages::review)),
+    step("/reviews/{id}/decide", JUDGES, || post(pages::decide_in_review)),
+    step("/reviews/{id}/certify-plain", JUDGES, || post(pages::certify_plain)),
+    step("/reviews/{id}/conclude", JUDGES, || post(pages::act_on_review)),
+    step("/reviews/{id}/sign-off", JUDGES, || post(pages::act_on_review)),
+    step("/reviews/{id}/defer", JUDGES, || post(pages::act_on_review)),
+    step("/reviews/{id}/cancel", JUDGES, || post(pages::act_on_review)),
+    read("/reviews/{id}/item", READERS, || get(pages::review_item)),
+    step("/reviews/{id}/item", JUDGES, || post(pages::act_on_item)),
+    step("/reviews/{id}/removal", JUDGES, || post(pages::act_on_item)),
     read("/users", ADMINISTRATORS, || get(users::list)),
     step("/users", ADMINISTRATORS, || post(users::add)),
     step("/users/{id}/role", ADMINISTRATORS, || post(users::role)),
@@ -104,10 +116,11 @@ pub(super) static ROUTES: &[Route] = &[
 
 /// The places of the navigation that somebody of `role` may go to: path and name.
 pub(super) fn places(role: Role) -> impl Iterator<Item = (&'static str, &'static str)> {
-    const PLACES: [(&str, &str); 9] = [
+    const PLACES: [(&str, &str); 10] = [
         ("/", "Overview"),
         ("/findings", "Findings"),
         ("/exceptions", "Exceptions"),
+        ("/reviews", "Access reviews"),
         ("/controls", "Controls"),
         ("/checks", "Checks"),
         ("/sources", "Sources"),

@@ -50,7 +50,8 @@ impl House {
             "[organisation]\nname = \"Test Ltd\"\n[store]\nurl = \"sqlite:./evidence\"\n[log]\n\
              origin = \"test.example/evidence\"\nkey = { file = \"./evidenced.key\" }\n[sources.hr]\n\
              collector = \"hr_file\"\npath = \"hr.csv\"\ncolumns = { employee_id = \"ID\", name = \"Name\", \
-             work_email = \"Email\", start_date = \"Start\", end_date = \"End\" }\n",
+             work_email = \"Email\", start_date = \"Start\", end_date = \"End\" }\nowner = \"Grace\"\n\
+             [reviews.quarterly]\nsources = [\"hr\"]\nowner = \"Grace\"\n",
         );
         let settings = crate::settings::load(&folder.path().join("evidenced.toml"), &[]).unwrap();
         let checks = load_checks(Some(&settings)).unwrap();
@@ -77,6 +78,7 @@ impl House {
             until: "2099-01-01T00:00:00Z".parse().unwrap(),
         };
         line.request_exception(request, "Grace").unwrap();
+        line.plant_review("quarterly").unwrap();
         let add = |name: &str, role| line.add_user(name, role, "Grace").unwrap().0;
         let users = Role::ALL.into_iter().map(|role| add(role.as_str(), role)).collect();
         let other = add("somebody else", Role::Auditor);
@@ -98,6 +100,7 @@ impl House {
             Some("snapshots") => self.snapshot.as_str(),
             Some("findings") => "manual-1",
             Some("exceptions") => "exception-1",
+            Some("reviews") => "quarterly-1",
             Some("users") => &self.other.id,
             _ => "",
         };

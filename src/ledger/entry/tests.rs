@@ -74,6 +74,7 @@ fn every_kind_survives_encoding() {
         Body::Exception { exception: "exception-1".into(), event: "requested".into() },
         Body::Evidence { evidence: "evidence-1".into(), event: "file".into() },
         Body::Access { user: "u-3f2a1b0c".into(), event: "signed_in".into() },
+        Body::AccessReview { review: "quarterly-1".into(), event: "opened".into() },
         Body::Erasure { entries: vec![1, 4] },
     ];
     let kinds: Vec<_> = bodies.iter().map(|body| body.kind().to_owned()).collect();

@@ -7,8 +7,10 @@ mod calendar;
 mod content;
 mod controls;
 pub(crate) mod html;
-mod pdf;
+pub(crate) mod pdf;
 mod populations;
+
+pub(crate) use blocks::{Block, Document, mark, paragraph, plain, table};
 
 use crate::error::PackError;
 use crate::layout;

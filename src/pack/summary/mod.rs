@@ -24,6 +24,7 @@ pub(crate) use index::{EvidenceRow, index_csv, index_json, index_xlsx, literal};
 pub(crate) use manual::{Manual, standing};
 pub(crate) use requests::requests_csv;
 pub(crate) use scope::scope_json;
+pub(crate) use xlsx::{Column as XlsxColumn, workbook};
 
 use crate::anchors::Waiting;
 use crate::cadence::Gap;

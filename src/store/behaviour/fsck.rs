@@ -270,9 +270,19 @@ fn what_people_decide_is_as_its_last_event_left_it_and_is_replayed() {
     assert_eq!(rows[0].body["state"], "approved");
     let rows = store.reader().records("evidence").unwrap();
     assert_eq!((rows.len(), rows[0].log_index, rows[0].body["by"].as_str()), (1, 4, Some("somebody")));
+    let rows = store.reader().records("access_review").unwrap();
+    assert_eq!((rows.len(), rows[0].since, rows[0].log_index), (1, 5, 6), "a report is a file and no state");
+    let items = store.reader().review_items("quarterly-1", None).unwrap();
+    let states: Vec<_> =
+        items.iter().map(|row| (&*row.account, &*row.state, row.reviewer.as_deref(), row.log_index)).collect();
+    assert_eq!(states, [("git:ada", "decided", Some("hr:1"), 6), ("git:bot", "pending", None, 5)]);
+    assert_eq!(store.reader().review_items("quarterly-1", Some("git:bot")).unwrap(), items[1..]);
     drop(store);
     assert_eq!(check(&scene).problems, []);
     fs::remove_file(scene.paths.closed()).unwrap();
+    let edit = "UPDATE review_item SET state = 'decided' WHERE account = 'git:bot'";
+    Connection::open(scene.paths.database()).unwrap().execute_batch(edit).unwrap();
+    named(&check(&scene), &scene.paths.database(), "row of `review_item` review=quarterly-1 account=git:bot: `state`");
     let edit = "UPDATE record SET body = replace(body, 'approved', 'refused') WHERE kind = 'exception'";
     Connection::open(scene.paths.database()).unwrap().execute_batch(edit).unwrap();
     named(&check(&scene), &scene.paths.database(), "row of `record` kind=exception id=exception-1: `body`");

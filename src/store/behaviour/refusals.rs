@@ -60,8 +60,8 @@ fn another_key_is_refused() {
 #[test]
 fn a_newer_schema_is_refused() {
     let scene = Scene::filled();
-    Connection::open(scene.paths.database()).unwrap().pragma_update(None, "user_version", 6).unwrap();
-    assert!(matches!(refused_unwritten(&scene), StoreError::Newer { found: 6, known: 5, .. }));
+    Connection::open(scene.paths.database()).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    assert!(matches!(refused_unwritten(&scene), StoreError::Newer { found: 7, known: 6, .. }));
     assert!(matches!(Reader::open(&scene.paths, key().verifier()), Err(StoreError::Newer { .. })));
 
     let scene = Scene::filled();

@@ -108,6 +108,29 @@ pub(super) fn decide(store: &mut Store) {
         }))),
     };
     store.append(at(25), vec![file, record]).unwrap();
+    let item = |state: &str| serde_json::json!({"account": "git:ada", "source": "git", "state": state, "assigned": {"reviewer": {"key": "hr:1"}}});
+    let other = serde_json::json!({"account": "git:bot", "source": "git", "state": "pending", "assigned": {}});
+    store
+        .append(
+            at(26),
+            vec![
+                review("opened", &[item("pending"), other]),
+                review("decided", &[item("decided")]),
+                review("report", &[]),
+            ],
+        )
+        .unwrap();
+}
+
+fn review(event: &str, items: &[serde_json::Value]) -> Draft {
+    Draft {
+        body: Body::AccessReview { review: "quarterly-1".into(), event: event.into() },
+        series: "access_review/quarterly-1".into(),
+        document: Some(json(&serde_json::json!({
+            "schema": "evidenced/access_review-event/v1", "event": event, "items": items,
+            "access_review": {"id": "quarterly-1", "state": "open"},
+        }))),
+    }
 }
 
 pub(super) fn exception(event: &str) -> Draft {

@@ -39,7 +39,9 @@ pub struct Seen {
     pub seen_at: Timestamp,
     /// Accounts in it.
     pub accounts: u64,
-    /// Members by the source's own count.
+    /// Members of the source's own population, as they were counted.
+    pub counted: u64,
+    /// Members by the source's own, independent count; none: it tells none.
     pub declared: Option<u64>,
 }
 
@@ -77,7 +79,7 @@ pub struct Chain<'a> {
     /// Who decides where nobody else may.
     pub fallback: Option<Person>,
     /// Whether somebody's employment is over.
-    pub departed: &'a dyn Fn(&Person) -> bool,
+    pub departed: Box<dyn Fn(&Person) -> bool + 'a>,
 }
 
 /// What a campaign is opened with.
@@ -100,9 +102,9 @@ pub fn freeze(review: &Review, opening: Opening<'_>, at: Timestamp) -> Result<Ve
     for one in review.sources.iter().filter(|one| one.deferred.is_none()) {
         match opening.sources.get(&one.source) {
             Some(Ok(seen)) => {
-                if let Some(declared) = seen.declared.filter(|declared| *declared != seen.accounts) {
-                    let (source, counted) = (&one.source, seen.accounts);
-                    problems.push(format!("{source}: {counted} accounts were read and the source declares {declared}"));
+                if let Some(declared) = seen.declared.filter(|declared| *declared != seen.counted) {
+                    let (source, counted) = (&one.source, seen.counted);
+                    problems.push(format!("{source}: {counted} members were read and the source declares {declared}"));
                 }
             }
             Some(Err(why)) => problems.push(format!("{}: {why}", one.source)),
@@ -154,6 +156,7 @@ pub fn freeze(review: &Review, opening: Opening<'_>, at: Timestamp) -> Result<Ve
             seen_at: seen.seen_at,
             accounts: seen.accounts,
             items: items.iter().filter(|item| item.source == one.source).count() as u64,
+            counted: seen.counted,
             declared: seen.declared,
             administrators: administrators.get(&one.source).into_iter().flatten().cloned().collect(),
             previous: opening.previous.get(&one.source).map(|previous| previous.review.clone()),
@@ -315,12 +318,11 @@ impl Flagging {
             Some(used) if used < line => {
                 flag(Flag::Dormant, format!("last used {} ago", duration_text(self.at.duration_since(used))));
             }
-            Some(_) => {}
             // only a source that tells of use at all tells by its silence
             None if self.tells_use.contains(&item.source) && item.created_at.is_none_or(|made| made < line) => {
                 flag(Flag::NeverUsed, "the source tells of no use of it".to_owned());
             }
-            None => {}
+            _ => {}
         }
     }
 }

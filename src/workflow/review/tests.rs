@@ -65,6 +65,7 @@ fn seen(accounts: u64) -> Seen {
         log_index: 7,
         seen_at: at(-1),
         accounts,
+        counted: accounts,
         declared: Some(accounts),
     }
 }
@@ -82,7 +83,12 @@ pub(super) fn opening<'a>(accounts: Vec<Account>, departed: &'a dyn Fn(&Person) 
         let count = accounts.iter().filter(|other| other.item.source == account.item.source).count() as u64;
         sources.insert(account.item.source.clone(), Ok(seen(count)));
     }
-    Opening { sources, accounts, previous: BTreeMap::new(), chain: Chain { fallback: None, departed } }
+    Opening {
+        sources,
+        accounts,
+        previous: BTreeMap::new(),
+        chain: Chain { fallback: None, departed: Box::new(departed) },
+    }
 }
 
 /// The campaign and its items after `events`.

@@ -81,7 +81,8 @@ pub(crate) fn what(body: &Body) -> String {
         Body::Evaluation { check, outcome } => format!("{check} {}", outcome.as_str()),
         Body::FindingEvent { finding: id, event }
         | Body::Exception { exception: id, event }
-        | Body::Evidence { evidence: id, event } => format!("{id} {event}"),
+        | Body::Evidence { evidence: id, event }
+        | Body::AccessReview { review: id, event } => format!("{id} {event}"),
         Body::Configuration { digest } => format!("configuration {digest}"),
         Body::Slot { source, due_at, outcome } => format!("{source} {} {}", seconds_text(*due_at), outcome.as_str()),
         Body::Confirmation { snapshot } => format!("{snapshot} confirmed"),

@@ -5,6 +5,7 @@ mod evidence;
 mod exceptions;
 mod findings;
 mod log;
+mod reviews;
 mod sources;
 mod steps;
 
@@ -13,6 +14,9 @@ pub(super) use evidence::{check, confirm_snapshot, overview, snapshot};
 pub(super) use exceptions::{act_on_exception, exception, exceptions, request_exception};
 pub(super) use findings::{act, finding, findings};
 pub(super) use log::{entry, log};
+pub(super) use reviews::{
+    act_on_item, act_on_review, certify_plain, decide_in_review, review, review_item, reviews, start_review,
+};
 pub(super) use sources::{snapshots, source, sources};
 
 use super::answers::{page, status_of};
@@ -132,7 +136,10 @@ async fn take(
     let acting = visit.clone();
     // the inner error is a step not taken, the outer one a program that broke
     match blocking(move || Ok(work(&acting))).await {
-        Ok(Ok(entry)) => super::answers::see(&format!("{path}?entry={entry}")),
+        Ok(Ok(entry)) => {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            super::answers::see(&format!("{path}{joint}entry={entry}"))
+        }
         Ok(Err(declined)) => {
             let (status, said) = (status(&declined), Said::from(&declined));
             answer(visit, status, move |visit, settings, reader| back(visit, settings, reader, &said)).await
