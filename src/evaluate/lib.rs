@@ -49,7 +49,7 @@ pub use inputs::{
 };
 pub use mapping::{VocabularyColumn, VocabularyTable, compile_expression, compile_mapping, vocabulary};
 pub use people::{Orphan, identity_link_spec};
-pub use programme::{CountRow, ExceptionRow, FindingRow, LogRow, Programme};
+pub use programme::{CountRow, ExceptionRow, FindingRow, LogRow, Programme, ReviewItemRow, ReviewRow};
 pub use rows::{Rows, RowsError, Take};
 pub use run::Grid;
 pub use scaffold::{Scaffold, scaffold};
