@@ -41,8 +41,7 @@ pub(crate) fn hear(
     checks: BTreeSet<String>,
     now: Timestamp,
 ) -> Result<Heard, Failure> {
-    // before anything else, so that what comes meanwhile is looked at again
-    let size = reader.checkpoint()?.size();
+    let (size, findings) = findings_of_a_size(reader)?;
     let mut exceptions = Vec::new();
     for row in reader.records("exception")? {
         if let Ok(exception) = serde_json::from_value(row.body) {
@@ -53,7 +52,7 @@ pub(crate) fn hear(
     gaps.extend(source_gaps(settings, reader, now)?);
     Ok(Heard {
         size,
-        findings: sealed_findings(reader)?,
+        findings,
         exceptions,
         gaps,
         sources: settings.sources.iter().map(|source| source.name.clone()).collect(),
@@ -61,6 +60,23 @@ pub(crate) fn hear(
         today: settings.organisation.timezone.to_datetime(now).date().to_string(),
         now,
     })
+}
+
+/// How long a log that grows all the time is looked at again.
+const TRIES: usize = 20;
+
+/// Findings, and the size of the log that they are of: what was raised after it is told by its event, and not as standing too.
+fn findings_of_a_size(reader: &Reader) -> Result<(u64, Vec<(u64, Finding)>), Failure> {
+    let mut size = reader.checkpoint()?.size();
+    let mut findings = sealed_findings(reader)?;
+    for _ in 0..TRIES {
+        let now = reader.checkpoint()?.size();
+        if now == size {
+            break;
+        }
+        (size, findings) = (now, sealed_findings(reader)?);
+    }
+    Ok((size, findings))
 }
 
 /// The checks whose last evaluation is inconclusive.
