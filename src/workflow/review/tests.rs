@@ -77,7 +77,7 @@ pub(super) fn collecting(policy: Policy) -> Review {
     act(&draft, &[], &ReviewAct::Begin, &person("olga"), at(0)).unwrap().access_review
 }
 
-pub(super) fn opening<'a>(accounts: Vec<Account>, departed: &'a dyn Fn(&Person) -> bool) -> Opening<'a> {
+pub(super) fn opening(accounts: Vec<Account>, departed: &dyn Fn(&Person) -> bool) -> Opening<'_> {
     let mut sources: BTreeMap<String, SourceSeen> = BTreeMap::new();
     for account in &accounts {
         let count = accounts.iter().filter(|other| other.item.source == account.item.source).count() as u64;
@@ -388,6 +388,7 @@ pub(super) fn system(second: i64, accounts: &[(&str, Option<&str>, &[&str])]) ->
 
 #[test]
 fn a_removal_is_verified_by_a_later_snapshot_only_and_undone_when_it_is_there_again() {
+    use RemediationState::{Open, Verified};
     let (review, mut items) =
         opened(policy(), vec![account("git", "zoe", Some("zoe")), account("git", "max", Some("max"))]);
     let zoe = say(&review, &items["git:zoe"], &Answer::Revoke, "left the team", "mia", 10).unwrap();
@@ -405,7 +406,6 @@ fn a_removal_is_verified_by_a_later_snapshot_only_and_undone_when_it_is_there_ag
         let events = prove(review, &all(items), &seen, at(100)).unwrap();
         if events.is_empty() { review.clone() } else { after(&events, items) }
     };
-    use RemediationState::{Open, Verified};
     // begun before the decision, it proves nothing of what was done after it
     let review = look(&review, &mut items, system(9, &[]));
     assert_eq!(states(&items), (Open, Open));
@@ -487,6 +487,7 @@ fn without_an_answer_an_item_goes_to_the_owner_then_counts_as_not_reviewed_and_k
 
 #[test]
 fn reviewers_are_reminded_once_of_each_date_and_daily_after_the_last() {
+    use ReminderKind::{Due, Escalation, HalfTime, OneDay, Opened, ThreeDays};
     let (mut review, items) = opened(policy(), vec![account("git", "zoe", Some("zoe"))]);
     let day = 86_400;
     let mut told = Vec::new();
@@ -497,7 +498,6 @@ fn reviewers_are_reminded_once_of_each_date_and_daily_after_the_last() {
             told.push((hour / 24, last.kind, last.reviewers.len()));
         }
     }
-    use ReminderKind::{Due, Escalation, HalfTime, OneDay, Opened, ThreeDays};
     let expected = [
         (0, Opened, 1),
         (7, HalfTime, 1),

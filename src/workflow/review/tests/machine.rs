@@ -104,7 +104,7 @@ impl World {
                     match state {
                         Some(true) => {}
                         Some(false) => {
-                            _ = opening.sources.insert((*source).to_owned(), Err("its run failed".to_owned()))
+                            _ = opening.sources.insert((*source).to_owned(), Err("its run failed".to_owned()));
                         }
                         None => _ = opening.sources.remove(*source),
                     }
