@@ -291,6 +291,9 @@ fn reviewers_decide_on_one_page_on_all_but_what_is_their_own() {
     assert_eq!(bob.fill("/reviews", "/reviews", &[("policy", "q")]).status, 404, "a reviewer starts none");
     assert!(location(&grace.fill("/reviews", "/reviews", &[("policy", "q")])).starts_with("/reviews?entry="));
 
+    let overview = bob.get("/").text();
+    assert!(overview.contains("accounts of access reviews that wait for your decision"), "{overview}");
+
     // the page of a reviewer: what is theirs, what stands out, and no field for their own account
     let campaign = "/reviews/q-1";
     let page = bob.get(campaign).text();

@@ -587,6 +587,29 @@ pub(crate) fn viewer<'a>(review: &Review, items: impl Iterator<Item = &'a Item>,
     people.find(goes_by).cloned().unwrap_or_else(|| Person::unlisted(name))
 }
 
+/// How many accounts of open campaigns wait for the decision of whoever goes by `name`, and how many campaigns for their signature.
+pub(crate) fn waits_on(reader: &Reader, name: &str) -> Result<(usize, usize), Failure> {
+    let (mut to_decide, mut to_sign) = (0, 0);
+    for Campaign { review, .. } in campaigns(reader)? {
+        match review.state {
+            ReviewState::Open => {
+                let items = items(reader, &review.id)?;
+                let viewer = viewer(&review, items.iter().map(|(_, item)| item), name);
+                let is_theirs = |item: &Item| {
+                    item.state != review::ItemState::Decided
+                        && item.assigned.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(&viewer))
+                };
+                to_decide += items.iter().filter(|(_, item)| is_theirs(item)).count();
+            }
+            ReviewState::AwaitingSignOff => {
+                to_sign += usize::from(viewer(&review, std::iter::empty(), name).is(&review.owner));
+            }
+            _ => {}
+        }
+    }
+    Ok((to_decide, to_sign))
+}
+
 #[cfg(test)]
 impl Line {
     /// A campaign that is open and has nobody in it, where no worker process can be started to make a real one.

@@ -95,7 +95,7 @@ pub(in crate::web) async fn overview(Extension(visit): Extension<Visit>) -> Resp
         findings.retain(|finding| !finding.state.is_over());
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.raised_at));
         let sources = overview::sources(settings, reader, now)?;
-        let needs = needs(settings, reader, &findings, &sources, now)?;
+        let needs = needs(settings, reader, &findings, &sources, (now, &visit.person.user.name))?;
         findings.truncate(SHOWN);
         let (fail, unknown) = (Some(Outcome::Fail), Some(Outcome::Inconclusive));
         let rows = |outcome| checks.iter().filter(move |row| row.outcome == outcome).cloned();
@@ -124,8 +124,9 @@ fn needs(
     reader: &Reader,
     open: &[Finding],
     sources: &[overview::SourceRow],
-    now: Timestamp,
+    (now, name): (Timestamp, &str),
 ) -> Result<Vec<Need>, Failure> {
+    let (to_decide, to_sign) = line::review::waits_on(reader, name)?;
     let today = now.to_zoned(settings.organisation.timezone.clone()).date().to_string();
     let of = |state: State| open.iter().filter(|finding| finding.state == state).count();
     let is_late = |finding: &&Finding| {
@@ -137,6 +138,8 @@ fn needs(
     let suspect = sources.iter().filter(|row| row.evidence == "suspect").count();
     let unseen = sources.iter().filter(|row| !matches!(row.evidence.as_str(), "complete" | "suspect")).count();
     let needs = [
+        Need { count: to_decide, text: "accounts of access reviews that wait for your decision", path: "/reviews" },
+        Need { count: to_sign, text: "access reviews that wait for your signature", path: "/reviews" },
         Need { count: of(State::Draft), text: "drafts to confirm or dismiss", path: "/findings?state=draft" },
         Need {
             count: open.iter().filter(is_late).count(),
