@@ -141,6 +141,14 @@ fn a_campaign_runs_from_sealed_evidence_to_a_signature_and_only_later_evidence_p
     let of_a_person = &items[&format!("aws:{LEAVER}")];
     assert_eq!(of_a_person["person"]["email"], "user-0007@example.org");
 
+    // what it was opened on is not erased while it is not over
+    let frozen =
+        audit.json(0, &["reviews", "show", "quarterly-1"])["review"]["access_review"]["sources"][0]["frozen"].clone();
+    audit.json(0, &["collect", "aws"]);
+    let snapshot = text(&frozen["snapshot"]);
+    let erased = audit.run(&["retention", "erase", &snapshot, "--by", "Grace", "--reason", "asked for"]);
+    assert!(erased.code == 1 && erased.stderr.contains("access review quarterly-1, which is not over"), "{erased:#?}");
+
     // who may not decide is told why, by the guard's name
     let account = format!("aws:{LEAVER}");
     refused(&company.decide("quarterly-1", &account, &["--certify"], "user-0007@example.org"), "reviewer");

@@ -1,7 +1,8 @@
 //! retention: what may be erased, what keeps it, and erasing it. Nothing here decides by itself: a person runs it.
 //!
-//! Nothing that a pack, a hold, a finding that is not over, or the present status refers to is ever planned.
+//! Nothing that a pack, a hold, a finding or an access review that is not over, or the present status refers to is ever planned.
 
+use super::review::{Campaign, campaigns, items};
 use super::{Line, now};
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -145,7 +146,7 @@ impl Line {
                 exit: Exit::Failed,
                 message: format!("snapshot `{id}` is kept: {}", due.held.join("; ")),
                 help: Some(
-                    "what a pack, a hold, an open finding or the present status refers to is not erased".to_owned(),
+                    "what a pack, a hold, an open finding or access review, or the present status refers to is not erased".to_owned(),
                 ),
             });
         }
@@ -267,6 +268,23 @@ pub(super) fn has_ended(finding: &Finding) -> bool {
     finding.state.is_over() && (finding.state != State::Dismissed || finding.open_items().next().is_none())
 }
 
+/// What access reviews that are not over were opened on, and what proved their removals.
+fn by_reviews(reader: &Reader, kept: &mut Kept) -> Result<(), Failure> {
+    for Campaign { review, .. } in campaigns(reader)?.into_iter().filter(|one| !one.review.state.is_over()) {
+        let why = format!("access review {}, which is not over", review.id);
+        for frozen in review.sources.iter().filter_map(|one| one.frozen.as_ref()) {
+            kept.keep(frozen.log_index, &why);
+        }
+        for (_, item) in items(reader, &review.id)? {
+            let proof = item.remediation.and_then(|remediation| remediation.proof).and_then(|proof| proof.log_index);
+            if let Some(index) = proof {
+                kept.keep(index, &why);
+            }
+        }
+    }
+    Ok(())
+}
+
 impl Log {
     fn read(reader: &Reader) -> Result<Self, Failure> {
         let evaluations = reader.evaluations(None, None)?;
@@ -313,6 +331,7 @@ impl Log {
         self.by_holds(&reader.holds()?, &mut kept);
         self.by_packs(&mut kept);
         self.by_findings(&mut kept);
+        by_reviews(reader, &mut kept)?;
         self.by_the_present(&mut kept);
         Ok(kept)
     }
