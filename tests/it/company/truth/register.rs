@@ -118,6 +118,19 @@ pub(super) fn outside_collaborator_without_sponsor(view: &View<'_>) -> Members {
     of(view, |account| view.kind(account) == Kind::Guest, |account| owned(view, account))
 }
 
+/// Nobody reviews anything in this company: a guest is only excused while it is new.
+pub(super) fn guest_not_reviewed(view: &View<'_>) -> Members {
+    of(
+        view,
+        |account| view.kind(account) == Kind::Guest,
+        |account| match account.created {
+            _ if !account.open => Word::NotApplicable,
+            Some(created) if view.day - created <= 100 => Word::Pass,
+            _ => Word::Fail,
+        },
+    )
+}
+
 pub(super) fn service_account_can_log_in(view: &View<'_>) -> Members {
     of(
         view,

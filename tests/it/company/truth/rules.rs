@@ -65,6 +65,7 @@ const RULES: &[Rule] = &[
     rule("policy_attached_to_user", AWS, register::policy_attached_to_user),
     rule("too_many_admins", APPS, register::too_many_admins),
     rare("break_glass_untested", ACCOUNTS, register::break_glass_untested),
+    rare("guest_not_reviewed", ACCOUNTS, register::guest_not_reviewed),
     rare("outside_collaborator_without_sponsor", ALL, register::outside_collaborator_without_sponsor),
     rare("service_account_can_log_in", ACCOUNTS, register::service_account_can_log_in),
     rare("service_account_without_owner", ALL, register::service_account_without_owner),
