@@ -7,6 +7,7 @@ pub mod check;
 pub mod collector;
 pub mod detail;
 pub mod digest;
+pub mod name;
 pub mod role;
 pub mod snapshot;
 pub mod table;
@@ -18,6 +19,7 @@ pub use collector::{CollectError, CollectorSpec};
 pub use detail::{Detail, DetailNames};
 pub use digest::{Digest, Hasher};
 pub use jiff::Timestamp;
+pub use name::plain_name;
 pub use role::Role;
 pub use snapshot::{
     Caller, ClockState, Completeness, CompletenessRecord, Count, ErrorRecord, Exchange, ExchangeRecord, Manifest,

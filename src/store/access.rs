@@ -5,9 +5,9 @@ use crate::error::StoreError;
 use crate::reader::Reader;
 use crate::store::Store;
 use jiff::Timestamp;
-use model::{Digest, Role};
+use model::{Digest, Role, plain_name};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -51,18 +51,6 @@ pub struct UserRow {
     pub disabled: bool,
     /// When they were added.
     pub made_at: Timestamp,
-}
-
-impl UserRow {
-    /// The name as two of them are compared.
-    fn plain(&self) -> String {
-        plain(&self.name)
-    }
-}
-
-/// Names that differ by case or white space alone are one person's.
-fn plain(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// Somebody's being signed in.
@@ -190,7 +178,7 @@ pub(crate) fn apply(connection: &Connection, changes: &[AccessChange]) -> Result
                     params![
                         user.id,
                         user.name,
-                        user.plain(),
+                        plain_name(&user.name),
                         user.role.as_str(),
                         user.source.as_str(),
                         user.password,
@@ -278,46 +266,42 @@ impl Reader {
 
     /// The user of that id.
     pub fn user(&self, id: &str) -> std::result::Result<Option<UserRow>, StoreError> {
-        self.read_access("look up a user", |connection| {
-            connection.prepare_cached("SELECT * FROM user WHERE id = ?1")?.query_row([id], user).optional()
-        })
-        .map(Option::flatten)
+        self.one_user("look up a user", "SELECT * FROM user WHERE id = ?1", [id])
     }
 
     /// The user who signs in by `name`.
     pub fn user_named(&self, name: &str) -> std::result::Result<Option<UserRow>, StoreError> {
-        self.read_access("look up a user", |connection| {
-            connection.prepare_cached("SELECT * FROM user WHERE plain = ?1")?.query_row([plain(name)], user).optional()
-        })
-        .map(Option::flatten)
+        self.one_user("look up a user", "SELECT * FROM user WHERE plain = ?1", [plain_name(name)])
     }
 
     /// Whoever is signed in at `now` by what has that digest: nobody, when they may not any more.
     pub fn signed_in(&self, digest: &Digest, now: Timestamp) -> std::result::Result<Option<UserRow>, StoreError> {
-        self.read_access("look up a session", |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT user.* FROM session JOIN user ON user.id = session.user \
-                     WHERE digest = ?1 AND session.ends_at > ?2 AND NOT disabled",
-                )?
-                .query_row(params![bytes(digest), now.as_millisecond()], user)
-                .optional()
-        })
-        .map(Option::flatten)
+        self.one_user(
+            "look up a session",
+            "SELECT user.* FROM session JOIN user ON user.id = session.user \
+             WHERE digest = ?1 AND session.ends_at > ?2 AND NOT disabled",
+            params![bytes(digest), now.as_millisecond()],
+        )
     }
 
     /// The user whose link has that digest at `now`.
     pub fn linked(&self, digest: &Digest, now: Timestamp) -> std::result::Result<Option<UserRow>, StoreError> {
-        self.read_access("look up a set-up link", |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT user.* FROM set_up_link JOIN user ON user.id = set_up_link.user \
-                     WHERE digest = ?1 AND set_up_link.ends_at > ?2 AND NOT disabled",
-                )?
-                .query_row(params![bytes(digest), now.as_millisecond()], user)
-                .optional()
-        })
-        .map(Option::flatten)
+        self.one_user(
+            "look up a set-up link",
+            "SELECT user.* FROM set_up_link JOIN user ON user.id = set_up_link.user \
+             WHERE digest = ?1 AND set_up_link.ends_at > ?2 AND NOT disabled",
+            params![bytes(digest), now.as_millisecond()],
+        )
+    }
+
+    fn one_user(
+        &self,
+        what: &'static str,
+        sql: &str,
+        parameters: impl Params,
+    ) -> std::result::Result<Option<UserRow>, StoreError> {
+        self.read_access(what, |connection| connection.prepare_cached(sql)?.query_row(parameters, user).optional())
+            .map(Option::flatten)
     }
 
     /// None in a store of an older version, where nobody could sign in.

@@ -1,5 +1,7 @@
 //! Why a step is refused: the guard's name, and words.
 
+use model::plain_name;
+
 /// What every step is guarded by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Guard {
@@ -90,8 +92,7 @@ impl Refusal {
 /// Whether two names are one person: without regard to case and to white space around or within. Anything cleverer would
 /// need the people's directory.
 pub fn same_person(one: &str, other: &str) -> bool {
-    let plain = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    plain(one) == plain(other)
+    plain_name(one) == plain_name(other)
 }
 
 /// The name of the one who acts.

@@ -74,7 +74,7 @@ impl Limits {
 
 fn plain(name: &str) -> String {
     // a name as long as a request would be kept otherwise
-    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase().chars().take(200).collect()
+    model::plain_name(name).chars().take(200).collect()
 }
 
 #[cfg(test)]
