@@ -317,7 +317,6 @@ impl Reader<'_> {
             accounts: entry.accounts.clone(),
             exceptions: Vec::new(),
             history: Vec::new(),
-            sources_only: false,
             programme: crate::programme::Programme::default(),
         })
     }

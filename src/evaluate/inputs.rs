@@ -43,8 +43,6 @@ pub struct Inputs {
     pub exceptions: Vec<ExceptionInput>,
     /// What the organisation's own records say, for the checks over the programme.
     pub programme: Programme,
-    /// Whether only what the sources give is looked at: no account is linked to anybody, and the engine's tables stay empty.
-    pub sources_only: bool,
 }
 
 /// An approved exception.

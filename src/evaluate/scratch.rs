@@ -142,12 +142,8 @@ impl Scratch {
     /// The same, where the instants of employment are there.
     fn of(connection: Connection, inputs: &Inputs, unmapped: BTreeMap<String, String>) -> Result<Self, ScratchError> {
         connection.execute_batch("BEGIN")?;
-        let (links, orphans) = if inputs.sources_only {
-            (Vec::new(), Vec::new())
-        } else {
-            programme::fill(&connection, inputs)?;
-            identities(&connection, inputs)?
-        };
+        programme::fill(&connection, inputs)?;
+        let (links, orphans) = identities(&connection, inputs)?;
         connection.execute_batch("COMMIT")?;
         let mut rows = BTreeMap::new();
         for table in table_names(&connection)? {

@@ -48,7 +48,6 @@ pub(crate) fn inputs(as_of: &str) -> Inputs {
         accounts: Vec::new(),
         exceptions: Vec::new(),
         history: Vec::new(),
-        sources_only: false,
         programme: crate::programme::Programme::default(),
     }
 }

@@ -597,7 +597,6 @@ impl Judges {
             exceptions: Vec::new(),
             programme: evaluate::Programme::default(),
             history: Vec::new(),
-            sources_only: false,
         };
         // the others have nothing of it before them, or say themselves that nobody provides a table
         let shapes = [clean.shape("source"), beside.shape("beside")];

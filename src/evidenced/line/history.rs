@@ -248,7 +248,6 @@ fn alone(settings: &Settings, as_of: Timestamp, source: SourceInput) -> Inputs {
         history: Vec::new(),
         exceptions: Vec::new(),
         programme: evaluate::Programme::default(),
-        sources_only: true,
     }
 }
 

@@ -127,7 +127,6 @@ fn inputs(
         exceptions: super::decide::approved(reader)?,
         history: Vec::new(),
         programme: programme::programme(settings, reader, as_of, counts)?,
-        sources_only: false,
     })
 }
 
