@@ -7,6 +7,7 @@ use super::problem::{Place, Problem};
 use super::secret::{SecretRef, check_file};
 use super::suggest::{did_you_mean, nearest};
 use super::{Custody, end_of_day};
+use crate::daemon::Schedule;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -359,6 +360,21 @@ impl<'a> Fields<'a> {
             );
         }
         instant
+    }
+
+    /// When something is done, by the key `schedule`; none where nothing is written there.
+    #[expect(clippy::option_option, reason = "the outer one says whether it can be read")]
+    pub(super) fn schedule(&self, zone: &TimeZone) -> Option<Option<Schedule>> {
+        if !self.has("schedule") {
+            return Some(None);
+        }
+        match Schedule::parse(&self.text("schedule")?, zone.clone()) {
+            Ok(schedule) => Some(Some(schedule)),
+            Err(error) => {
+                self.problem("schedule", format!("`schedule` in {}: {error}", self.label), error.help());
+                None
+            }
+        }
     }
 
     /// A secret by reference. Never written into the configuration, and never shown in a message.

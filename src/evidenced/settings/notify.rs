@@ -4,7 +4,7 @@ use super::SecretRef;
 use super::document::KeyPath;
 use super::fields::{Fields, Reading};
 use super::keys::{NOTIFY, WAYS};
-use super::sources::{LONGEST_NAME, is_name};
+use super::sources::is_well_named;
 use super::suggest::did_you_mean;
 use crate::daemon::Schedule;
 use jiff::SignedDuration;
@@ -142,13 +142,7 @@ pub(super) fn destinations<'a>(
     let Some(table) = value.and_then(Value::as_object) else { return Vec::new() };
     let mut destinations = Vec::new();
     for (name, value) in table {
-        if !is_name(name) {
-            reading.problem(
-                reading.layers.key_place(&section.child(name)),
-                format!("`{name}` cannot name a destination"),
-                format!("use lower-case letters, digits, `-` and `_`, a letter or digit first, at most {LONGEST_NAME} characters"),
-            );
-        }
+        is_well_named(reading, reading.layers.key_place(&section.child(name)), name, "a destination");
         destinations.extend(destination(reading, (name, value), section.child(name), zone));
     }
     destinations.sort_by(|one, other| one.name.cmp(&other.name));
@@ -173,7 +167,7 @@ fn destination<'a>(
     fields.refuse_unknown(&[]);
     let about = about(&fields);
     let personal_data = fields.boolean("personal_data");
-    let schedule = schedule(&fields, zone);
+    let schedule = fields.schedule(zone);
     let (gather, give_up_after) = (fields.duration("gather"), fields.duration("give_up_after"));
     let way = match way.kind {
         "smtp" => smtp(&fields).map(Way::Smtp),
@@ -227,20 +221,6 @@ fn about(fields: &Fields<'_>) -> Option<(bool, bool, bool)> {
     }
     let has = |word: &str| texts.iter().any(|text| text == word);
     Some((has(WORDS[0]), has(WORDS[1]), has(WORDS[2])))
-}
-
-#[expect(clippy::option_option, reason = "the outer one says whether it can be read")]
-fn schedule(fields: &Fields<'_>, zone: &TimeZone) -> Option<Option<Schedule>> {
-    if !fields.has("schedule") {
-        return Some(None);
-    }
-    match Schedule::parse(&fields.text("schedule")?, zone.clone()) {
-        Ok(schedule) => Some(Some(schedule)),
-        Err(error) => {
-            fields.problem("schedule", format!("`schedule` in {}: {error}", fields.label), error.help());
-            None
-        }
-    }
 }
 
 fn url(fields: &Fields<'_>, name: &str) -> Option<Url> {

@@ -3,7 +3,7 @@
 use super::document::KeyPath;
 use super::fields::{Fields, Reading};
 use super::keys::REVIEW;
-use super::sources::{LONGEST_NAME, is_name};
+use super::sources::is_well_named;
 use super::suggest::did_you_mean;
 use crate::daemon::Schedule;
 use jiff::tz::TimeZone;
@@ -31,13 +31,7 @@ pub(super) fn reviews<'a>(
     let Some(table) = value.and_then(Value::as_object) else { return Vec::new() };
     let mut policies = Vec::new();
     for (name, value) in table {
-        if !is_name(name) {
-            reading.problem(
-                reading.layers.key_place(&section.child(name)),
-                format!("`{name}` cannot name a review policy"),
-                format!("use lower-case letters, digits, `-` and `_`, a letter or digit first, at most {LONGEST_NAME} characters"),
-            );
-        }
+        is_well_named(reading, reading.layers.key_place(&section.child(name)), name, "a review policy");
         policies.extend(policy(reading, (name, value), section.child(name), sources, zone));
     }
     policies.sort_by(|one: &ReviewPolicy, other| one.policy.name.cmp(&other.policy.name));
@@ -77,7 +71,7 @@ fn policy<'a>(
     let (complete_within, lapse_after) = (seconds("complete_within"), seconds("lapse_after"));
     let (remediate_within, dormant_after) = (seconds("remediate_within"), seconds("dormant_after"));
     let conflicts = conflicts(&fields, sources.as_deref().unwrap_or_default());
-    let schedule = schedule(&fields, zone);
+    let schedule = fields.schedule(zone);
     let owner = fields.text("owner");
     Some(ReviewPolicy {
         policy: Policy {
@@ -115,18 +109,4 @@ fn conflicts(fields: &Fields<'_>, sources: &[String]) -> Vec<(String, String)> {
         }
     }
     pairs
-}
-
-#[expect(clippy::option_option, reason = "the outer one says whether it can be read")]
-fn schedule(fields: &Fields<'_>, zone: &TimeZone) -> Option<Option<Schedule>> {
-    if !fields.has("schedule") {
-        return Some(None);
-    }
-    match Schedule::parse(&fields.text("schedule")?, zone.clone()) {
-        Ok(schedule) => Some(Some(schedule)),
-        Err(error) => {
-            fields.problem("schedule", format!("`schedule` in {}: {error}", fields.label), error.help());
-            None
-        }
-    }
 }

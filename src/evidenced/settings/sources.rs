@@ -15,7 +15,7 @@ use model::CollectorSpec;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-pub(super) const LONGEST_NAME: usize = 63;
+const LONGEST_NAME: usize = 63;
 
 /// What the collectors there are declare. That of one is read when a source names it: reading all takes longer than most commands.
 pub(super) trait Specs {
@@ -52,13 +52,9 @@ pub(super) fn sources<'a>(
     let mut sources = Vec::new();
     for (name, value) in table {
         let place = reading.layers.key_place(&section.child(name));
-        if !is_name(name) {
-            reading.problem(
-                place.clone(),
-                format!("`{name}` cannot name a source"),
-                format!("use lower-case letters, digits, `-` and `_`, a letter or digit first, at most {LONGEST_NAME} characters"),
-            );
-        } else if let Some(other) = seen.insert(name.replace('-', "_"), name) {
+        if is_well_named(reading, place.clone(), name, "a source")
+            && let Some(other) = seen.insert(name.replace('-', "_"), name)
+        {
             reading.problem(
                 place.clone(),
                 format!("the names `{other}` and `{name}` differ only in `-` and `_`"),
@@ -80,10 +76,19 @@ pub(super) fn sources<'a>(
     sources
 }
 
-pub(super) fn is_name(name: &str) -> bool {
-    name.len() <= LONGEST_NAME
+/// Whether `name`, at `place`, can name `what`; a problem if not.
+pub(super) fn is_well_named(reading: &Reading<'_>, place: Place, name: &str, what: &str) -> bool {
+    let is_name = name.len() <= LONGEST_NAME
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+    if !is_name {
+        reading.problem(
+            place,
+            format!("`{name}` cannot name {what}"),
+            format!("use lower-case letters, digits, `-` and `_`, a letter or digit first, at most {LONGEST_NAME} characters"),
+        );
+    }
+    is_name
 }
 
 fn source<'a>(
