@@ -62,6 +62,9 @@ impl ReviewState {
         Self::Cancelled,
     ];
 
+    /// Those of one that was opened and is not over: what is to go may be gone by now.
+    pub const OPENED: [Self; 3] = [Self::Open, Self::Remediating, Self::AwaitingSignOff];
+
     /// The word used in JSON, tables and messages.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -195,8 +195,8 @@ fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
     let mut rows = Vec::new();
     let mut values = Vec::new();
     for Campaign { log_index, review } in review::campaigns(&reader)? {
-        let items = review::items(&reader, &review.id)?;
-        let decided = items.iter().filter(|(_, item)| item.state == ItemState::Decided).count();
+        let items = review::population_of(&reader, &review.id)?;
+        let decided = items.iter().filter(|item| item.is_decided()).count();
         values.push(json!({
             "log_index": log_index, "overdue": review.is_overdue(now), "items": items.len(), "decided": decided,
             "access_review": review,
@@ -227,7 +227,7 @@ fn list(settings: &Settings, global: &Global) -> Result<Exit, Failure> {
 fn show(settings: &Settings, id: &str, global: &Global) -> Result<Exit, Failure> {
     let reader = line::reader(settings)?;
     let Campaign { log_index, review } = review::campaign(&reader, id)?;
-    let items: Vec<Item> = review::items(&reader, id)?.into_iter().map(|(_, item)| item).collect();
+    let items = review::population_of(&reader, id)?;
     if global.format() == Format::Json {
         let dataset = review::dataset(&review, &items);
         print::json(&json!({"schema": "evidenced/access-review-show/v1", "log_index": log_index, "review": dataset}))?;
@@ -261,14 +261,12 @@ fn items(
     let mut found: Vec<(u64, Item)> = review::items(&reader, id)?
         .into_iter()
         .filter(|(_, item)| {
-            let theirs = reviewer
-                .as_ref()
-                .is_none_or(|person| item.assigned.reviewer.as_ref().is_some_and(|assigned| assigned.is(person)));
+            let theirs = reviewer.as_ref().is_none_or(|person| item.is_assigned_to(person));
             theirs && wanted.is_none_or(|state| item.state == state) && (!plain || item.is_plain())
         })
         .collect();
     // what needs a look comes first
-    found.sort_by_key(|(_, item)| (item.state == ItemState::Decided, item.is_plain(), item.flags.is_empty()));
+    found.sort_by_key(|(_, item)| (item.is_decided(), item.is_plain(), item.flags.is_empty()));
     match global.format() {
         Format::Json => {
             let items: Vec<Value> =
@@ -304,8 +302,7 @@ fn row(item: &Item) -> [String; 7] {
 fn item(settings: &Settings, id: &str, account: &str, global: &Global) -> Result<Exit, Failure> {
     let reader = line::reader(settings)?;
     review::campaign(&reader, id)?;
-    let found = review::items(&reader, id)?.into_iter().find(|(_, item)| item.account == account);
-    let Some((index, item)) = found else {
+    let Some((index, item)) = review::item_of(&reader, id, account)? else {
         return Err(Failure::usage(
             format!("{id} does not review `{account}`"),
             format!("`evidenced reviews items {id}` names every account"),
@@ -326,7 +323,7 @@ fn item(settings: &Settings, id: &str, account: &str, global: &Global) -> Result
 fn export(settings: &Settings, id: &str, output: &Path, global: &Global) -> Result<Exit, Failure> {
     let reader = line::reader(settings)?;
     let review = review::campaign(&reader, id)?.review;
-    let items: Vec<Item> = review::items(&reader, id)?.into_iter().map(|(_, item)| item).collect();
+    let items = review::population_of(&reader, id)?;
     let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let bytes = match ending {
         "json" => serde_json::to_vec_pretty(&review::dataset(&review, &items)).map_err(Failure::store)?,

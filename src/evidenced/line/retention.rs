@@ -2,7 +2,7 @@
 //!
 //! Nothing that a pack, a hold, a finding or an access review that is not over, or the present status refers to is ever planned.
 
-use super::review::{Campaign, campaigns, items};
+use super::review::{Campaign, campaigns, population_of};
 use super::{Line, now};
 use crate::failure::{Exit, Failure};
 use crate::settings::Settings;
@@ -275,7 +275,7 @@ fn by_reviews(reader: &Reader, kept: &mut Kept) -> Result<(), Failure> {
         for frozen in review.sources.iter().filter_map(|one| one.frozen.as_ref()) {
             kept.keep(frozen.log_index, &why);
         }
-        for (_, item) in items(reader, &review.id)? {
+        for item in population_of(reader, &review.id)? {
             let proof = item.remediation.and_then(|remediation| remediation.proof).and_then(|proof| proof.log_index);
             if let Some(index) = proof {
                 kept.keep(index, &why);

@@ -82,6 +82,11 @@ pub(crate) fn campaigns(reader: &Reader) -> Result<Vec<Campaign>, Failure> {
     rows.map(|row| super::decide::read(row).map(|(log_index, review)| Campaign { log_index, review })).collect()
 }
 
+/// The campaign of that id; none: there is none.
+pub(crate) fn find(reader: &Reader, id: &str) -> Result<Option<Campaign>, Failure> {
+    Ok(campaigns(reader)?.into_iter().find(|one| one.review.id == id))
+}
+
 /// The campaign of that id.
 pub(crate) fn campaign(reader: &Reader, id: &str) -> Result<Campaign, Failure> {
     let all = campaigns(reader)?;
@@ -103,6 +108,11 @@ pub(crate) fn items(reader: &Reader, review: &str) -> Result<Vec<(u64, Item)>, F
     reader.review_items(review, None)?.into_iter().map(item).collect()
 }
 
+/// The same without the entries.
+pub(crate) fn population_of(reader: &Reader, review: &str) -> Result<Vec<Item>, Failure> {
+    Ok(items(reader, review)?.into_iter().map(|(_, item)| item).collect())
+}
+
 fn item(row: store::ReviewItemRow) -> Result<(u64, Item), Failure> {
     let item = serde_json::from_value(row.body)
         .map_err(|error| Failure::store(format!("item {} of {} cannot be read: {error}", row.account, row.review)))?;
@@ -117,11 +127,9 @@ pub(crate) fn item_of(reader: &Reader, review: &str, account: &str) -> Result<Op
 /// The undecided accounts of one reviewer that can be certified in one look.
 pub(crate) fn plain_ones(settings: &Settings, reader: &Reader, review: &str, by: &str) -> Result<Vec<String>, Failure> {
     let person = Directory::as_of_now(settings, reader)?.resolve(by);
-    let theirs = |item: &Item| item.assigned.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(&person));
-    let found: Vec<String> = items(reader, review)?
+    let found: Vec<String> = population_of(reader, review)?
         .into_iter()
-        .map(|(_, item)| item)
-        .filter(|item| item.state != review::ItemState::Decided && item.is_plain() && theirs(item))
+        .filter(|item| !item.is_decided() && item.is_plain() && item.is_assigned_to(&person))
         .map(|item| item.account)
         .collect();
     if found.is_empty() {
@@ -146,8 +154,8 @@ fn named(reader: &Reader, review: &str, accounts: &[String]) -> Result<Vec<(u64,
     let mut found = Vec::new();
     let mut absent = Vec::new();
     for account in accounts {
-        match reader.review_items(review, Some(account))?.pop() {
-            Some(row) => found.push(item(row)?),
+        match item_of(reader, review, account)? {
+            Some(item) => found.push(item),
             None => absent.push(format!("`{account}`")),
         }
     }
@@ -165,7 +173,7 @@ pub(crate) fn as_they_stood(reader: &Reader, as_of: Timestamp) -> Result<Vec<(Re
     let mut stood = Vec::new();
     for Campaign { log_index, review } in campaigns(reader)? {
         if reader.entry(log_index)?.entry.at <= as_of {
-            let items = items(reader, &review.id)?.into_iter().map(|(_, item)| item).collect();
+            let items = population_of(reader, &review.id)?;
             stood.push((review, items));
         } else {
             stood.extend(replayed(reader, &review.id, as_of)?);
@@ -202,13 +210,9 @@ impl Line {
         let settings = self.settings();
         let policy = policy(&settings, name)?;
         let directory = Directory::as_of_now(&settings, &self.reader()?)?;
-        let owners = policy.policy.sources.iter().map(|source| {
-            let configured = settings.sources.iter().find(|one| &one.name == source);
-            let owner = configured.and_then(|one| one.custody.owner.as_deref());
-            (source.clone(), owner.map(|owner| directory.resolve(owner)))
-        });
+        let with_owner = |source: &String| (source.clone(), source_owner(&settings, &directory, source));
+        let owners = policy.policy.sources.iter().map(with_owner).collect();
         let owner = directory.resolve(&policy.policy.owner);
-        let owners = owners.collect();
         let store = self.store()?;
         let reader = self.reader()?;
         let all = campaigns(&reader)?;
@@ -241,7 +245,7 @@ impl Line {
         let store = self.store()?;
         let reader = self.reader()?;
         let campaign = campaign(&reader, id)?;
-        let items: Vec<Item> = items(&reader, id)?.into_iter().map(|(_, item)| item).collect();
+        let items = population_of(&reader, id)?;
         let event = review::act(&campaign.review, &items, step, &by, now())?;
         Ok(seal(store, vec![event])?.remove(0))
     }
@@ -348,7 +352,7 @@ impl Line {
         let store = self.store()?;
         let reader = self.reader()?;
         let review = campaign(&reader, id)?.review;
-        let items: Vec<Item> = items(&reader, id)?.into_iter().map(|(_, item)| item).collect();
+        let items = population_of(&reader, id)?;
         let at = now();
         // tried on a report that is not there, so that nothing is sealed for a signature that is refused
         let finished = Finished { items: &items, report_sha256: Digest::of(&[]) };
@@ -400,7 +404,7 @@ impl Line {
             }
             if review.state == ReviewState::Collecting {
                 let Some(population) = &population else { continue };
-                match freeze(&review, population.opening(&settings, &reader, &review)?, now()) {
+                match freeze(&review, population.opening(&reader, &review)?, now()) {
                     Ok(frozen) => {
                         let items: Vec<Item> = frozen.iter().flat_map(|event| event.items.iter().cloned()).collect();
                         let opened = frozen.last().map(|event| event.access_review.clone());
@@ -411,7 +415,7 @@ impl Line {
                     Err(refusal) => kept.waiting.push((review.id.clone(), refusal.problem)),
                 }
             } else {
-                let items: Vec<Item> = items(&reader, &review.id)?.into_iter().map(|(_, item)| item).collect();
+                let items = population_of(&reader, &review.id)?;
                 events.extend(of_time(review, items, population.as_ref())?);
             }
             if !events.is_empty() {
@@ -449,10 +453,10 @@ impl Line {
         let store = self.store()?;
         let reader = self.reader()?;
         let review = campaign(&reader, id)?.review;
-        if !matches!(review.state, ReviewState::Open | ReviewState::Remediating | ReviewState::AwaitingSignOff) {
+        if !ReviewState::OPENED.contains(&review.state) {
             return Ok(());
         }
-        let items: Vec<Item> = items(&reader, id)?.into_iter().map(|(_, item)| item).collect();
+        let items = population_of(&reader, id)?;
         let events = prove(&review, &items, &population.systems, now()).map_err(refused)?;
         if !events.is_empty() {
             seal(store, events)?;
@@ -470,13 +474,17 @@ pub(crate) struct Kept {
     pub(crate) waiting: Vec<(String, String)>,
 }
 
+/// Who answers for `source` by the configuration.
+fn source_owner(settings: &Settings, directory: &Directory, source: &str) -> Option<Person> {
+    let configured = settings.sources.iter().find(|one| one.name == source)?;
+    configured.custody.owner.as_deref().map(|owner| directory.resolve(owner))
+}
+
 /// That a draft begins, where by now somebody answers for each of its sources.
 fn begin_now(settings: &Settings, population: &Population, review: &Review) -> Option<ReviewEvent> {
     let mut draft = review.clone();
     for one in &mut draft.sources {
-        let configured = settings.sources.iter().find(|source| source.name == one.source);
-        let owner = configured.and_then(|source| source.custody.owner.as_deref());
-        one.owner = owner.map(|owner| population.directory.resolve(owner));
+        one.owner = source_owner(settings, &population.directory, &one.source);
     }
     review::act(&draft, &[], &ReviewAct::Begin, &draft.owner.clone(), now()).ok()
 }
@@ -510,7 +518,7 @@ fn of_time(review: Review, items: Vec<Item>, population: Option<&Population>) ->
         }
     }
     if let Some(population) = population
-        && matches!(review.state, ReviewState::Open | ReviewState::Remediating | ReviewState::AwaitingSignOff)
+        && ReviewState::OPENED.contains(&review.state)
     {
         let found = prove(&review, &items, &population.systems, at).map_err(refused)?;
         take(found, &mut review, &mut items);
@@ -550,9 +558,9 @@ fn seal(mut store: super::Held<'_>, events: Vec<ReviewEvent>) -> Result<Vec<(u64
     Ok(appended.iter().map(|entry| entry.index).zip(events).collect())
 }
 
-/// Keys of the people that reviewers of open items have, for whoever wants to know whose turn it is.
-pub(crate) fn waiting_for(items: &[(u64, Item)]) -> BTreeSet<&str> {
-    let undecided = items.iter().map(|(_, item)| item).filter(|item| item.state != review::ItemState::Decided);
+/// What those are called whose turn it is to decide on something.
+pub(crate) fn waiting_for(items: &[Item]) -> BTreeSet<&str> {
+    let undecided = items.iter().filter(|item| !item.is_decided());
     undecided.filter_map(|item| item.assigned.reviewer.as_ref()).map(Person::label).collect()
 }
 
@@ -578,12 +586,13 @@ impl Directory {
 }
 
 /// Whoever goes by `name` among the people of a campaign: its owner, and those who review these items.
-pub(crate) fn viewer<'a>(review: &Review, items: impl Iterator<Item = &'a Item>, name: &str) -> Person {
+pub(crate) fn viewer(review: &Review, items: &[Item], name: &str) -> Person {
     let goes_by = |person: &&Person| {
         let names = [Some(&person.key), person.name.as_ref(), person.email.as_ref()];
         names.into_iter().flatten().any(|own| workflow::same_person(own, name))
     };
-    let mut people = std::iter::once(&review.owner).chain(items.filter_map(|item| item.assigned.reviewer.as_ref()));
+    let mut people =
+        std::iter::once(&review.owner).chain(items.iter().filter_map(|item| item.assigned.reviewer.as_ref()));
     people.find(goes_by).cloned().unwrap_or_else(|| Person::unlisted(name))
 }
 
@@ -593,16 +602,12 @@ pub(crate) fn waits_on(reader: &Reader, name: &str) -> Result<(usize, usize), Fa
     for Campaign { review, .. } in campaigns(reader)? {
         match review.state {
             ReviewState::Open => {
-                let items = items(reader, &review.id)?;
-                let viewer = viewer(&review, items.iter().map(|(_, item)| item), name);
-                let is_theirs = |item: &Item| {
-                    item.state != review::ItemState::Decided
-                        && item.assigned.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(&viewer))
-                };
-                to_decide += items.iter().filter(|(_, item)| is_theirs(item)).count();
+                let items = population_of(reader, &review.id)?;
+                let viewer = viewer(&review, &items, name);
+                to_decide += items.iter().filter(|item| !item.is_decided() && item.is_assigned_to(&viewer)).count();
             }
             ReviewState::AwaitingSignOff => {
-                to_sign += usize::from(viewer(&review, std::iter::empty(), name).is(&review.owner));
+                to_sign += usize::from(viewer(&review, &[], name).is(&review.owner));
             }
             _ => {}
         }

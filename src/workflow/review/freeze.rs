@@ -131,6 +131,7 @@ pub fn freeze(review: &Review, opening: Opening<'_>, at: Timestamp) -> Result<Ve
     let accounts: Vec<Account> =
         opening.accounts.into_iter().filter(|account| reviewed.contains(&account.item.source)).collect();
     let administrators = administrators(&accounts);
+    let of = |source: &str| administrators.get(source).map_or(&[][..], Vec::as_slice);
     let flagging = Flagging::over(&review.policy, &accounts, at);
     let mut items = Vec::new();
     for Account { mut item, manager } in accounts {
@@ -142,7 +143,7 @@ pub fn freeze(review: &Review, opening: Opening<'_>, at: Timestamp) -> Result<Ve
         item.delta = delta(&item, before);
         item.flags = flagging.flags(&item, previous.is_some(), before);
         item.earlier = earlier(previous, before);
-        item.assigned = assign(&review, &item, manager, administrators.get(&item.source), &opening.chain);
+        item.assigned = assign(&review, &item, manager, of(&item.source), &opening.chain);
         items.push(item);
     }
     items.sort_by(|one, other| one.account.cmp(&other.account));
@@ -158,7 +159,7 @@ pub fn freeze(review: &Review, opening: Opening<'_>, at: Timestamp) -> Result<Ve
             items: items.iter().filter(|item| item.source == one.source).count() as u64,
             counted: seen.counted,
             declared: seen.declared,
-            administrators: administrators.get(&one.source).into_iter().flatten().cloned().collect(),
+            administrators: of(&one.source).to_vec(),
             previous: opening.previous.get(&one.source).map(|previous| previous.review.clone()),
         });
     }
@@ -182,14 +183,14 @@ fn is_reviewed(population: Population, item: &Item) -> bool {
 }
 
 /// By source, the keys of the people who administer it.
-fn administrators(accounts: &[Account]) -> BTreeMap<String, BTreeSet<String>> {
+fn administrators(accounts: &[Account]) -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for Account { item, .. } in accounts.iter().filter(|account| account.item.is_admin == Some(true)) {
         // an account that answers to somebody is theirs too
         let people = item.person.iter().map(|holder| &holder.person).chain(&item.owner);
         found.entry(item.source.clone()).or_default().extend(people.map(|person| person.key.clone()));
     }
-    found
+    found.into_iter().map(|(source, keys)| (source, keys.into_iter().collect())).collect()
 }
 
 fn delta(item: &Item, before: Option<&Item>) -> Vec<Delta> {
@@ -346,7 +347,7 @@ fn assign(
     review: &Review,
     item: &Item,
     manager: Option<Person>,
-    administrators: Option<&BTreeSet<String>>,
+    administrators: &[String],
     chain: &Chain<'_>,
 ) -> Assigned {
     let source_owner = review.sources.iter().find(|one| one.source == item.source).and_then(|one| one.owner.clone());
@@ -383,7 +384,7 @@ fn assign(
 }
 
 /// Why `person` may not decide on `item`, in words; none: they may.
-pub(super) fn may_not(item: &Item, administrators: Option<&BTreeSet<String>>, person: &Person) -> Option<String> {
+pub(super) fn may_not(item: &Item, administrators: &[String], person: &Person) -> Option<String> {
     if item.person.as_ref().is_some_and(|holder| holder.person.is(person)) {
         return Some("it is their own account".to_owned());
     }
@@ -395,7 +396,7 @@ pub(super) fn may_not(item: &Item, administrators: Option<&BTreeSet<String>>, pe
     {
         return Some("it has their address".to_owned());
     }
-    if item.is_admin == Some(true) && administrators.is_some_and(|keys| keys.contains(&person.key)) {
+    if item.is_admin == Some(true) && administrators.contains(&person.key) {
         return Some("they administer the same system".to_owned());
     }
     None

@@ -498,6 +498,16 @@ impl Item {
         self.delta == [Delta::Unchanged] && self.flags.is_empty() && self.is_admin == Some(false)
     }
 
+    /// Whether it is `person`'s turn to decide on it, or was.
+    pub fn is_assigned_to(&self, person: &Person) -> bool {
+        self.assigned.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(person))
+    }
+
+    /// Whether somebody decided on it.
+    pub fn is_decided(&self) -> bool {
+        self.state == ItemState::Decided
+    }
+
     /// Whether it is an administrator, or nobody knows whether it is.
     pub fn may_be_admin(&self) -> bool {
         self.is_admin != Some(false)
@@ -528,7 +538,7 @@ impl Item {
 
     /// Whether nothing is left to do about it: decided, and what was to go is gone or carried on.
     pub fn is_settled(&self) -> bool {
-        self.state == ItemState::Decided && self.is_remedied()
+        self.is_decided() && self.is_remedied()
     }
 
     /// Whether what was to go is gone or carried on. What is to go and has no remediation is not.

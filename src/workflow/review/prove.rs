@@ -58,7 +58,7 @@ pub fn prove(
     seen: &BTreeMap<String, SystemSeen>,
     at: Timestamp,
 ) -> Result<Vec<ReviewEvent>, Refusal> {
-    review.must_be(&[ReviewState::Open, ReviewState::Remediating, ReviewState::AwaitingSignOff], "verification")?;
+    review.must_be(&ReviewState::OPENED, "verification")?;
     let mut changed: BTreeMap<&str, Item> = BTreeMap::new();
     for item in items {
         let Some(remediation) = &item.remediation else { continue };

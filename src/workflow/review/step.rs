@@ -2,7 +2,7 @@
 
 use super::freeze::may_not;
 use super::item::{
-    Answer, Assigned, Bulk, Capacity, Carried, Decision, Flag, Item, ItemState, PassedOver, Proof, Remediation,
+    Answer, Assigned, Bulk, Capacity, Carried, Decision, Item, ItemState, PassedOver, Proof, Remediation,
     RemediationState, Removal,
 };
 use super::prove::taken_away;
@@ -200,7 +200,7 @@ fn begin(review: &Review) -> Result<(), Refusal> {
 fn conclude(review: &Review, items: &[Item]) -> Result<(), Refusal> {
     let frozen: u64 = review.sources.iter().filter_map(|one| one.frozen.as_ref()).map(|frozen| frozen.items).sum();
     let undecided: Vec<&str> =
-        items.iter().filter(|item| item.state != ItemState::Decided).map(|item| item.account.as_str()).collect();
+        items.iter().filter(|item| !item.is_decided()).map(|item| item.account.as_str()).collect();
     // an item that is not here cannot be decided either
     let decided = items.len() - undecided.len();
     if undecided.is_empty() && decided as u64 == frozen {
@@ -309,8 +309,7 @@ fn decide_one(
 ) -> Result<Item, Refusal> {
     let by = deciding.by;
     let capacity = capacity(review, item, by)?;
-    let administrators = administrators(review, item);
-    let own = may_not(item, Some(&administrators), by);
+    let own = may_not(item, administrators(review, item), by);
     let safeguard = match (own, &review.policy.safeguard) {
         (None, _) => None,
         // passing it on is what one ought to do with it
@@ -345,10 +344,10 @@ fn decide_one(
                 ));
             }
         }
-        Answer::Reassign { to } => after.assigned = passed_on(item, to, &administrators, deciding, capacity)?,
+        Answer::Reassign { to } => after.assigned = passed_on(review, item, to, deciding, capacity)?,
         Answer::Escalate | Answer::NotMine => {
             let why = if *answer == Answer::Escalate { "escalated it" } else { "says that it is not theirs" };
-            after.assigned = to_the_owner(review, item, &administrators, by, capacity, why)?;
+            after.assigned = to_the_owner(review, item, by, capacity, why)?;
         }
     }
     let last_of_theirs = item.decisions.iter().rposition(|one| one.by.is(by));
@@ -404,7 +403,7 @@ fn settle(review: &Review, item: &mut Item) {
 
 /// As what `by` decides on `item`.
 fn capacity(review: &Review, item: &Item, by: &Person) -> Result<Capacity, Refusal> {
-    if item.assigned.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(by)) {
+    if item.is_assigned_to(by) {
         return Ok(item.assigned.capacity.unwrap_or(Capacity::Delegate));
     }
     if review.owner.is(by) {
@@ -422,13 +421,18 @@ fn capacity(review: &Review, item: &Item, by: &Person) -> Result<Capacity, Refus
     ))
 }
 
-fn administrators(review: &Review, item: &Item) -> BTreeSet<String> {
-    review.frozen(&item.source).map(|frozen| frozen.administrators.iter().cloned().collect()).unwrap_or_default()
+fn administrators<'a>(review: &'a Review, item: &Item) -> &'a [String] {
+    review.frozen(&item.source).map_or(&[], |frozen| &frozen.administrators)
+}
+
+/// Whether the campaign's owner may decide on `item`, be it under the recorded safeguard.
+fn owner_may(review: &Review, item: &Item) -> bool {
+    may_not(item, administrators(review, item), &review.owner).is_none() || review.policy.safeguard.is_some()
 }
 
 fn needs_reason(item: &Item, answer: &Answer, reason: &str, is_own: bool) -> Result<(), Refusal> {
     let needed = match answer {
-        Answer::Certify => item.may_be_admin() || !item.flags.is_empty() || item.has(Flag::Dormant) || is_own,
+        Answer::Certify => item.may_be_admin() || !item.flags.is_empty() || is_own,
         Answer::Revoke | Answer::Modify { .. } | Answer::Exception { .. } | Answer::NotMine => true,
         Answer::Reassign { .. } | Answer::Escalate => false,
     };
@@ -478,9 +482,9 @@ fn keeps(item: &Item, keep: &[String]) -> Result<(), Refusal> {
 }
 
 fn passed_on(
+    review: &Review,
     item: &Item,
     to: &Person,
-    administrators: &BTreeSet<String>,
     deciding: &Deciding<'_>,
     capacity: Capacity,
 ) -> Result<Assigned, Refusal> {
@@ -495,7 +499,7 @@ fn passed_on(
     if deciding.departed {
         return refuse("they have left".to_owned());
     }
-    if let Some(why) = may_not(item, Some(administrators), to) {
+    if let Some(why) = may_not(item, administrators(review, item), to) {
         return refuse(why);
     }
     // round in a circle nobody decides
@@ -510,16 +514,8 @@ fn passed_on(
     Ok(handed(item, deciding.by, to, Capacity::Delegate, format!("passed it on as {}", capacity.as_str())))
 }
 
-fn to_the_owner(
-    review: &Review,
-    item: &Item,
-    administrators: &BTreeSet<String>,
-    by: &Person,
-    capacity: Capacity,
-    why: &str,
-) -> Result<Assigned, Refusal> {
-    let may_own = may_not(item, Some(administrators), &review.owner).is_none() || review.policy.safeguard.is_some();
-    if review.owner.is(by) || !may_own {
+fn to_the_owner(review: &Review, item: &Item, by: &Person, capacity: Capacity, why: &str) -> Result<Assigned, Refusal> {
+    if review.owner.is(by) || !owner_may(review, item) {
         return Err(Refusal::new(
             Guard::Reviewer,
             format!("there is nobody above {} for {}", by.label(), item.account),
@@ -656,10 +652,8 @@ pub fn lapse(review: &Review, items: &[Item], at: Timestamp) -> Option<ReviewEve
     let mut changed = Vec::new();
     for item in items.iter().filter(|item| item.state == ItemState::Pending) {
         let mut after = item.clone();
-        let administrators = administrators(review, item);
-        let is_with_owner = item.assigned.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(&review.owner));
-        let may = may_not(item, Some(&administrators), &review.owner).is_none() || review.policy.safeguard.is_some();
-        if !is_with_owner && may {
+        let is_with_owner = item.is_assigned_to(&review.owner);
+        if !is_with_owner && owner_may(review, item) {
             let why = "did not answer by the due date".to_owned();
             let capacity = item.assigned.capacity.unwrap_or(Capacity::Fallback);
             after.assigned.passed_over.push(PassedOver { person: item.assigned.reviewer.clone(), capacity, why });
@@ -698,7 +692,7 @@ pub fn remind(review: &Review, items: &[Item], at: Timestamp) -> Option<ReviewEv
         instants.into_iter().filter(|(instant, _)| (opened..=at).contains(instant) && is_new(*instant)).max()?;
     let mut waiting: BTreeMap<String, Reminded> = BTreeMap::new();
     let mut undecided = 0;
-    for item in items.iter().filter(|item| item.state != ItemState::Decided) {
+    for item in items.iter().filter(|item| !item.is_decided()) {
         undecided += 1;
         if let Some(reviewer) = &item.assigned.reviewer {
             let one = waiting

@@ -1,7 +1,7 @@
 //! What a campaign is opened on and proven by: the accounts of the latest snapshots, with what the rosters know of their holders.
 
 use super::directory::{ADDRESSES, Directory, PEOPLE, instant, text};
-use super::{campaigns, items};
+use super::{campaigns, population_of};
 use crate::failure::Failure;
 use crate::line::{self, now};
 use crate::settings::Settings;
@@ -134,12 +134,7 @@ impl Population {
     }
 
     /// What `review` is opened with.
-    pub(super) fn opening<'a>(
-        &'a self,
-        settings: &Settings,
-        reader: &Reader,
-        review: &Review,
-    ) -> Result<Opening<'a>, Failure> {
+    pub(super) fn opening<'a>(&'a self, reader: &Reader, review: &Review) -> Result<Opening<'a>, Failure> {
         let fallback = review.policy.fallback.as_deref().map(|words| self.directory.resolve(words));
         let mut previous = BTreeMap::new();
         let closed: Vec<Review> = campaigns(reader)?
@@ -149,23 +144,15 @@ impl Population {
             .collect();
         for one in &review.sources {
             let Some(last) = closed.iter().rev().find(|other| other.frozen(&one.source).is_some()) else { continue };
-            let of_source = items(reader, &last.id)?
+            let of_source = population_of(reader, &last.id)?
                 .into_iter()
-                .map(|(_, item)| item)
                 .filter(|item| item.source == one.source)
                 .map(|item| (item.account.clone(), item))
                 .collect();
             previous.insert(one.source.clone(), Previous { review: last.id.clone(), items: of_source });
         }
-        let mut sources = self.sources.clone();
-        for one in &review.sources {
-            let is_configured = settings.sources.iter().any(|source| source.name == one.source);
-            if !is_configured {
-                sources.insert(one.source.clone(), Err("it is not configured any more".to_owned()));
-            }
-        }
         Ok(Opening {
-            sources,
+            sources: self.sources.clone(),
             accounts: self.accounts.clone(),
             previous,
             chain: Chain { fallback, departed: Box::new(|person| self.directory.departed(person)) },

@@ -16,7 +16,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use model::Timestamp;
 use store::Reader;
-use workflow::review::{Item, ItemState, Person, RemediationState, Review, ReviewAct, ReviewState};
+use workflow::review::{Item, RemediationState, Review, ReviewAct, ReviewState};
 
 /// Accounts on one page: what a reviewer goes through in one sitting.
 const A_PAGE: usize = 200;
@@ -141,13 +141,13 @@ fn list(visit: &Visit, settings: &Settings, reader: &Reader, said: Option<&Said>
     let now = line::now();
     let mut rows = Vec::new();
     for Campaign { review, .. } in review::campaigns(reader)? {
-        let items = review::items(reader, &review.id)?;
-        let viewer = review::viewer(&review, items.iter().map(|(_, item)| item), &visit.person.user.name);
-        let undecided = || items.iter().map(|(_, item)| item).filter(|item| item.state != ItemState::Decided);
+        let items = review::population_of(reader, &review.id)?;
+        let viewer = review::viewer(&review, &items, &visit.person.user.name);
+        let undecided = || items.iter().filter(|item| !item.is_decided());
         rows.push(Row {
             decided: items.len() - undecided().count(),
             items: items.len(),
-            mine: undecided().filter(|item| is_assigned(item, &viewer)).count(),
+            mine: undecided().filter(|item| item.is_assigned_to(&viewer)).count(),
             is_overdue: review.is_overdue(now),
             review,
         });
@@ -170,69 +170,65 @@ pub(in crate::web) async fn review(Extension(visit): Extension<Visit>, Path(id):
     answer(visit, StatusCode::OK, move |visit, _, reader| fill(visit, reader, &id, None)).await
 }
 
-/// A reviewer decided on some of the accounts of a page.
-pub(in crate::web) async fn decide_in_review(Extension(visit): Extension<Visit>, Path(id): Path<String>) -> Response {
-    let decided = id.clone();
+/// Takes a step of the campaign `id`, and comes back to its page.
+async fn step(
+    visit: Visit,
+    id: String,
+    work: impl FnOnce(&Visit, &str) -> Result<u64, Declined> + Send + 'static,
+) -> Response {
+    let acted = id.clone();
     take(
         visit,
         format!("/reviews/{id}"),
-        move |visit| {
-            let line = visit.app.line.line();
-            let choices = choices(&visit.sent)?;
-            let (looked_at, seen) = looked(&visit.sent)?;
-            let by = visit.person.user.name.as_str();
-            let saying = Saying { by, looked_at: Some(looked_at), seen: Some(seen), ..Saying::default() };
-            line.decide_each(&decided, &choices, &saying)
-        },
+        move |visit| work(visit, &acted),
         move |visit, _, reader, said| fill(visit, reader, &id, Some(said)),
     )
+    .await
+}
+
+/// A reviewer decided on some of the accounts of a page.
+pub(in crate::web) async fn decide_in_review(Extension(visit): Extension<Visit>, Path(id): Path<String>) -> Response {
+    step(visit, id, |visit, id| {
+        let line = visit.app.line.line();
+        let choices = choices(&visit.sent)?;
+        let (looked_at, seen) = looked(&visit.sent)?;
+        let by = visit.person.user.name.as_str();
+        let saying = Saying { by, looked_at: Some(looked_at), seen: Some(seen), ..Saying::default() };
+        line.decide_each(id, &choices, &saying)
+    })
     .await
 }
 
 /// A reviewer certified everything plain that is theirs, in one look.
 pub(in crate::web) async fn certify_plain(Extension(visit): Extension<Visit>, Path(id): Path<String>) -> Response {
-    let decided = id.clone();
-    take(
-        visit,
-        format!("/reviews/{id}"),
-        move |visit| {
-            let line = visit.app.line.line();
-            let (looked_at, _) = looked(&visit.sent)?;
-            let by = visit.person.user.name.as_str();
-            let accounts = review::plain_ones(&line.settings(), &line.reader()?, &decided, by)?;
-            let saying = Saying { by, looked_at: Some(looked_at), bulk: true, ..Saying::default() };
-            Ok(line.decide_in_review(&decided, &accounts, &review::Said::Certify, &saying)?.0)
-        },
-        move |visit, _, reader, said| fill(visit, reader, &id, Some(said)),
-    )
+    step(visit, id, |visit, id| {
+        let line = visit.app.line.line();
+        let (looked_at, _) = looked(&visit.sent)?;
+        let by = visit.person.user.name.as_str();
+        let accounts = review::plain_ones(&line.settings(), &line.reader()?, id, by)?;
+        let saying = Saying { by, looked_at: Some(looked_at), bulk: true, ..Saying::default() };
+        Ok(line.decide_in_review(id, &accounts, &review::Said::Certify, &saying)?.0)
+    })
     .await
 }
 
 /// A step of the campaign as a whole.
 pub(in crate::web) async fn act_on_review(Extension(visit): Extension<Visit>, Path(id): Path<String>) -> Response {
-    let acted = id.clone();
-    take(
-        visit,
-        format!("/reviews/{id}"),
-        move |visit| {
-            let line = visit.app.line.line();
-            let by = visit.person.user.name.as_str();
-            let text = |name: &str| visit.sent.text(name).trim().to_owned();
-            let step = match visit.route.path.rsplit('/').next() {
-                Some("conclude") => ReviewAct::Conclude,
-                Some("cancel") => ReviewAct::Cancel { reason: text("reason") },
-                Some("defer") => {
-                    ReviewAct::Defer { source: text("source"), reason: text("reason"), plan: text("plan") }
-                }
-                _ => return Ok(line.sign_review(&acted, &text("statement"), by)?.0),
-            };
-            let (entry, _) = line.act_on_review(&acted, &step, by)?;
-            // what follows from it follows now, and not at the daemon's next look
-            line.keep_reviews(true)?;
-            Ok(entry)
-        },
-        move |visit, _, reader, said| fill(visit, reader, &id, Some(said)),
-    )
+    step(visit, id, |visit, id| {
+        let line = visit.app.line.line();
+        let by = visit.person.user.name.as_str();
+        let text = |name: &str| visit.sent.text(name).trim().to_owned();
+        let step = match visit.route.path.rsplit('/').next() {
+            Some("conclude") => ReviewAct::Conclude,
+            Some("cancel") => ReviewAct::Cancel { reason: text("reason") },
+            Some("defer") => ReviewAct::Defer { source: text("source"), reason: text("reason"), plan: text("plan") },
+            _ => return Ok(line.sign_review(id, &text("statement"), by)?.0),
+        };
+        let (entry, _) = line.act_on_review(id, &step, by)?;
+        // what follows from it follows now, and not at the daemon's next look
+        line.keep_reviews(true)?;
+        Ok(entry)
+    })
     .await
 }
 
@@ -280,10 +276,6 @@ fn item_path(review: &str, account: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("account", account);
     format!("/reviews/{review}/item?{}", query.finish())
-}
-
-fn is_assigned(item: &Item, viewer: &Person) -> bool {
-    item.assigned.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(viewer))
 }
 
 /// When the page was first looked at, and the newest entry of what it showed.
@@ -345,15 +337,12 @@ fn removing(sent: &Sent) -> Result<Removing, Declined> {
 }
 
 fn fill(visit: &Visit, reader: &Reader, id: &str, said: Option<&Said>) -> Result<Option<String>, Failure> {
-    let Some(Campaign { log_index, review }) = review::campaigns(reader)?.into_iter().find(|one| one.review.id == id)
-    else {
-        return Ok(None);
-    };
+    let Some(Campaign { log_index, review }) = review::find(reader, id)? else { return Ok(None) };
     let mut items = review::items(reader, id)?;
-    let viewer = review::viewer(&review, items.iter().map(|(_, item)| item), &visit.person.user.name);
     let all: Vec<Item> = items.iter().map(|(_, item)| item.clone()).collect();
-    let undecided = |item: &Item| item.state != ItemState::Decided;
-    let mine = all.iter().filter(|item| undecided(item) && is_assigned(item, &viewer)).count();
+    let viewer = review::viewer(&review, &all, &visit.person.user.name);
+    let undecided = |item: &Item| !item.is_decided();
+    let mine = all.iter().filter(|item| undecided(item) && item.is_assigned_to(&viewer)).count();
     let counts = [
         ("mine", "yours to decide", mine),
         ("undecided", "undecided", all.iter().filter(|item| undecided(item)).count()),
@@ -364,7 +353,7 @@ fn fill(visit: &Visit, reader: &Reader, id: &str, said: Option<&Said>) -> Result
     let show = counts.iter().map(|(word, ..)| *word).find(|word| *word == asked);
     let show = show.unwrap_or(if mine > 0 { "mine" } else { "all" });
     items.retain(|(_, item)| match show {
-        "mine" => undecided(item) && is_assigned(item, &viewer),
+        "mine" => undecided(item) && item.is_assigned_to(&viewer),
         "undecided" => undecided(item),
         "decided" => !undecided(item),
         _ => true,
@@ -387,12 +376,12 @@ fn fill(visit: &Visit, reader: &Reader, id: &str, said: Option<&Said>) -> Result
                 let number = (0..A_PAGE).find(|number| sent.text(&format!("account.{number}")) == item.account)?;
                 Some(sent.text(&format!("{name}.{number}")).to_owned())
             };
-            let is_theirs = can && undecided(&item) && (owns || is_assigned(&item, &viewer));
+            let is_theirs = can && undecided(&item) && (owns || item.is_assigned_to(&viewer));
             let (answer, reason) = (typed("answer").unwrap_or_default(), typed("reason").unwrap_or_default());
             ItemRow { item, is_theirs, answer, reason }
         })
         .collect();
-    let plain = all.iter().filter(|item| undecided(item) && item.is_plain() && is_assigned(item, &viewer)).count();
+    let plain = all.iter().filter(|item| undecided(item) && item.is_plain() && item.is_assigned_to(&viewer)).count();
     let forms = review_forms(visit, &review, owns);
     render(&ReviewPage {
         frame: Frame::here(visit),
@@ -464,12 +453,10 @@ fn fill_item(
     (id, account): (&str, &str),
     said: Option<&Said>,
 ) -> Result<Option<String>, Failure> {
-    let Some(Campaign { review, .. }) = review::campaigns(reader)?.into_iter().find(|one| one.review.id == id) else {
-        return Ok(None);
-    };
+    let Some(Campaign { review, .. }) = review::find(reader, id)? else { return Ok(None) };
     let Some((entry, item)) = review::item_of(reader, id, account)? else { return Ok(None) };
-    let viewer = review::viewer(&review, std::iter::once(&item), &visit.person.user.name);
-    let is_theirs = is_assigned(&item, &viewer) || review.owner.is(&viewer);
+    let viewer = review::viewer(&review, std::slice::from_ref(&item), &visit.person.user.name);
+    let is_theirs = item.is_assigned_to(&viewer) || review.owner.is(&viewer);
     let action = visit.route.path.replace("{id}", id);
     let sent = sent(visit, &action);
     let sent = sent.as_ref().map(|(action, sent)| (action.as_str(), &**sent));
